@@ -1,0 +1,1 @@
+"""What a customer may spend, has spent, and every adjustment."""

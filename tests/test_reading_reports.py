@@ -1,0 +1,299 @@
+"""Reading report files: what they sum up to, which lines refuse them, how months are told (domain 2, 8)."""
+
+import csv
+import gzip
+import io
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgets.months import first_moment, month_name, month_of, next_month, parse_month, previous_month
+from budgets.reports import BadReport, ReadReport, read_report
+
+SAMPLE = Path(__file__).resolve().parents[2] / "shared/data/focus/focus_sample.csv"
+FOCUS = "SubAccountId,BillingPeriodStart,ListCost,BillingCurrency,ChargePeriodEnd"
+COLUMNS = ["SubAccountId", "BillingPeriodStart", "ListCost", "BillingCurrency", "Tags"]
+PLAIN = "customer_id,month,list_price_total"
+NUMBERS = ["0.005", "-0.005", "0.004999999999", "8E-7", "1.5e+3", "+7", "-0", "0e9999", "1000e-14"]
+LONG_NUMBERS = ["9999999999999.999999999999", "12.340000000000000", "00000000000000001"]
+NO_NUMBERS = ["NaN", "Infinity", "-inf", "1_000", "1.", ".5", "1 000", "0x10", "٣", "1e", "--1", "1e9999999999"]
+OVER_BOUNDS = ["10000000000000", "1e13", "1e999999999", "0.0000000000001", "-1e-13", "1e-999999999"]
+IDS = ["acme", "510000000042", "/subscriptions/64e3/x", "ocid1.tenancy..aé"]
+COSTS = st.decimals(-9999999999999, 9999999999999, places=12)
+LINES = st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(["2026-08", "2026-09"]), COSTS), max_size=25)
+
+
+def read(*contents: str | bytes, **options) -> ReadReport:
+    parts = [text if isinstance(text, bytes) else text.encode(errors="surrogateescape") for text in contents]
+    return read_report([(f"{n}.csv", io.BytesIO(part)) for n, part in enumerate(parts, 1)], **options)
+
+
+def totals(*contents: str | bytes, **options) -> dict[tuple[str, int], int]:
+    listed = [((customer, month), cents) for customer, month, cents in read(*contents, **options).totals()]
+    assert len(listed) == len(dict(listed))
+    return dict(listed)
+
+
+def bad(*contents: str | bytes, **options) -> list[str]:
+    with pytest.raises(BadReport) as refused:
+        read(*contents, **options)
+    assert not refused.value.more
+    return [str(line) for line in refused.value.bad_lines]
+
+
+def focus(*lines: str) -> str:
+    return "\n".join([FOCUS, *lines, ""])
+
+
+def plain(*lines: str) -> str:
+    return "\n".join([PLAIN, *lines, ""])
+
+
+def cost(text: str) -> str:
+    return focus(f"acme,2026-09-01,{text},USD,")
+
+
+def written(lines, columns=COLUMNS) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(columns)
+    for customer, month, amount in lines:
+        cells = [customer, f"{month}-01T00:00:00Z", str(amount), "USD", 'a,"b"\nc']
+        named = dict(zip(COLUMNS, cells, strict=True))
+        csv.writer(out).writerow([named[column] for column in columns])
+    return out.getvalue()
+
+
+def rounded(sums) -> dict[tuple[str, int], int]:
+    return {pair: int(total.scaleb(2).quantize(Decimal(1), ROUND_HALF_UP)) for pair, total in sums.items()}
+
+
+def summed(lines) -> dict[tuple[str, int], int]:
+    sums: defaultdict[tuple[str, int], Decimal] = defaultdict(Decimal)
+    for customer, month, amount in lines:
+        sums[customer, int(month.replace("-", ""))] += amount
+    return rounded(sums)
+
+
+@given(LINES)
+def test_lines_are_summed_exactly_and_rounded_once_halves_away_from_zero(lines):
+    assert totals(written(lines)) == summed(lines)
+
+
+@given(LINES, st.data())
+def test_any_split_over_files_gives_the_same_totals(lines, data):
+    cut = data.draw(st.integers(0, len(lines)))
+    assert totals(written(lines[:cut]), written(lines[cut:])) == totals(written(lines))
+
+
+@given(LINES, st.permutations(COLUMNS))
+def test_columns_come_in_any_order(lines, columns):
+    assert totals(written(lines, columns)) == totals(written(lines))
+
+
+@pytest.mark.parametrize("text", NUMBERS + LONG_NUMBERS)
+def test_a_number_may_have_sign_exponent_twelve_decimals_and_needless_zeros(text):
+    assert totals(cost(text)) == rounded({("acme", 202609): Decimal(text)})
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+def test_what_is_no_number_refuses_the_report(text):
+    assert bad(cost(text)) == [f"1.csv, line 2: {text!r} is not a number"]
+
+
+@pytest.mark.parametrize("text", OVER_BOUNDS)
+def test_a_number_that_is_too_large_or_too_fine_refuses_the_report(text):
+    assert bad(cost(text)) == [f"1.csv, line 2: {text} is too large or too fine a number"]
+
+
+def test_many_small_amounts_are_rounded_only_as_their_sum():
+    assert totals(focus(*["acme,2026-09-01,0.001,USD,"] * 5)) == {("acme", 202609): 1}
+
+
+def test_credits_lower_a_total_even_below_zero():
+    assert totals(focus("acme,2026-09-01,1,USD,", "acme,2026-09-01,-3.50,USD,")) == {("acme", 202609): -250}
+
+
+@pytest.mark.parametrize("absent", ["", "NULL", "null", "  "])
+def test_lines_without_a_sub_account_are_counted_and_summed_but_not_attributed(absent):
+    report = read(focus("acme,2026-09-01,1,USD,", *[f"{absent},2026-09-01,0.0025,USD,"] * 2))
+    assert (report.lines, report.unattributed_lines, report.unattributed_total) == (3, 2, Decimal("0.01"))
+    assert list(report.totals()) == [("acme", 202609, 100)] == list(report.totals())
+
+
+@pytest.mark.skipif(not SAMPLE.exists(), reason="the FOCUS sample data are not beside the repository")
+def test_real_data_sum_up_as_an_independent_computation_does():
+    with SAMPLE.open(encoding="utf-8-sig", newline="") as file:
+        lines = list(csv.DictReader(file))
+    costs = [(line["SubAccountId"], line["BillingPeriodStart"][:7], Decimal(line["ListCost"])) for line in lines]
+    report = read(SAMPLE.read_bytes())
+    assert {(customer, month): cents for customer, month, cents in report.totals()} == summed(costs)
+    assert len({customer for customer, month, cents in report.totals()}) == 73
+    assert (report.format, report.lines, report.unattributed_lines) == ("focus", 1000, 0)
+    assert report.covers_until == datetime(2024, 10, 1, tzinfo=UTC)
+
+
+def test_the_header_decides_the_format_file_by_file():
+    assert read(focus(), focus()).format == "focus"
+    assert read(plain("acme,2026-09,1")).format == "plain"
+    mixed = read(focus("acme,2026-09-01,1,USD,"), plain("bolt,2026-09,2"))
+    assert (mixed.format, mixed.sources) == ("mixed", ["1.csv", "2.csv"])
+    assert sorted(mixed.totals()) == [("acme", 202609, 100), ("bolt", 202609, 200)]
+
+
+def test_plain_totals_come_with_columns_in_any_order_and_others_between():
+    text = "\ufefflist_price_total , note,month,customer_id\r\n1.50,x,2026-09, acme \r\n\r\n"
+    assert totals(text) == {("acme", 202609): 150}
+
+
+def test_a_format_asked_for_must_fit_every_header():
+    assert totals(plain("acme,2026-09,1"), format="plain") == {("acme", 202609): 100}
+    assert bad(focus(), plain(), format="focus") == [
+        "2.csv, line 1: the header lacks columns (focus: BillingCurrency, BillingPeriodStart, ListCost, SubAccountId)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "header", ["", "\ufeff", "a,b,c\n", "SubAccountId,ListCost,BillingCurrency\n", f"{PLAIN},month\n"]
+)
+def test_a_header_that_is_absent_lacks_a_column_or_has_it_twice_is_bad_line_one(header):
+    assert [line.split(": ")[0] for line in bad(header)] == ["1.csv, line 1"]
+
+
+@pytest.mark.parametrize("period", ["2026-09-30", "2026-09-01 00:00:00", "2026-09-01T00:00:00-12:00"])
+def test_the_month_of_focus_is_the_one_it_states_without_conversion(period):
+    assert totals(focus(f"acme,{period},1,USD,")) == {("acme", 202609): 100}
+
+
+@pytest.mark.parametrize("period", ["2026-09", "2026-09-31", "1999-12-01", "3000-01-01", "09/01/2026", "2026-09-01x"])
+def test_what_is_no_date_is_no_month_of_focus(period):
+    assert len(bad(focus(f"acme,{period},1,USD,"))) == 1
+
+
+@pytest.mark.parametrize("month", ["2026-9", "2026-13", "2026-09-01", "202609", "1999-12", "3000-01", "٢٠٢٦-09"])
+def test_what_is_not_written_as_a_month_is_no_month_of_plain(month):
+    assert len(bad(plain(f"acme,{month},1"))) == 1
+
+
+def test_it_covers_usage_until_the_latest_charge_period_end():
+    ends = ["2026-09-03 01:00:00", "2026-09-03T10:00:00+08:00", "soon", "NULL", "9999-12-31T23:00:00-12:00"]
+    report = read(focus(*[f"acme,2026-09-01,1,USD,{end}" for end in ends]))
+    assert report.covers_until == datetime(2026, 9, 3, 2, tzinfo=UTC)
+    assert read(focus("acme,2026-09-01,1,USD,")).covers_until is None
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("acme,2026-09-01,1,EUR,", "the currency is 'EUR', it must be USD"),
+        ("acme,2026-09-01,1,NULL,", "BillingCurrency is absent"),
+        ("acme,NULL,1,USD,", "BillingPeriodStart is absent"),
+        ("acme,2026-09-01,,USD,", "ListCost is absent"),
+        (",2026-09-01,,USD,", "ListCost is absent"),
+        ("acme,2026-09-01,x\x1b[2J,USD,", r"'x\x1b[2J' is not a number"),
+        ("acme,2026-09-01,1,USD", "4 cells, the header has 5"),
+        ("acme,2026-09-01,1,USD,,", "6 cells, the header has 5"),
+        ("ac\u200bme,2026-09-01,1,USD,", r"'ac\u200bme' is not a customer ID"),
+        ("a" * 129 + ",2026-09-01,1,USD,", f"'{'a' * 60}' is not a customer ID"),
+        ('"ac"me,2026-09-01,1,USD,', "broken quoting, or a cell too long"),
+        ("acme,2026-09-01,1\0,USD,", "a NUL character"),
+        ("gr\udcf6sse,2026-09-01,1,USD,", "not UTF-8 text"),
+        ("x" * 2**22, "longer than 1 MiB: no line end, or a quoted cell that is never closed"),
+    ],
+)
+def test_a_bad_line_is_named_with_file_number_and_reason_and_the_next_is_read(line, reason):
+    text = focus("acme,2026-09-01,1,USD,", line, "acme,2026-09-01,no,USD,")
+    assert bad(focus(), text) == [f"2.csv, line 3: {reason}", "2.csv, line 4: 'no' is not a number"]
+
+
+def test_the_currency_is_the_installations(settings):
+    settings.CURRENCY = "EUR"
+    assert totals(focus("acme,2026-09-01,1,EUR,")) == {("acme", 202609): 100}
+    assert bad(cost("1")) == ["1.csv, line 2: the currency is 'USD', it must be EUR"]
+
+
+def test_a_plain_total_is_stated_once_within_and_across_files_and_beside_focus():
+    once, twice = "acme,2026-09,1", "acme is stated twice for 2026-09"
+    assert bad(plain(once, once)) == [f"1.csv, line 3: {twice}"]
+    assert bad(plain(once), plain(once)) == [f"2.csv, line 2: {twice}"]
+    assert bad(plain(once), cost("1")) == bad(cost("1"), plain(once)) == [f"2.csv, line 2: {twice}"]
+    assert len(totals(plain(once, "acme,2026-08,1"))) == 2
+
+
+@pytest.mark.parametrize("line", [",2026-09,1", "NULL,2026-09,1", "acme,,1", "acme,2026-09,NULL"])
+def test_a_plain_line_states_customer_month_and_total(line):
+    assert "is absent" in bad(plain(line))[0]
+
+
+def test_a_record_over_several_lines_is_numbered_by_the_line_where_it_begins():
+    text = f'{FOCUS},Tags\n\nacme,2026-09-01,1,USD,,"a\nb\nc"\nacme,2026-09-01,no,USD,,"a\nb"\n'
+    assert bad(text) == ["1.csv, line 6: 'no' is not a number"]
+
+
+def test_a_quote_that_is_never_closed_is_reported_where_it_began():
+    text = focus('acme,2026-09-01,1,USD,"', "b,2026-09-01,1,USD,")
+    assert bad(text) == ["1.csv, line 2: broken quoting, or a cell too long"]
+
+
+def test_a_runaway_quote_is_cut_short_and_what_follows_is_read():
+    lines = ['acme,2026-09-01,1,USD,"', *["b,2026-09-01,1,USD,"] * 10_000, "acme,2026-09-01,no,USD,"]
+    assert bad(focus(*lines)) == [
+        "1.csv, line 2: broken quoting, or a cell too long",
+        "1.csv, line 10003: 'no' is not a number",
+    ]
+
+
+def test_a_record_that_runs_away_over_many_cells_is_cut_short():
+    with pytest.raises(BadReport) as refused:
+        read(focus() + 'acme,2026-09-01,1,USD,"' + '\n","' * 300_000)
+    assert str(refused.value.bad_lines[0]).startswith("1.csv, line 2: longer than 1 MiB")
+
+
+def test_a_hundred_bad_lines_over_all_files_are_kept_then_reading_stops():
+    wrong = ["acme,2026-09-01,no,USD,"] * 60
+    with pytest.raises(BadReport) as refused:
+        read(focus(*wrong), focus(*wrong))
+    assert (len(refused.value.bad_lines), refused.value.more) == (100, True)
+    assert len(bad(focus(*wrong), focus(*wrong[:40]))) == 100
+
+
+def test_gzip_is_known_by_its_content_also_in_several_members():
+    text = focus("acme,2026-09-01,1,USD,", "bolt,2026-09-01,2,USD,").encode()
+    assert totals(gzip.compress(text[:90]) + gzip.compress(text[90:])) == totals(text)
+
+
+def test_gzip_that_is_damaged_or_cut_off_refuses_the_report():
+    data = gzip.compress(focus(*[f"acme{n},2026-09-01,{n}.5,USD," for n in range(50_000)]).encode())
+    for damaged in (data[:-9], data[:60] + b"????" + data[64:], data + b"????", data[:2] + b"????"):
+        assert sum("the gzip data is damaged or cut off" in line for line in bad(damaged)) == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_progress_tells_the_bytes_of_the_files_and_leaves_them_open(packed):
+    data = cost("1").encode()
+    content, told = io.BytesIO(gzip.compress(data) if packed else data), list[int]()
+    read_report([("a", content)], progress=told.append)
+    assert sum(told) == len(content.getvalue())
+
+
+def test_a_moment_belongs_to_the_month_of_the_billing_time_zone(settings):
+    settings.BILLING_TIME_ZONE = "Asia/Shanghai"
+    assert month_of(datetime(2026, 8, 31, 15, 59, 59, tzinfo=UTC)) == 202608
+    assert month_of(datetime(2026, 8, 31, 16, tzinfo=UTC)) == 202609
+    assert first_moment(202609) == datetime(2026, 8, 31, 16, tzinfo=UTC)
+    settings.BILLING_TIME_ZONE = "America/New_York"
+    assert month_of(first_moment(202611)) == 202611
+    with pytest.raises(ValueError, match="without a time zone"):
+        month_of(first_moment(202609).replace(tzinfo=None))
+
+
+@given(st.integers(2000, 2998), st.integers(1, 12))
+def test_months_follow_each_other_and_read_as_they_are_written(year, number):
+    month = year * 100 + number
+    assert parse_month(month_name(month)) == month
+    assert month < next_month(month) == (month + 1 if number < 12 else (year + 1) * 100 + 1)
+    assert previous_month(next_month(month)) == month
