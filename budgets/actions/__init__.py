@@ -1,0 +1,23 @@
+"""All that writes budgets, expenditure and adjustment records: one function per verb of the console (house rule 1).
+
+Each is one transaction: month, report, grants and customers are locked in that order, records are written first and
+are the snapshot that the rest is written from, in a number of statements that does not grow with the customers.
+"""
+
+from budgets.actions.association import NewCustomer, associate_customers
+from budgets.actions.month import Restored, current_month, restore_budgets
+from budgets.actions.setting import Outcome, Terms, set_budgets
+from budgets.actions.taking_in import TakenIn, take_in_report
+
+__all__ = [
+    "NewCustomer",
+    "Outcome",
+    "Restored",
+    "TakenIn",
+    "Terms",
+    "associate_customers",
+    "current_month",
+    "restore_budgets",
+    "set_budgets",
+    "take_in_report",
+]

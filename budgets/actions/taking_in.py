@@ -1,0 +1,219 @@
+"""Taking in a report of expenditure, as a whole or not at all (domain 8).
+
+The totals are staged in a temporary table and compared there; only what moved is locked and written, one row version
+each. SQL below speaks cents and is the same for both engines but for the staging and the locks.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, models
+from django.db.models.expressions import RawSQL
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from budgets.actions.exhaustion import freeze_exhausted, move_used
+from budgets.actions.month import hold_month
+from budgets.models import ExpenditureReport
+from budgets.months import month_name
+from budgets.reports import ReadReport
+from customers.actions import Author
+from customers.models import Customer
+from partnercenter.database import REPORT, hold, writing
+from partnercenter.models import Channel, Partner, User
+from partnercenter.money import from_cents
+from partnercenter.refusals import Refusal
+
+LISTED = 100
+
+MOVED = """
+CREATE TEMPORARY TABLE moved AS
+SELECT i.account, i.month, i.total, c.id AS customer_id, i.total - COALESCE(e.total, 0) AS delta,
+    CASE WHEN e.id IS NULL OR e.total <> i.total THEN 1 ELSE 0 END AS differs
+FROM incoming i
+LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
+LEFT JOIN customers_customer c ON c.customer_id = i.account AND c.disassociated_on IS NULL
+WHERE e.id IS NULL OR e.reported_at < %s OR (e.reported_at = %s AND e.total <> i.total)
+"""
+LOCK_MOVED = """
+SELECT count(*) FROM (
+    SELECT id FROM customers_customer WHERE id IN (SELECT customer_id FROM moved WHERE delta <> 0)
+    ORDER BY id FOR NO KEY UPDATE
+) AS locked
+"""
+WRITE_TOTALS = """
+INSERT INTO budgets_expenditure (account, month, customer_id, total, reported_at, report_id)
+SELECT account, month, customer_id, total, %s, %s FROM moved WHERE true
+ON CONFLICT (account, month) DO UPDATE SET customer_id = EXCLUDED.customer_id, total = EXCLUDED.total,
+    reported_at = EXCLUDED.reported_at, report_id = EXCLUDED.report_id
+"""
+USED_AFTER = """
+SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(m.delta) AS bigint) AS used
+FROM moved m JOIN budgets_budget b ON b.customer_id = m.customer_id
+WHERE m.delta <> 0 AND m.month >= b.counted_from AND m.month <= %s
+GROUP BY b.customer_id, b.counted_from, b.used
+"""
+EXHAUSTED = f"""
+SELECT count(*) FROM budgets_budget b JOIN ({USED_AFTER}) AS new ON new.customer_id = b.customer_id
+WHERE b.level < 100 AND new.used >= b.amount
+"""  # noqa: S608
+OWN = "SELECT customer_id FROM customers_customer WHERE partner_id = %s AND disassociated_on IS NULL"
+KNOWN = "SELECT customer_id FROM customers_customer WHERE disassociated_on IS NULL"
+
+
+@dataclass
+class TakenIn:
+    """What a report said and did. Totals are amounts with two decimals; `months` reads "2026-09".
+
+    `changed` totals are new or differ; `older` were ignored, as a newer report had stated them; `unknown` accounts are
+    kept until they are associated, `not_yours` were not stored. `report` is None where nothing was written.
+    """
+
+    report: uuid.UUID | None = None
+    lines: int = 0
+    customers: int = 0
+    months: list[str] = field(default_factory=list)
+    total: Decimal = Decimal("0.00")
+    changed: int = 0
+    older: int = 0
+    exhausted: int = 0
+    frozen: int = 0
+    unattributed_lines: int = 0
+    unattributed_total: Decimal = Decimal("0.00")
+    unknown: int = 0
+    unknown_accounts: list[str] = field(default_factory=list)
+    not_yours: int = 0
+
+
+@writing()
+def take_in_report(
+    read: ReadReport,
+    *,
+    operator: User | None,
+    reported_at: datetime | None = None,
+    only: Partner | None = None,
+    channel: Channel = Channel.IMPORT,
+) -> TakenIn:
+    """Replace the totals the report states, move what is used, freeze what is used up: one transaction (domain 8.6).
+
+    A total of the same time or newer replaces the earlier one, an older one is ignored. The same report again writes
+    nothing. With `only` a partner's own customers alone are taken, anything else is counted and not stored (8.5).
+    Raises Refusal for a time to come, Busy after ten seconds of waiting for another report.
+    """
+    now = timezone.now()
+    at = reported_at or now
+    if at > now:
+        raise Refusal(_("The time of the report lies in the future."), "reported_at")
+    month = hold_month()
+    hold(REPORT)
+    taken = TakenIn(
+        lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
+    )
+    _stage(read.totals())
+    _keep_to(only, taken)
+    _compare(at, taken)
+    if _number("SELECT count(*) FROM moved"):
+        taken.report = uuid.uuid4()
+        author = Author(operator, channel, now)
+        _apply(_new_report(taken.report, read, at, author, only), month, author, taken)
+    _drop()
+    return taken
+
+
+def _stage(totals: Iterable[tuple[str, int, int]]) -> None:
+    _drop()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE incoming (account varchar(128), month integer, total bigint)")
+        if connection.vendor == "postgresql":
+            with cursor.copy("COPY incoming FROM STDIN") as copy:
+                for row in totals:
+                    copy.write_row(row)
+            cursor.execute("ANALYZE incoming")
+        else:
+            cursor.executemany("INSERT INTO incoming VALUES (%s, %s, %s)", totals)
+
+
+def _drop() -> None:
+    # A connection that lives on may still have them.
+    with connection.cursor() as cursor:
+        for table in ("incoming", "moved"):
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def _keep_to(only: Partner | None, taken: TakenIn) -> None:
+    """Take what is not the partner's own out of the stage (domain 8.5), and tell which accounts nobody knows."""
+    if only is not None:
+        strangers = f"FROM incoming WHERE account NOT IN ({OWN})"
+        taken.not_yours = _number(f"SELECT count(DISTINCT account) {strangers}", [only.pk])
+        _run(f"DELETE {strangers}", [only.pk])
+    unknown = f"FROM incoming WHERE account NOT IN ({KNOWN})"
+    taken.unknown = _number(f"SELECT count(DISTINCT account) {unknown}")
+    taken.unknown_accounts = [row[0] for row in _rows(f"SELECT DISTINCT account {unknown} ORDER BY 1 LIMIT {LISTED}")]
+
+
+def _compare(at: datetime, taken: TakenIn) -> None:
+    # The database's own form of a time: compared as text on SQLite.
+    moment = models.DateTimeField().get_db_prep_value(at, connection)
+    _run(MOVED, [moment, moment])
+    if connection.vendor == "postgresql":
+        _run("ANALYZE moved")
+    accounts, total = _rows("SELECT count(DISTINCT account), COALESCE(SUM(total), 0) FROM incoming")[0]
+    taken.customers = accounts - taken.unknown
+    taken.total = from_cents(total)
+    taken.months = [month_name(row[0]) for row in _rows("SELECT DISTINCT month FROM incoming ORDER BY 1")]
+    taken.changed = _number("SELECT count(*) FROM moved WHERE differs = 1")
+    taken.older = _number(
+        "SELECT count(*) FROM incoming i JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month"
+        " WHERE e.reported_at > %s",
+        [moment],
+    )
+
+
+def _new_report(
+    pk: uuid.UUID, read: ReadReport, at: datetime, author: Author, only: Partner | None
+) -> ExpenditureReport:
+    return ExpenditureReport.objects.create(
+        pk=pk,
+        reported_at=at,
+        taken_in_at=author.at,
+        covers_until=read.covers_until,
+        operator=author.operator,
+        operator_name=author.name,
+        partner=only,
+        sources=read.sources,
+        format=read.format,
+    )
+
+
+def _apply(report: ExpenditureReport, month: int, author: Author, taken: TakenIn) -> None:
+    """Lock whom it moves, in key order; then totals, used, freezing, and the report's own summary."""
+    if connection.vendor == "postgresql":
+        _number(LOCK_MOVED)
+    moment = models.DateTimeField().get_db_prep_value(report.reported_at, connection)
+    _run(WRITE_TOTALS, [moment, report._meta.pk.get_db_prep_value(report.pk, connection)])
+    taken.exhausted = _number(EXHAUSTED, [month])
+    move_used(USED_AFTER, [month])
+    moved = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM moved WHERE delta <> 0", []))
+    taken.frozen = freeze_exhausted(moved, author=author)
+    report.summary = asdict(taken) | {"report": str(taken.report)}
+    report.summary |= {name: str(report.summary[name]) for name in ("total", "unattributed_total")}
+    report.save(update_fields=["summary"])
+
+
+def _run(sql: str, params: list[Any] | None = None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+def _rows(sql: str, params: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def _number(sql: str, params: list[Any] | None = None) -> int:
+    return _rows(sql, params)[0][0]

@@ -1,0 +1,165 @@
+"""Budgets, adjustment records and reports as their templates get them: labels, masked names, figures."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count
+from django.utils.translation import gettext as _
+
+from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
+from budgets.months import month_name, previous_month
+from customers.masking import mask_name
+from customers.models import Customer, FreezeRecord
+from partnercenter.models import BudgetType, Partner
+from partnercenter.money import show_amount
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A customer as the dialog names it."""
+
+    customer_id: str
+    account_name: str
+    name: str
+    names_shown: bool
+
+
+def show_customer(customer: Customer, *, names_shown: bool) -> Shown:
+    """The customer with its name masked, unless names are shown."""
+    name = customer.name if names_shown else mask_name(customer.name)
+    return Shown(customer.customer_id, customer.account_name, name, names_shown)
+
+
+def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any] | None:
+    """The budget that stands, and of when its estimate is."""
+    return budget and {
+        "type_label": budget.get_budget_type_display(),
+        "amount": budget.amount,
+        "used": budget.used,
+        "remaining": budget.remaining,
+        "usage": budget.usage,
+        "exhausted": budget.exhausted,
+        "as_of": as_of,
+        "counted_from": month_name(budget.counted_from),
+        "account_freezing_label": budget.get_account_freezing_display(),
+    }
+
+
+def notes(customer: Customer, month: int) -> dict[str, str]:
+    """What the operator is told beside each type: what would count, what a change of type forgets (domain 3.2, 3.3)."""
+    budget = getattr(customer, "budget", None)
+    this_month = Expenditure.objects.filter(customer=customer, month=month).values_list("total", flat=True).first()
+    spent = this_month or Decimal("0.00")
+    if budget is None:
+        return dict.fromkeys(("to_monthly", "to_one_time"), _counted(month, spent))
+    if budget.budget_type == BudgetType.MONTHLY:
+        change = _("The change to a one-time budget takes effect at once, and it does not restore next month.")
+        return {"to_monthly": _counted(month, budget.used), "to_one_time": f"{change} {_counted(month, spent)}"}
+    change = _("The change to a monthly budget takes effect at once.")
+    return {
+        "to_one_time": _counted(budget.counted_from, budget.used),
+        "to_monthly": " ".join((change, *_forgotten(budget, month), _counted(month, spent))),
+    }
+
+
+def _forgotten(budget: Budget, month: int) -> list[str]:
+    if budget.counted_from >= month:
+        return []
+    months = {"first": month_name(budget.counted_from), "last": month_name(previous_month(month))}
+    return [_("What was spent from %(first)s to %(last)s no longer counts, not even after a change back.") % months]
+
+
+def _counted(month: int, used: Decimal) -> str:
+    return _(
+        "Counted since %(month)s, %(used)s used. A budget of that amount or less is used up at once; with Automatic "
+        "the account is frozen at once."
+    ) % {"month": month_name(month), "used": show_amount(used)}
+
+
+def show_records(records: Iterable[AdjustmentRecord]) -> list[dict[str, Any]]:
+    """Adjustment records as rows."""
+    return [
+        {
+            "at": record.at,
+            "operator": record.operator_name,
+            "partner_company": record.partner_company,
+            "operation_label": record.get_operation_display(),
+            "budget_type_label": record.get_budget_type_after_display() or "--",
+            "amount": record.amount_after,
+            "amount_before": record.amount_before,
+            "account_freezing_label": record.get_account_freezing_after_display() or "--",
+            "counted_from": record.counted_from_after and month_name(record.counted_from_after),
+            "used": record.used,
+            "unfreeze": record.unfreeze,
+            "channel_label": record.get_channel_display(),
+        }
+        for record in records
+    ]
+
+
+COUNTS = ("lines", "customers", "changed", "exhausted")
+
+
+def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list[dict[str, Any]]:
+    """Reports as rows. Of the platform's own a partner is shown when they came and whom of its own they froze."""
+    listed = list(reports)
+    frozen = dict(
+        frozen_by(partner)
+        .filter(report__in=[report.pk for report in listed])
+        .order_by()
+        .values_list("report")
+        .annotate(Count("pk"))
+    )
+    return [
+        {
+            "pk": report.pk,
+            "reported_at": report.reported_at,
+            "taken_in_at": report.taken_in_at,
+            "operator": report.operator_name,
+            "sources": report.sources if report.partner_id else [_("all customers of the platform")],
+            **{name: report.summary[name] if report.partner_id else "--" for name in COUNTS},
+            "frozen": frozen.get(report.pk, 0),
+        }
+        for report in listed
+    ]
+
+
+def frozen_by(partner: Partner) -> Any:
+    """The freezes of the partner's customers that a report led to."""
+    return FreezeRecord.objects.filter(
+        customer__partner=partner, report__isnull=False, operation=FreezeRecord.Operation.FREEZE
+    )
+
+
+def show_report(report: ExpenditureReport) -> dict[str, Any]:
+    """One report with all it said and did; only its times for one of the platform's own."""
+    shown = {
+        "reported_at": report.reported_at,
+        "taken_in_at": report.taken_in_at,
+        "operator": report.operator_name,
+        "own": report.partner_id is not None,
+    }
+    if report.partner_id is None:
+        return shown
+    totals = {name: Decimal(report.summary[name]) for name in ("total", "unattributed_total")}
+    formats = {"focus": "FOCUS", "plain": _("Plain CSV"), "mixed": _("FOCUS and plain CSV")}
+    return report.summary | totals | shown | {"sources": report.sources, "format_label": formats[report.format]}
+
+
+def show_frozen(records: Iterable[FreezeRecord]) -> list[dict[str, Any]]:
+    """The accounts a report froze, with the figures of that moment."""
+    return [
+        {
+            "at": record.at,
+            "account_name": record.customer.account_name,
+            "customer_id": record.customer.customer_id,
+            "name": mask_name(record.customer.name),
+            "budget_type_label": record.get_budget_type_display() or "--",
+            "amount": record.amount,
+            "used": record.used,
+        }
+        for record in records
+    ]

@@ -1,0 +1,53 @@
+"""What a customer may do now, and why not: one place, the same answer for page, command and wire (domain 8.7)."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from budgets.models import Budget
+from customers.models import Customer, FreezeRecord
+from partnercenter.money import show_amount
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """Whether a customer may purchase, and why not. Yearly/monthly stands for reserved instances too (domain 3.7)."""
+
+    yearly_monthly: bool
+    pay_per_use: bool
+    reason: str
+
+
+def may_purchase(customer: Customer) -> Purchase:
+    """Whether this customer may purchase now (domain 3.7, 3.13, 4.8). The caller has seen to the current month."""
+    if customer.is_frozen:
+        return Purchase(False, False, _("The account is frozen: %(why)s") % {"why": why_frozen(customer)})
+    if customer.association_type == Customer.AssociationType.REFERRAL:
+        return Purchase(True, True, _("A customer of the referral model has no budget and is not frozen."))
+    budget = Budget.objects.filter(customer=customer).first()
+    if budget is None:
+        return Purchase(False, False, _("No budget is set for this customer."))
+    figures = {"used": show_amount(budget.used), "amount": show_amount(budget.amount)}
+    if budget.exhausted:
+        reason = _("The budget is used up: %(used)s of %(amount)s.") % figures
+        return Purchase(False, settings.PAY_PER_USE_WHEN_EXHAUSTED, reason)
+    return Purchase(True, True, _("The budget suffices: %(used)s of %(amount)s is used.") % figures)
+
+
+def why_frozen(customer: Customer, record: FreezeRecord | None = None) -> str:
+    """Since when and by what an account is frozen, with the figures of that moment (domain 4.5); "" where it is not.
+
+    `record` is the customer's newest freeze record, where the caller has it.
+    """
+    if not customer.is_frozen or customer.frozen_since is None:
+        return ""
+    record = record or customer.freeze_records.order_by("-pk").first()
+    since = date_format(timezone.localtime(customer.frozen_since), "Y-m-d H:i")
+    said = _("since %(since)s, %(origin)s") % {"since": since, "origin": customer.get_freeze_origin_display()}
+    if record is not None and record.amount is not None:
+        figures = {"used": show_amount(record.used), "amount": show_amount(record.amount)}
+        said += _(" (%(used)s of %(amount)s used)") % figures
+    return f"{said}: {customer.freeze_reason}" if customer.freeze_reason else said

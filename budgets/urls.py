@@ -1,0 +1,12 @@
+"""Addresses of budgets, their records, and expenditure."""
+
+from django.urls import path
+
+from budgets import views
+
+urlpatterns = [
+    path("budgets/set/", views.set_budget, name="set_budget"),
+    path("budgets/records/", views.adjustment_records, name="adjustment_records"),
+    path("customers/expenditure/", views.expenditure, name="expenditure"),
+    path("customers/expenditure/<uuid:pk>/", views.expenditure_report, name="expenditure_report"),
+]

@@ -1,0 +1,1 @@
+"""Whom a partner serves, and whether the account is frozen."""

@@ -1,0 +1,183 @@
+"""Customers, the state of their accounts, and the records of freezing and of names revealed."""
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import PROTECT, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from partnercenter.append_only import Record
+from partnercenter.models import BudgetType, Channel, Operation, Partner, User
+from partnercenter.money import MoneyField
+
+
+class FreezeKind(models.TextChoices):
+    """What is frozen (domain 4.2)."""
+
+    NONE = "", _("Not frozen")
+    ACCOUNT = "ACCOUNT", _("Account")
+    ACCOUNT_AND_RESOURCE = "ACCOUNT_AND_RESOURCE", _("Account and resources")
+
+
+class FreezeOrigin(models.TextChoices):
+    """By what an account was frozen (domain 4.2)."""
+
+    NONE = "", "--"
+    ASSOCIATION = "ASSOCIATION", _("association")
+    PARTNER = "PARTNER", _("partner")
+    BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED", _("budget exhausted")
+
+
+class AccountFreezing(models.TextChoices):
+    """Account freezing upon budget exhaustion, the policy of a budget (domain 3.6)."""
+
+    AUTOMATIC = "AUTOMATIC", _("Automatic")
+    MANUAL = "MANUAL", _("Manual")
+    AUTOMATIC_WITH_RESOURCES = "AUTOMATIC_WITH_RESOURCES", _("Automatic, with resources")
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """What can be asked about customers."""
+
+    def of(self, user: User) -> Self:
+        """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
+        current = self.filter(disassociated_on=None)
+        if not user.is_active or user.partner is None:
+            return current.none()
+        if user.partner.is_distributor:
+            return current.filter(partner__distributor=user.partner)
+        return current.filter(partner=user.partner)
+
+    def frozen(self) -> Self:
+        """Those whose account is frozen, by whatever."""
+        return self.exclude(freeze_kind=FreezeKind.NONE)
+
+
+class Customer(models.Model):
+    """A partner's customer; its row is what every action on it locks (house rule 5)."""
+
+    class AssociationType(models.TextChoices):
+        RESELLER = "RESELLER", _("Reseller model")
+        REFERRAL = "REFERRAL", _("Referral model")
+
+    partner = models.ForeignKey(Partner, PROTECT, related_name="customers")
+    customer_id = models.CharField(_("customer ID"), max_length=128)
+    account_name = models.CharField(_("account name"), max_length=256)
+    name = models.CharField(_("customer name"), max_length=256)
+    search = models.TextField(editable=False, help_text="Name and account name as the search compares them.")
+    association_type = models.CharField(
+        _("association type"), max_length=10, choices=AssociationType, default=AssociationType.RESELLER
+    )
+    email = models.EmailField(_("e-mail"), max_length=254, blank=True)
+    mobile = models.CharField(_("mobile number"), max_length=32, blank=True)
+    account_manager = models.CharField(_("account manager"), max_length=128, blank=True)
+    tags = models.CharField(_("tags"), max_length=1024, blank=True, help_text="As `;one;two;`.")
+    associated_on = models.DateTimeField(_("associated on"), default=timezone.now)
+    disassociated_on = models.DateTimeField(_("disassociated on"), null=True)
+
+    freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True, default=FreezeKind.NONE)
+    freeze_origin = models.CharField(max_length=24, choices=FreezeOrigin, blank=True, default=FreezeOrigin.NONE)
+    frozen_since = models.DateTimeField(null=True)
+    freeze_reason = models.CharField(max_length=256, blank=True)
+
+    objects: ClassVar[CustomerQuerySet] = CustomerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_current_association_per_customer_id",
+                fields=["customer_id"],
+                condition=Q(disassociated_on__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="frozen_has_origin_and_time",
+                condition=Q(freeze_kind="", freeze_origin="", frozen_since__isnull=True)
+                | (~Q(freeze_kind="") & ~Q(freeze_origin="") & Q(frozen_since__isnull=False)),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["partner", "account_name", "id"], name="customer_by_account_name"),
+            models.Index(fields=["partner", "name", "id"], name="customer_by_name"),
+            models.Index(fields=["partner", "associated_on", "id"], name="customer_by_associated_on"),
+            models.Index(fields=["partner", "id"], name="customer_frozen", condition=~Q(freeze_kind="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_name} ({self.customer_id})"
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.freeze_kind != FreezeKind.NONE
+
+
+class FreezeRecord(Record):
+    """One freezing or unfreezing. Where a budget did it, the budget and the report behind it as they were (domain 9)."""
+
+    class Operation(models.TextChoices):
+        FREEZE = "FREEZE", _("Freeze")
+        UNFREEZE = "UNFREEZE", _("Unfreeze")
+
+    customer = models.ForeignKey(Customer, PROTECT, related_name="freeze_records")
+    at = models.DateTimeField(_("time"))
+    operation = models.CharField(max_length=10, choices=Operation)
+    kind_before = models.CharField(max_length=24, choices=FreezeKind, blank=True)
+    kind_after = models.CharField(max_length=24, choices=FreezeKind, blank=True)
+    origin_before = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
+    origin_after = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
+    reason = models.CharField(max_length=256, blank=True)
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator_name = models.CharField(max_length=150)
+    channel = models.CharField(max_length=10, choices=Channel)
+    batch = models.UUIDField(null=True)
+
+    budget_type = models.CharField(max_length=10, choices=BudgetType, null=True)
+    amount = MoneyField(null=True)
+    used = MoneyField(null=True)
+    account_freezing = models.CharField(max_length=24, choices=AccountFreezing, null=True)
+    counted_from = models.PositiveIntegerField(null=True)
+    report = models.UUIDField(null=True)
+    reported_at = models.DateTimeField(null=True)
+    covers_until = models.DateTimeField(null=True)
+    taken_in_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["customer", "id"], name="freeze_record_by_customer"),
+            models.Index(fields=["report", "id"], name="freeze_record_by_report", condition=Q(report__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.customer_id} {self.at:%Y-%m-%d %H:%M}"
+
+
+class RevealRecord(Record):
+    """Somebody was shown complete names: on which page, of which customers (domain 7.3)."""
+
+    operator = models.ForeignKey(User, PROTECT, related_name="+")
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    page = models.CharField(max_length=200)
+    customers = models.JSONField(help_text="The customer IDs shown.")
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.page} {self.at:%Y-%m-%d %H:%M}"
+
+
+class ReviewedCustomer(Record):
+    """A customer of an operation, with the state in which it was reviewed."""
+
+    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed")
+    customer = models.ForeignKey(Customer, PROTECT, related_name="reviews")
+    adjustment_record = models.BigIntegerField(null=True, help_text="The record the budget stood on; none: no budget.")
+    freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True)
+    frozen_since = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="a_customer_is_reviewed_once", fields=["operation", "customer"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation_id} {self.customer_id}"

@@ -1,0 +1,10 @@
+"""Addresses below /customers/."""
+
+from django.urls import path
+
+from customers import views
+
+urlpatterns = [
+    path("", views.customer_list, name="customers"),
+    path("names/", views.customer_names, name="customer_names"),
+]

@@ -1,0 +1,1 @@
+"""The console itself, and who signs in to it."""

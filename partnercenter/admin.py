@@ -1,0 +1,185 @@
+"""Django admin for the platform and for distributors' staff: partners, users and grants (domain 5.7)."""
+
+import secrets
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
+
+from partnercenter.models import Grant, GrantRecord, Partner, User
+from partnercenter.permissions import give_grant
+
+admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
+admin.site.disable_action("delete_selected")
+
+
+@login_not_required
+def sign_in_to_admin(request: HttpRequest) -> HttpResponse:
+    """One sign-in page for console and administration; who is signed in and may not enter is told so."""
+    if request.user.is_authenticated:
+        raise PermissionDenied(_("Your account may not enter the administration."))
+    return redirect(f"{resolve_url('sign_in')}?{urlencode({'next': request.GET.get('next', '/admin/')})}")
+
+
+def own_partners(user: Any) -> Any:
+    """The partners whose users and grants this person administers: a distributor's staff only its own resellers."""
+    if user.is_superuser:
+        return Partner.objects.all()
+    return Partner.objects.filter(distributor=user.partner, distributor__isnull=False)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Records and what actions write: looked at, never changed."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PlatformAdmin(ReadOnlyAdmin):
+    """For the platform's superusers alone: the tables hold every partner's rows."""
+
+    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+@admin.register(Partner)
+class PartnerAdmin(admin.ModelAdmin):
+    """Partners; a distributor's staff look at their resellers, only the platform adds and changes."""
+
+    list_display = ["account_name", "company", "kind", "distributor"]
+    list_filter = ["kind"]
+    search_fields = ["account_name", "company"]
+    fields = ["kind", "account_name", "company", "distributor", "time_zone", "verification_required"]
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request).filter(pk__in=own_partners(request.user)).select_related("distributor")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # What a partner is decides who sees its customers: it is said once.
+        return ["kind", "distributor"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Partner, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.is_reseller:
+            Grant.objects.get_or_create(partner=obj)
+
+
+@admin.register(User)
+class PartnerUserAdmin(UserAdmin):
+    """Users; a distributor's staff only those of their resellers, without passwords, staff or superuser rights."""
+
+    list_display = ["username", "partner", "role", "email", "is_active"]
+    list_filter = ["role", "is_active"]
+    platform_fields = ["is_staff", "is_superuser"]
+    fieldsets = [
+        (None, {"fields": ["username", "partner", "role", "is_active"]}),
+        (_("Personal info"), {"fields": ["first_name", "last_name", "email"]}),
+    ]
+    add_fieldsets = [(None, {"fields": ["username", "partner", "role", "email"]})]
+    filter_horizontal: list[str] = []
+    add_form = forms.modelform_factory(User, fields=["username", "partner", "role", "email"])
+    add_form_template = None
+
+    def get_queryset(self, request: Any) -> Any:
+        users = super().get_queryset(request).select_related("partner")
+        if request.user.is_superuser:
+            return users
+        return users.filter(partner__in=own_partners(request.user), is_superuser=False, is_staff=False)
+
+    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+        if obj is None:
+            return self.add_fieldsets
+        extra = [(_("Platform"), {"fields": ["password", *self.platform_fields]})] if request.user.is_superuser else []
+        return [*self.fieldsets, *extra]
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
+        return ["partner"] if obj and not request.user.is_superuser else []
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "partner":
+            kwargs["queryset"] = own_partners(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_form(self, request: Any, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        if not request.user.is_superuser and "partner" in form.base_fields:
+            form.base_fields["partner"].required = True
+        return form
+
+    def user_change_password(self, request: Any, id: str, form_url: str = "") -> Any:
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Records name the operator: who leaves is deactivated.
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            # Nobody knows it: the new user sets their own through "Forgot your password?".
+            obj.set_password(secrets.token_urlsafe(32))
+            messages.info(request, _("The new user sets a password through “Forgot your password?”."))
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Grant)
+class GrantAdmin(admin.ModelAdmin):
+    """Grants: enter a quota to grant, change it, clear both to revoke; each leaves a grant record."""
+
+    list_display = ["partner", "monthly_quota", "monthly_allocated", "one_time_quota", "one_time_allocated"]
+    search_fields = ["partner__account_name", "partner__company"]
+    fields = ["partner", "monthly_quota", "monthly_allocated", "one_time_quota", "one_time_allocated"]
+    readonly_fields = ["partner", "monthly_allocated", "one_time_allocated"]
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # There is one from the reseller's first moment.
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: Any, obj: Grant, form: Any, change: bool) -> None:
+        give_grant(
+            obj.partner, monthly_quota=obj.monthly_quota, one_time_quota=obj.one_time_quota, operator=request.user
+        )
+
+
+@admin.register(GrantRecord)
+class GrantRecordAdmin(ReadOnlyAdmin):
+    """Every giving, change and revocation of a grant."""
+
+    list_display = [
+        "partner",
+        "at",
+        "operator_name",
+        "monthly_quota_before",
+        "monthly_quota_after",
+        "one_time_quota_before",
+        "one_time_quota_after",
+    ]
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")

@@ -1,0 +1,142 @@
+"""What the ORM does not say for itself, the same on SQLite and PostgreSQL.
+
+Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array, and
+`INSERT .. SELECT` compiled from a queryset.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import OperationalError, connection, models, transaction
+from django.db.models import F, Lookup, Value
+from django.utils.translation import gettext as _
+
+from partnercenter.refusals import Busy
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+# The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
+MONTH, REPORT = 20_401, 20_402
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """One transaction, as a block or a decorator, that waits at most ten seconds for another (domain 8.6).
+
+    Raises Busy when the wait was longer. On SQLite a transaction is the only writer from its start.
+    """
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL lock_timeout = '10s'")
+            yield
+    except OperationalError as error:
+        if not _waited_too_long(error):
+            raise
+        raise Busy(
+            _(
+                "A report is being taken in, or another change is under way. Nothing was changed: "
+                "try again in a moment."
+            )
+        ) from error
+
+
+def _waited_too_long(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error)
+
+
+def hold(name: int, *, shared: bool = False) -> None:
+    """Take the named lock until the transaction ends. Nothing to do on SQLite, where writers are alone."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a named lock lives in a transaction")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [name])
+
+
+def lock(rows: models.QuerySet[Any]) -> list[int]:
+    """Lock the rows in key order, as every action does, and give their keys.
+
+    NO KEY: inserting a record takes KEY SHARE on the rows its foreign keys name, which a plain FOR UPDATE would block
+    into a deadlock. After it the queryset is dead: what is written may move rows out of its filter.
+    """
+    return list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+
+
+@models.ForeignKey.register_lookup
+@models.Field.register_lookup
+class Among(Lookup):
+    """`pk__among=keys`: any number of keys as one parameter, where a long `IN` is refused or slow."""
+
+    lookup_name = "among"
+
+    def get_prep_lookup(self) -> list[Any]:
+        return list(self.rhs)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", [*params, self.rhs]
+
+
+def text(value: str) -> Value:
+    """A plain text as an expression, where a bare one would be the name of a field."""
+    return Value(value, output_field=models.CharField())
+
+
+def insert_from(
+    model: type[models.Model],
+    rows: models.QuerySet[Any],
+    *,
+    on_conflict: Iterable[str] = (),
+    update: Iterable[str] = (),
+    **columns: Any,
+) -> int:
+    """Insert one row of `model` per row of the queryset, in one statement, and give their number.
+
+    `columns` maps a field of `model` to the name of a field of `rows`, an expression over it, or a plain value (a plain
+    text as `text("..")`). Where `on_conflict` names unique fields, an existing row gets the fields of `update` instead.
+    """
+    fields = [model._meta.get_field(name) for name in columns]
+    expressions = {
+        f"_{position}": _column(value, field)
+        for position, (value, field) in enumerate(zip(columns.values(), fields, strict=True))
+    }
+    try:
+        select, params = (
+            rows.order_by().annotate(**expressions).values_list(*expressions).query.sql_with_params()
+        )
+    except EmptyResultSet:
+        return 0
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.column) for field in fields)
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({names}) {select}"
+    with connection.cursor() as cursor:
+        cursor.execute(sql + _conflict(model, on_conflict, update), params)
+        return cursor.rowcount
+
+
+def _column(value: Any, field: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, models.Choices):
+        return F(value)
+    if hasattr(value, "resolve_expression"):
+        return value
+    # INSERT .. SELECT needs the type of a constant said.
+    return Value(value, output_field=field.target_field if field.is_relation else field)
+
+
+def _conflict(model: type[models.Model], on_conflict: Iterable[str], update: Iterable[str]) -> str:
+    def columns(names: Iterable[str]) -> list[str]:
+        return [connection.ops.quote_name(model._meta.get_field(name).column) for name in names]
+
+    target = ", ".join(columns(on_conflict))
+    if not target:
+        return ""
+    return f" ON CONFLICT ({target}) DO UPDATE SET " + ", ".join(f"{c} = EXCLUDED.{c}" for c in columns(update))

@@ -1,0 +1,94 @@
+"""Fragment or page: how an answer differs when HTMX asked for it (ui.md 3)."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
+from django.utils.http import urlencode
+from django_htmx.middleware import HtmxDetails
+
+Respond = Callable[[HttpRequest], HttpResponse]
+
+
+class ConsoleRequest(HttpRequest):
+    """A request as it reaches our views: by somebody signed in, with what HTMX says of itself."""
+
+    htmx: HtmxDetails
+    user: Any
+
+
+class ConsoleMiddleware:
+    """Times in the partner's own zone, nothing kept by any cache, and an ended session leads to sign-in."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> HttpResponse:
+        partner = getattr(request.user, "partner", None)
+        with timezone.override(ZoneInfo(partner.time_zone if partner else settings.BILLING_TIME_ZONE)):
+            response = self.get_response(request)
+        add_never_cache_headers(response)
+        patch_vary_headers(response, ["HX-Request"])
+        return _to_sign_in(request) if _ended_session(request, response) else response
+
+
+def _ended_session(request: Any, response: HttpResponse) -> bool:
+    """A fragment asked for without a session: following the redirect would put the sign-in page into the dialog."""
+    return bool(
+        request.htmx
+        and isinstance(response, HttpResponseRedirect)
+        and urlsplit(response.url).path == resolve_url(settings.LOGIN_URL)
+    )
+
+
+def _to_sign_in(request: Any) -> HttpResponse:
+    back = request.htmx.current_url_abs_path or "/"
+    query = urlencode({"next": back})
+    return HttpResponse(status=204, headers={"HX-Redirect": f"{resolve_url(settings.LOGIN_URL)}?{query}"})
+
+
+def wants_fragment(request: ConsoleRequest, target: str) -> bool:
+    """Whether HTMX asked for what goes into the element with this id, and is not restoring a whole page."""
+    return bool(request.htmx and request.htmx.target == target and not request.htmx.history_restore_request)
+
+
+def answer(
+    request: ConsoleRequest, template: str, context: dict[str, Any], *, partial: str, target: str, status: int = 200
+) -> HttpResponse:
+    """The page, or only its named part where HTMX asked for what goes into `target`."""
+    name = f"{template}#{partial}" if wants_fragment(request, target) else template
+    return render(request, name, context, status=status)
+
+
+def done(request: ConsoleRequest, message: str, *, then: str = "customers", level: int = messages.SUCCESS) -> HttpResponse:
+    """An action succeeded: HTMX closes the dialog, shows the message and reloads the list; else a page with it."""
+    if not request.htmx:
+        messages.add_message(request, level, message)
+        return redirect(then)
+    events = {
+        "dialog:close": {},
+        "toast": {"level": messages.constants.DEFAULT_TAGS[level], "text": message},
+        "customers:changed": {},
+    }
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
+
+
+def for_partner(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view for people of a partner; platform staff without one are told where they work (domain 5.8): 403."""
+
+    @wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.partner is None:
+            return render(request, "partnercenter/home.html", status=403)
+        return view(request, *args, **kwargs)
+
+    return guarded

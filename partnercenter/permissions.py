@@ -1,0 +1,151 @@
+"""Who may do what (domain 5): role and grant turned into Django permissions, and the giving of grants.
+
+A page asks `user.has_perm("budgets.set_monthly_budget", customer)`; an action asks `refusal()` with the grant it has
+locked, so that a revocation holds at once. Both come from the same few lines.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from partnercenter.database import lock, writing
+from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, Pool, User
+from partnercenter.refusals import NotAllowed
+
+LOOK = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
+ADMINISTER = {"budgets.add_expenditurereport", "partnercenter.switch_verification"}
+SET_TYPE = {BudgetType.MONTHLY: "budgets.set_monthly_budget", BudgetType.ONE_TIME: "budgets.set_one_time_budget"}
+DISTRIBUTOR_STAFF = {
+    "partnercenter.view_partner",
+    "partnercenter.view_user",
+    "partnercenter.add_user",
+    "partnercenter.change_user",
+    "partnercenter.view_grant",
+    "partnercenter.change_grant",
+    "partnercenter.view_grantrecord",
+}
+
+
+def refusal(user: User, partner: Partner, grant: Grant | None) -> str:
+    """Why this person may not set budgets for this partner's customers at all; "" where it may (domain 5.1, 5.2, 5.8).
+
+    `grant` is the partner's; None for a solution provider.
+    """
+    if not user.is_active or user.partner is None:
+        return _("Your account belongs to no partner: you cannot act on customers.")
+    if user.role == User.Role.VIEWER:
+        return _("You are a viewer: ask an administrator of your company to set budgets.")
+    if user.partner == partner:
+        return "" if grant is None or grant.given else contact_distributor(partner)
+    if partner.distributor_id != user.partner_id:
+        return _("This is not your customer.")
+    if grant is not None and grant.given:
+        return _("%(reseller)s holds the permission to set budgets for this customer.") % {"reseller": partner}
+    return ""
+
+
+def contact_distributor(partner: Partner) -> str:
+    """What a reseller without a grant is told."""
+    return _("Contact your distributor %(distributor)s to be granted the permission to set budgets.") % {
+        "distributor": partner.distributor and partner.distributor.company
+    }
+
+
+def bound_by(user: User, partner: Partner, grant: Grant | None) -> Grant | None:
+    """The grant whose quotas bound this person here: a reseller's own. A distributor is bound by none (domain 5.2)."""
+    return grant if user.partner == partner else None
+
+
+def types_allowed(user: User, partner: Partner, grant: Grant | None) -> set[str]:
+    """The budget types this person may set for this partner's customers."""
+    if refusal(user, partner, grant):
+        return set()
+    bound = bound_by(user, partner, grant)
+    return set(BudgetType.values) if bound is None else bound.types
+
+
+def grant_of(partner: Partner) -> Grant | None:
+    """The reseller's grant, given or not; None for a partner that needs none."""
+    return Grant.objects.filter(partner=partner).first() if partner.is_reseller else None
+
+
+class GrantBackend(ModelBackend):
+    """Signs in by password; permissions come from role and grant alone. `obj` is a customer, without one the person's
+    own partner is meant.
+    """
+
+    def get_user(self, user_id: Any) -> User | None:
+        user = User.objects.select_related("partner__distributor").filter(pk=user_id).first()
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        if not isinstance(user_obj, User) or not user_obj.is_active:
+            return set()
+        if obj is not None:
+            return _console(user_obj, obj.partner)
+        if not hasattr(user_obj, "_own_permissions"):
+            user_obj._own_permissions = _console(user_obj, user_obj.partner) | _administration(user_obj)
+        return user_obj._own_permissions
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        return any(perm.startswith(f"{app_label}.") for perm in _administration(user_obj))
+
+
+def _console(user: User, partner: Partner | None) -> set[str]:
+    if user.partner is None or partner is None:
+        return set()
+    allowed = types_allowed(user, partner, grant_of(partner))
+    administers = user.role == User.Role.ADMINISTRATOR and not user.partner.is_distributor
+    return LOOK | {SET_TYPE[BudgetType(name)] for name in allowed} | (ADMINISTER if administers else set())
+
+
+def _administration(user: Any) -> set[str]:
+    """What a distributor's staff may do in Django admin; which rows, the admin's querysets say (domain 5.7)."""
+    is_staff = isinstance(user, User) and user.is_active and user.is_staff and user.partner is not None
+    return DISTRIBUTOR_STAFF if is_staff and user.partner.is_distributor else set()
+
+
+@writing()
+def give_grant(
+    partner: Partner, *, monthly_quota: Decimal | None, one_time_quota: Decimal | None, operator: User | None
+) -> Grant:
+    """Set a reseller's quotas and leave a grant record; both None revokes (domain 5.1, 5.7).
+
+    Waits for the actions under way on the reseller's customers, as they hold the grant. Budgets and freezes stay as
+    they are. What stands already is not recorded again. Raises NotAllowed where the operator is neither the
+    reseller's distributor nor the platform.
+    """
+    if operator is not None and not operator.is_superuser and operator.partner_id != partner.distributor_id:
+        raise NotAllowed(_("This is not your reseller."))
+    lock(Grant.objects.filter(partner=partner))
+    grant = Grant.objects.get(partner=partner)
+    before = (grant.monthly_quota, grant.one_time_quota)
+    if before != (monthly_quota, one_time_quota):
+        grant.monthly_quota, grant.one_time_quota = monthly_quota, one_time_quota
+        grant.save(update_fields=["monthly_quota", "one_time_quota"])
+        _record(grant, before, operator)
+    return grant
+
+
+def _record(grant: Grant, before: tuple[Decimal | None, Decimal | None], operator: User | None) -> None:
+    GrantRecord.objects.create(
+        partner=grant.partner,
+        at=timezone.now(),
+        operator=operator,
+        operator_name=operator.username if operator else "system",
+        monthly_quota_before=before[0],
+        monthly_quota_after=grant.monthly_quota,
+        one_time_quota_before=before[1],
+        one_time_quota_after=grant.one_time_quota,
+    )
+
+
+def pools_of(grant: Grant | None) -> list[Pool]:
+    """The quotas as pages show them; none where nothing was granted and nothing is allocated."""
+    if grant is None:
+        return []
+    pools = [grant.pool(budget_type) for budget_type in BudgetType.values]
+    return pools if grant.given or any(pool.allocated for pool in pools) else []

@@ -1,0 +1,38 @@
+"""Signing in is limited against guessing, per pair of account and address and, far higher, per address."""
+
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+
+class PairAndAddressHandler(AxesDatabaseHandler):
+    """Counts failures per account and address; failures of the whole address weigh by their own, higher bound."""
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        pair = super().get_failures(request, credentials)
+        of_address = AccessAttempt.objects.filter(
+            ip_address=client_address(request), attempt_time__gte=get_cool_off_threshold(request)
+        ).aggregate(failures=Sum("failures_since_start", default=0))["failures"]
+        share = of_address * settings.AXES_FAILURE_LIMIT // settings.AXES_FAILURE_LIMIT_PER_ADDRESS
+        return max(pair, share)
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address of the browser: what the outermost of our own proxies saw, never what the browser itself claims."""
+    claimed = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    if settings.TRUSTED_PROXIES and len(claimed) >= settings.TRUSTED_PROXIES:
+        return claimed[-settings.TRUSTED_PROXIES]
+    return request.META.get("REMOTE_ADDR", "")
+
+
+def locked_out(request: HttpRequest, response: Any = None, credentials: Any = None, *_args: Any) -> HttpResponse:
+    """The answer while signing in is locked: the same for any account, known or not."""
+    message = _("Too many failed attempts. Wait 15 minutes and try again, or reset your password.")
+    return render(request, "registration/sign_in.html", {"locked_out": message}, status=429)

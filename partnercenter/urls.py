@@ -1,0 +1,53 @@
+"""Every address of the console."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+
+from partnercenter import views
+from partnercenter.admin import sign_in_to_admin
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("sign-in/", login_not_required(auth.LoginView.as_view(template_name="registration/sign_in.html")), name="sign_in"),
+    path("sign-out/", auth.LogoutView.as_view(), name="sign_out"),
+    path(
+        "password/",
+        auth.PasswordChangeView.as_view(template_name="registration/password_change.html"),
+        name="password_change",
+    ),
+    path(
+        "password/changed/",
+        auth.PasswordChangeDoneView.as_view(template_name="registration/password_change_done.html"),
+        name="password_change_done",
+    ),
+    path(
+        "password/reset/",
+        auth.PasswordResetView.as_view(
+            email_template_name="registration/password_reset_email.txt",
+            subject_template_name="registration/password_reset_subject.txt",
+            template_name="registration/password_reset_form.html",
+        ),
+        name="password_reset",
+    ),
+    path("password/reset/sent/", auth.PasswordResetDoneView.as_view(template_name="registration/password_reset_done.html"), name="password_reset_done"),
+    path(
+        "password/reset/<uidb64>/<token>/",
+        auth.PasswordResetConfirmView.as_view(template_name="registration/password_reset_confirm.html"),
+        name="password_reset_confirm",
+    ),
+    path(
+        "password/reset/complete/",
+        auth.PasswordResetCompleteView.as_view(template_name="registration/password_reset_complete.html"),
+        name="password_reset_complete",
+    ),
+    path("partner-information/", views.partner_information, name="partner_information"),
+    path("operations/<uuid:pk>/", views.operation, name="operation"),
+    path("operations/<uuid:pk>/code/", views.operation_code, name="operation_code"),
+    path("customers/", include("customers.urls")),
+    path("", include("budgets.urls")),
+    path("admin/login/", sign_in_to_admin),
+    path("admin/", admin.site.urls),
+]

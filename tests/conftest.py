@@ -1,0 +1,129 @@
+"""The cast: a distributor, its resellers and their people; and what every test needs of the database."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client, TransactionTestCase
+
+from partnercenter import append_only
+from partnercenter.models import Partner, User
+from tests import make
+
+# Playwright keeps an event loop running, at which Django would refuse to touch the database.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flush_lifts_append_only() -> Iterator[None]:
+    """The flush after a transactional test may empty the record tables; nothing else ever may."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def teardown(self: Any) -> None:
+        append_only.remove()
+        try:
+            flush(self)
+        finally:
+            append_only.install()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("postgres") and connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: rows are locked and writers meet there")
+
+
+@pytest.fixture
+def dora_distribution(db: None) -> Partner:
+    return make.distributor()
+
+
+@pytest.fixture
+def dora(dora_distribution: Partner) -> User:
+    """Distributor staff."""
+    return make.user("dora", dora_distribution, User.Role.ADMINISTRATOR, is_staff=True)
+
+
+@pytest.fixture
+def acme(dora_distribution: Partner) -> Partner:
+    """A reseller granted a million of each quota, verification code off."""
+    return make.reseller(dora_distribution, "acme-reseller")
+
+
+@pytest.fixture
+def ann(acme: Partner) -> User:
+    """Administrator of acme."""
+    return make.user("ann", acme, User.Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def ben(acme: Partner) -> User:
+    """Operator of acme."""
+    return make.user("ben", acme, User.Role.OPERATOR)
+
+
+@pytest.fixture
+def vera(acme: Partner) -> User:
+    """Viewer of acme."""
+    return make.user("vera", acme, User.Role.VIEWER)
+
+
+@pytest.fixture
+def borealis(dora_distribution: Partner) -> Partner:
+    """Another reseller of the same distributor, verification code on."""
+    return make.reseller(dora_distribution, "borealis-reseller", verification_required=True)
+
+
+@pytest.fixture
+def carl(borealis: Partner) -> User:
+    """Administrator of borealis: a stranger to acme's customers."""
+    return make.user("carl", borealis, User.Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def ungranted(dora_distribution: Partner) -> Partner:
+    """A reseller without a grant."""
+    return make.reseller(dora_distribution, "plain-reseller", quota=None)
+
+
+@pytest.fixture
+def una(ungranted: Partner) -> User:
+    """Administrator of the reseller without a grant."""
+    return make.user("una", ungranted, User.Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def sol_solutions(db: None) -> Partner:
+    return Partner.objects.create(
+        kind=Partner.Kind.SOLUTION_PROVIDER, account_name="sol-solutions", company="Sol Solutions"
+    )
+
+
+@pytest.fixture
+def sol(sol_solutions: Partner) -> User:
+    """Administrator of a solution provider: needs no grant, has no quota."""
+    return make.user("sol", sol_solutions, User.Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def platform(db: None) -> User:
+    """A superuser of the platform, without a partner."""
+    return make.user("platform", None, is_superuser=True, is_staff=True)
+
+
+@pytest.fixture
+def sign_in() -> Callable[[User | None], Client]:
+    """A browser of its own, signed in as this person; None: as nobody."""
+
+    def client_of(person: User | None) -> Client:
+        client = Client()
+        if person is not None:
+            client.force_login(person, "partnercenter.permissions.GrantBackend")
+        return client
+
+    return client_of
