@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from budgets.models import AdjustmentRecord, ExpenditureReport
-from partnercenter.admin import PlatformAdmin
+from partnercenter.readonly_admin import PlatformAdmin
 
 
 @admin.register(AdjustmentRecord)

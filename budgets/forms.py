@@ -99,14 +99,14 @@ class FilesField(forms.FileField):
 class ReportForm(forms.Form):
     """The files of one expenditure report."""
 
-    files = FilesField(
+    file = FilesField(
         label=_("Files"),
         help_text=_("One or more files of one report."),
         error_messages={"required": _("Choose the files of the report."), "empty": _("A chosen file is empty.")},
     )
 
-    def clean_files(self) -> list[Any]:
-        files = self.cleaned_data["files"]
+    def clean_file(self) -> list[Any]:
+        files = self.cleaned_data["file"]
         if sum(file.size for file in files) > settings.UPLOAD_MAX_MEGABYTES * 1024 * 1024:
             raise ValidationError(
                 _("The files are larger than %(limit)s MB together. Ask the platform to take the report in.")

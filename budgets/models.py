@@ -90,7 +90,7 @@ def level_used(used: str, amount: str) -> Combinable:
 
 
 class Budget(models.Model):
-    """The cap on a customer's expenditure. `used`, `usage` and `level` follow from the expenditure and change with it."""
+    """The cap on a customer's expenditure. `used`, `usage` and `level` change together with the expenditure."""
 
     customer = models.OneToOneField(Customer, PROTECT, primary_key=True, related_name="budget")
     budget_type = models.CharField(_("budget type"), max_length=10, choices=BudgetType)

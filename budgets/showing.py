@@ -35,7 +35,9 @@ def show_customer(customer: Customer, *, names_shown: bool) -> Shown:
 
 def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any] | None:
     """The budget that stands, and of when its estimate is."""
-    return budget and {
+    if budget is None:
+        return None
+    return {
         "type_label": budget.get_budget_type_display(),
         "amount": budget.amount,
         "used": budget.used,

@@ -19,12 +19,13 @@ from budgets.actions import TakenIn, current_month, set_budgets, take_in_report
 from budgets.actions.reviewing import as_shown, preview_budgets, review_budgets, tell
 from budgets.forms import ReportForm, SetBudgetForm
 from budgets.models import ExpenditureReport
-from budgets.reports import BadReport, read_report
+from budgets.reports import read_report
 from budgets.standing import why_frozen
 from customers.actions import reveal_names
 from customers.listing import as_of_expenditure
 from customers.masking import seconds_shown
 from customers.models import Customer
+from partnercenter.csv_files import BadFile
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
 from partnercenter.permissions import refusal, types_allowed
 from partnercenter.refusals import Changed, NotAllowed, Refusal
@@ -45,8 +46,12 @@ def set_budget(request: ConsoleRequest) -> HttpResponse:
     _refuse_not_allowed(request, customer)
     if customer.association_type == Customer.AssociationType.REFERRAL:
         return _refused(request, _("A customer of the referral model has no budget."))
-    if request.method != "POST":
-        return _show_form(request, customer, month, _form(request, customer))
+    if request.method == "POST":
+        return _set_budget(request, customer, month)
+    return _show_form(request, customer, month, _form(request, customer))
+
+
+def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> HttpResponse:
     form = _form(request, customer, request.POST)
     if not form.is_valid():
         return _show_form(request, customer, month, form, status=422)
@@ -149,6 +154,7 @@ def adjustment_records(request: ConsoleRequest) -> HttpResponse:
     may_act = not refusal(request.user, customer.partner, getattr(customer.partner, "grant", None))
     context = _paged(page, showing.show_records(page.object_list)) | {
         "customer": showing.show_customer(customer, names_shown=seconds > 0),
+        "names_shown_seconds": seconds,
         "may_act": may_act,
     }
     return answer(request, "budgets/adjustment_records.html", context, partial="records", target="dialog-body")
@@ -172,9 +178,9 @@ def expenditure(request: ConsoleRequest) -> HttpResponse:
     if not form.is_valid():
         return _show_expenditure(request, form, status=422)
     try:
-        read = read_report((file.name, file) for file in form.cleaned_data["files"])
+        read = read_report((file.name, file) for file in form.cleaned_data["file"])
         taken = take_in_report(read, operator=request.user, only=request.user.partner)
-    except BadReport as bad:
+    except BadFile as bad:
         return _show_expenditure(request, form, errors=[str(line) for line in bad.bad_lines], more=bad.more, status=422)
     except Refusal as error:
         form.add_error(None, error.message)

@@ -6,16 +6,15 @@ Freezing and unfreezing are steps of a transaction in which the caller has locke
 import unicodedata
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
-from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord, RevealRecord
+from customers.models import Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord, RevealRecord
 from partnercenter.database import insert_from, text
-from partnercenter.models import Channel, User
+from partnercenter.models import Channel, Partner, User
 
 SYSTEM = "system"
 
@@ -27,11 +26,26 @@ class Author:
     operator: User | None
     channel: Channel
     at: datetime
-    batch: uuid.UUID | None = None
+    batch: uuid.UUID = field(default_factory=uuid.uuid4)
 
     @property
     def name(self) -> str:
         return self.operator.username if self.operator else SYSTEM
+
+
+@dataclass(frozen=True)
+class NewCustomer:
+    """A customer to associate. `tags` are plain words."""
+
+    customer_id: str
+    account_name: str
+    name: str
+    partner: Partner
+    association_type: str = Customer.AssociationType.RESELLER
+    email: str = ""
+    mobile: str = ""
+    account_manager: str = ""
+    tags: tuple[str, ...] = ()
 
 
 def fold(*texts: str) -> str:
@@ -40,7 +54,13 @@ def fold(*texts: str) -> str:
 
 
 def freeze_accounts(
-    customers: QuerySet[Customer], kind: FreezeKind, origin: FreezeOrigin, *, author: Author, reason: str = "", **why: Any
+    customers: CustomerQuerySet,
+    kind: FreezeKind,
+    origin: FreezeOrigin,
+    *,
+    author: Author,
+    reason: str = "",
+    **why: Any,
 ) -> int:
     """Freeze the locked customers that are not frozen in this kind or a stronger one; give their number (domain 4).
 
@@ -62,22 +82,18 @@ def freeze_accounts(
     return frozen + escalated
 
 
-def unfreeze_accounts(customers: QuerySet[Customer], *, author: Author, reason: str = "", **why: Any) -> int:
+def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, reason: str = "", **why: Any) -> int:
     """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their number (domain 3.8)."""
     _insist_on_transaction()
     frozen = customers.frozen()
-    number = _record(
-        frozen, FreezeRecord.Operation.UNFREEZE, FreezeKind.NONE, FreezeOrigin.NONE, author, reason, why
-    )
+    number = _record(frozen, FreezeRecord.Operation.UNFREEZE, FreezeKind.NONE, FreezeOrigin.NONE, author, reason, why)
     if number:
-        frozen.update(
-            freeze_kind=FreezeKind.NONE, freeze_origin=FreezeOrigin.NONE, frozen_since=None, freeze_reason=""
-        )
+        frozen.update(freeze_kind=FreezeKind.NONE, freeze_origin=FreezeOrigin.NONE, frozen_since=None, freeze_reason="")
     return number
 
 
 def _record(
-    customers: QuerySet[Customer],
+    customers: CustomerQuerySet,
     operation: FreezeRecord.Operation,
     kind: FreezeKind,
     origin: FreezeOrigin | str,

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from customers.models import Customer, FreezeRecord, RevealRecord
-from partnercenter.admin import PlatformAdmin
+from partnercenter.readonly_admin import PlatformAdmin
 
 
 @admin.register(Customer)

@@ -81,7 +81,7 @@ class Customer(models.Model):
     frozen_since = models.DateTimeField(null=True)
     freeze_reason = models.CharField(max_length=256, blank=True)
 
-    objects: ClassVar[CustomerQuerySet] = CustomerQuerySet.as_manager()
+    objects = CustomerQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("customer")
@@ -114,7 +114,7 @@ class Customer(models.Model):
 
 
 class FreezeRecord(Record):
-    """One freezing or unfreezing. Where a budget did it, the budget and the report behind it as they were (domain 9)."""
+    """One freezing or unfreezing. Where a budget did it, the budget and report behind it as they were (domain 9)."""
 
     class Operation(models.TextChoices):
         FREEZE = "FREEZE", _("Freeze")
@@ -131,7 +131,7 @@ class FreezeRecord(Record):
     operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
     operator_name = models.CharField(max_length=150)
     channel = models.CharField(max_length=10, choices=Channel)
-    batch = models.UUIDField(null=True)
+    batch = models.UUIDField(help_text="What all records of one action have in common.")
 
     budget_type = models.CharField(max_length=10, choices=BudgetType, null=True)
     amount = MoneyField(null=True)

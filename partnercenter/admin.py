@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from partnercenter.models import Grant, GrantRecord, Partner, User
 from partnercenter.permissions import give_grant
+from partnercenter.readonly_admin import ReadOnlyAdmin
 
 admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
 admin.site.disable_action("delete_selected")
@@ -33,29 +34,6 @@ def own_partners(user: Any) -> Any:
     if user.is_superuser:
         return Partner.objects.all()
     return Partner.objects.filter(distributor=user.partner, distributor__isnull=False)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Records and what actions write: looked at, never changed."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class PlatformAdmin(ReadOnlyAdmin):
-    """For the platform's superusers alone: the tables hold every partner's rows."""
-
-    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
-        return request.user.is_active and request.user.is_superuser
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
 
 
 @admin.register(Partner)
@@ -95,7 +73,7 @@ class PartnerUserAdmin(UserAdmin):
         (_("Personal info"), {"fields": ["first_name", "last_name", "email"]}),
     ]
     add_fieldsets = [(None, {"fields": ["username", "partner", "role", "email"]})]
-    filter_horizontal: list[str] = []
+    filter_horizontal = ()
     add_form = forms.modelform_factory(User, fields=["username", "partner", "role", "email"])
     add_form_template = None
 
@@ -119,8 +97,8 @@ class PartnerUserAdmin(UserAdmin):
             kwargs["queryset"] = own_partners(request.user)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def get_form(self, request: Any, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         if not request.user.is_superuser and "partner" in form.base_fields:
             form.base_fields["partner"].required = True
         return form

@@ -100,7 +100,7 @@ def unprotected(using: str = "default") -> list[str]:
 
 
 @register(Tags.database)
-def check_records_are_protected(databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def check_records_are_protected(app_configs: Any = None, databases: Any = None, **_: Any) -> list[CheckMessage]:
     """`manage.py check --database default` tells of a record table that could be changed."""
     return [
         Error(f"{table} is not append-only: run manage.py migrate.", id="partnercenter.E001")

@@ -38,10 +38,7 @@ def writing() -> Iterator[None]:
         if not _waited_too_long(error):
             raise
         raise Busy(
-            _(
-                "A report is being taken in, or another change is under way. Nothing was changed: "
-                "try again in a moment."
-            )
+            _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
         ) from error
 
 
@@ -77,11 +74,11 @@ class Among(Lookup):
     def get_prep_lookup(self) -> list[Any]:
         return list(self.rhs)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         column, params = self.process_lhs(compiler, connection)
         return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         column, params = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s)", [*params, self.rhs]
 
@@ -104,15 +101,13 @@ def insert_from(
     `columns` maps a field of `model` to the name of a field of `rows`, an expression over it, or a plain value (a plain
     text as `text("..")`). Where `on_conflict` names unique fields, an existing row gets the fields of `update` instead.
     """
-    fields = [model._meta.get_field(name) for name in columns]
+    fields: list[Any] = [model._meta.get_field(name) for name in columns]
     expressions = {
         f"_{position}": _column(value, field)
         for position, (value, field) in enumerate(zip(columns.values(), fields, strict=True))
     }
     try:
-        select, params = (
-            rows.order_by().annotate(**expressions).values_list(*expressions).query.sql_with_params()
-        )
+        select, params = rows.order_by().annotate(**expressions).values_list(*expressions).query.sql_with_params()
     except EmptyResultSet:
         return 0
     quote = connection.ops.quote_name
@@ -134,7 +129,8 @@ def _column(value: Any, field: Any) -> Any:
 
 def _conflict(model: type[models.Model], on_conflict: Iterable[str], update: Iterable[str]) -> str:
     def columns(names: Iterable[str]) -> list[str]:
-        return [connection.ops.quote_name(model._meta.get_field(name).column) for name in names]
+        fields: list[Any] = [model._meta.get_field(name) for name in names]
+        return [connection.ops.quote_name(field.column) for field in fields]
 
     target = ", ".join(columns(on_conflict))
     if not target:

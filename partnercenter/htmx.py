@@ -69,7 +69,9 @@ def answer(
     return render(request, name, context, status=status)
 
 
-def done(request: ConsoleRequest, message: str, *, then: str = "customers", level: int = messages.SUCCESS) -> HttpResponse:
+def done(
+    request: ConsoleRequest, message: str, *, then: str = "customers", level: int = messages.SUCCESS
+) -> HttpResponse:
     """An action succeeded: HTMX closes the dialog, shows the message and reloads the list; else a page with it."""
     if not request.htmx:
         messages.add_message(request, level, message)

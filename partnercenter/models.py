@@ -7,11 +7,12 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import PROTECT, Q
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from partnercenter.append_only import Record
@@ -115,14 +116,15 @@ class User(AbstractUser):
     )
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
 
-    objects: ClassVar[UserManager["User"]] = UserManager()
+    # Worked out once per request, as each template and view asks several times.
+    own_permissions: set[str] | None = None
 
 
 @dataclass(frozen=True)
 class Pool:
-    """One quota as pages show it; amounts in the installation's currency, `granted` None where there is no such quota."""
+    """One quota as pages show it; `granted` is None where there is no such quota."""
 
-    label: str
+    label: Promise | str
     granted: Decimal | None
     allocated: Decimal
 
@@ -144,9 +146,7 @@ class Grant(models.Model):
     `*_allocated` is the sum of the reseller's budgets of that type; it moves with the budgets, in their transaction.
     """
 
-    partner = models.OneToOneField(
-        Partner, PROTECT, primary_key=True, verbose_name=_("reseller"), related_name="grant"
-    )
+    partner = models.OneToOneField(Partner, PROTECT, primary_key=True, verbose_name=_("reseller"), related_name="grant")
     monthly_quota = MoneyField(_("monthly budget quota"), null=True, blank=True)
     one_time_quota = MoneyField(_("one-time budget quota"), null=True, blank=True)
     monthly_allocated = MoneyField(_("monthly budgets allocated"), default=Decimal("0.00"), editable=False)

@@ -86,9 +86,9 @@ class GrantBackend(ModelBackend):
             return set()
         if obj is not None:
             return _console(user_obj, obj.partner)
-        if not hasattr(user_obj, "_own_permissions"):
-            user_obj._own_permissions = _console(user_obj, user_obj.partner) | _administration(user_obj)
-        return user_obj._own_permissions
+        if user_obj.own_permissions is None:
+            user_obj.own_permissions = _console(user_obj, user_obj.partner) | _administration(user_obj)
+        return user_obj.own_permissions
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         return any(perm.startswith(f"{app_label}.") for perm in _administration(user_obj))

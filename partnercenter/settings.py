@@ -22,7 +22,7 @@ TESTING = "PYTEST_VERSION" in os.environ
 
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 SECURE_SSL = env.bool("SECURE_SSL", not DEBUG and not TESTING)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 

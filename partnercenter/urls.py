@@ -11,7 +11,11 @@ from partnercenter.admin import sign_in_to_admin
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
-    path("sign-in/", login_not_required(auth.LoginView.as_view(template_name="registration/sign_in.html")), name="sign_in"),
+    path(
+        "sign-in/",
+        login_not_required(auth.LoginView.as_view(template_name="registration/sign_in.html")),
+        name="sign_in",
+    ),
     path("sign-out/", auth.LogoutView.as_view(), name="sign_out"),
     path(
         "password/",
@@ -32,7 +36,11 @@ urlpatterns = [
         ),
         name="password_reset",
     ),
-    path("password/reset/sent/", auth.PasswordResetDoneView.as_view(template_name="registration/password_reset_done.html"), name="password_reset_done"),
+    path(
+        "password/reset/sent/",
+        auth.PasswordResetDoneView.as_view(template_name="registration/password_reset_done.html"),
+        name="password_reset_done",
+    ),
     path(
         "password/reset/<uidb64>/<token>/",
         auth.PasswordResetConfirmView.as_view(template_name="registration/password_reset_confirm.html"),

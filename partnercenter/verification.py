@@ -97,7 +97,9 @@ def send_code(operation: Operation, facts: list[tuple[str, Any]]) -> None:
             device.generate_challenge({"operation": operation, "facts": facts, "minutes": code_minutes()})
         except (OSError, BadHeaderError) as error:
             # Raised inside the transaction: the cooldown that django-otp set before sending is rolled back with it.
-            raise Refusal(_("The verification code could not be sent. Try again, or ask your administrator.")) from error
+            raise Refusal(
+                _("The verification code could not be sent. Try again, or ask your administrator.")
+            ) from error
         CodeRequest.objects.create(operation=operation, operator=operation.operator)
 
 

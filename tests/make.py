@@ -6,9 +6,10 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from budgets.actions import NewCustomer, Outcome, TakenIn, Terms, associate_customers, set_budgets, take_in_report
+from budgets.actions import Outcome, TakenIn, Terms, associate_customers, set_budgets, take_in_report
 from budgets.models import Budget
 from budgets.reports import ReadReport, read_report
+from customers.actions import NewCustomer
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Grant, Partner, User
 from partnercenter.permissions import give_grant

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets.months import first_moment, month_name, month_of, next_month, parse_month, previous_month
-from budgets.reports import BadReport, ReadReport, read_report
+from budgets.reports import ReadReport, read_report
+from partnercenter.csv_files import BadFile
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared/data/focus/focus_sample.csv"
 FOCUS = "SubAccountId,BillingPeriodStart,ListCost,BillingCurrency,ChargePeriodEnd"
@@ -40,7 +41,7 @@ def totals(*contents: str | bytes, **options) -> dict[tuple[str, int], int]:
 
 
 def bad(*contents: str | bytes, **options) -> list[str]:
-    with pytest.raises(BadReport) as refused:
+    with pytest.raises(BadFile) as refused:
         read(*contents, **options)
     assert not refused.value.more
     return [str(line) for line in refused.value.bad_lines]
@@ -248,14 +249,14 @@ def test_a_runaway_quote_is_cut_short_and_what_follows_is_read():
 
 
 def test_a_record_that_runs_away_over_many_cells_is_cut_short():
-    with pytest.raises(BadReport) as refused:
+    with pytest.raises(BadFile) as refused:
         read(focus() + 'acme,2026-09-01,1,USD,"' + '\n","' * 300_000)
     assert str(refused.value.bad_lines[0]).startswith("1.csv, line 2: longer than 1 MiB")
 
 
 def test_a_hundred_bad_lines_over_all_files_are_kept_then_reading_stops():
     wrong = ["acme,2026-09-01,no,USD,"] * 60
-    with pytest.raises(BadReport) as refused:
+    with pytest.raises(BadFile) as refused:
         read(focus(*wrong), focus(*wrong))
     assert (len(refused.value.bad_lines), refused.value.more) == (100, True)
     assert len(bad(focus(*wrong), focus(*wrong[:40]))) == 100

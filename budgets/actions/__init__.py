@@ -4,13 +4,12 @@ Each is one transaction: month, report, grants and customers are locked in that 
 are the snapshot that the rest is written from, in a number of statements that does not grow with the customers.
 """
 
-from budgets.actions.association import NewCustomer, associate_customers
+from budgets.actions.association import associate_customers
 from budgets.actions.month import Restored, current_month, restore_budgets
 from budgets.actions.setting import Outcome, Terms, set_budgets
 from budgets.actions.taking_in import TakenIn, take_in_report
 
 __all__ = [
-    "NewCustomer",
     "Outcome",
     "Restored",
     "TakenIn",

@@ -1,7 +1,6 @@
 """Customers come in: associated with a partner, frozen and without a budget (domain 4.1)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 
 from django.db.models import OuterRef, Subquery
@@ -9,27 +8,12 @@ from django.utils import timezone
 
 from budgets.actions.month import hold_month
 from budgets.models import Expenditure
-from customers.actions import Author, fold, freeze_accounts
+from customers.actions import Author, NewCustomer, fold, freeze_accounts
 from customers.models import Customer, FreezeKind, FreezeOrigin
 from partnercenter.database import REPORT, hold, writing
-from partnercenter.models import Channel, Partner, User
+from partnercenter.models import Channel, User
 
 AT_ONCE = 2_000
-
-
-@dataclass(frozen=True)
-class NewCustomer:
-    """A customer to associate. `tags` are plain words."""
-
-    customer_id: str
-    account_name: str
-    name: str
-    partner: Partner
-    association_type: str = Customer.AssociationType.RESELLER
-    email: str = ""
-    mobile: str = ""
-    account_manager: str = ""
-    tags: tuple[str, ...] = ()
 
 
 @writing()

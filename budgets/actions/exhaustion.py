@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.db import connection
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, Subquery
 
 from budgets.models import FROZEN_BY, MARKS, Expenditure
 from customers.actions import Author, freeze_accounts
-from customers.models import Customer, FreezeOrigin
+from customers.models import CustomerQuerySet, FreezeOrigin
 
 EXHAUSTED_AUTOMATIC = Q(budget__level=100, budget__account_freezing__in=list(FROZEN_BY))
 
@@ -33,7 +33,7 @@ def move_used(new: str, params: list[Any]) -> int:
         return cursor.rowcount
 
 
-def freeze_exhausted(customers: QuerySet[Customer], *, author: Author) -> int:
+def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
     """Freeze those of the locked customers whose budget is used up under an automatic policy; give their number.
 
     Under *Automatic, with resources* an account that is frozen already escalates. The records hold the budget and the
@@ -53,9 +53,9 @@ def freeze_exhausted(customers: QuerySet[Customer], *, author: Author) -> int:
 
 def budget_figures() -> dict[str, Any]:
     """The fields of a freeze record that tell of the budget and the report behind it, over a customer's row."""
-    newest = Expenditure.objects.filter(
-        customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from")
-    ).order_by("-reported_at", "-month")
+    newest = Expenditure.objects.filter(customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from")).order_by(
+        "-reported_at", "-month"
+    )
     return {
         **{name: f"budget__{name}" for name in ("budget_type", "amount", "used", "account_freezing", "counted_from")},
         "report": Subquery(newest.values("report")[:1]),

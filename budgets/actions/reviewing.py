@@ -4,13 +4,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, UUIDField, Value
+from django.db.models import F, Q, UUIDField, Value
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from budgets.actions.setting import Outcome, Terms, set_budgets
 from customers.masking import mask_name
-from customers.models import AccountFreezing, Customer, ReviewedCustomer
+from customers.models import AccountFreezing, Customer, CustomerQuerySet, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
 from partnercenter.models import BudgetType, Operation, User
@@ -52,7 +52,7 @@ def as_reviewed(operation: Operation) -> Q:
     )
 
 
-def preview_budgets(customers: QuerySet[Customer], terms: Terms, **how: Any) -> Outcome:
+def preview_budgets(customers: CustomerQuerySet, terms: Terms, **how: Any) -> Outcome:
     """What `set_budgets` would do and whether it would be refused, by doing it and taking it back."""
     with writing():
         outcome = set_budgets(customers, terms, **how)
@@ -62,7 +62,7 @@ def preview_budgets(customers: QuerySet[Customer], terms: Terms, **how: Any) -> 
 
 @writing()
 def review_budgets(
-    customers: QuerySet[Customer], terms: Terms, *, operator: User, unfreeze: bool, outcome: Outcome
+    customers: CustomerQuerySet, terms: Terms, *, operator: User, unfreeze: bool, outcome: Outcome
 ) -> Operation:
     """Keep the customers and terms as an operation to be confirmed; `outcome` is what the preview said."""
     kept = {
@@ -90,9 +90,7 @@ def terms_of(operation: Operation) -> Terms:
     """The terms that were reviewed."""
     kept = operation.terms
     policy = kept["account_freezing"]
-    return Terms(
-        BudgetType(kept["budget_type"]), Decimal(kept["amount"]), AccountFreezing(policy) if policy else None
-    )
+    return Terms(BudgetType(kept["budget_type"]), Decimal(kept["amount"]), AccountFreezing(policy) if policy else None)
 
 
 def refuse_outdated(operation: Operation) -> None:

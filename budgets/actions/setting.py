@@ -14,7 +14,7 @@ from budgets.actions.exhaustion import EXHAUSTED_AUTOMATIC, freeze_exhausted
 from budgets.actions.month import hold_month
 from budgets.models import AdjustmentRecord, Budget, level_used, share_used, spent
 from customers.actions import Author, unfreeze_accounts
-from customers.models import AccountFreezing, Customer
+from customers.models import AccountFreezing, Customer, CustomerQuerySet
 from partnercenter.database import insert_from, lock, text, writing
 from partnercenter.models import BudgetType, Channel, Grant, Partner, User
 from partnercenter.money import money, show_amount
@@ -33,7 +33,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it, in numbers of customers. `kept` are frozen still although Unfreeze Now was ticked (domain 3.9)."""
+    """What came of it, in numbers of customers. `kept` are frozen still, Unfreeze Now or not (domain 3.9)."""
 
     batch: uuid.UUID
     customers: int
@@ -45,7 +45,7 @@ class Outcome:
 
 @writing()
 def set_budgets(
-    customers: QuerySet[Customer],
+    customers: CustomerQuerySet,
     terms: Terms,
     *,
     operator: User,
@@ -82,7 +82,7 @@ def set_budgets(
     return Outcome(author.batch, len(keys), changed, unfrozen, freeze_exhausted(mine, author=author), kept)
 
 
-def _lock_grants(customers: QuerySet[Customer], operator: User, budget_type: str) -> dict[int, Grant]:
+def _lock_grants(customers: CustomerQuerySet, operator: User, budget_type: str) -> dict[int, Grant]:
     """Lock the grants of the customers' resellers and refuse what they, as they are now, do not allow."""
     partners = Partner.objects.filter(pk__in=customers.order_by().values("partner").distinct())
     lock(Grant.objects.filter(partner__in=partners))
@@ -104,20 +104,18 @@ def no_quota(budget_type: str) -> str:
     return _("Contact your distributor to be granted a one-time budget quota.")
 
 
-def _refuse_changed(customers: QuerySet[Customer], number: int, as_seen: Q | None) -> None:
+def _refuse_changed(customers: CustomerQuerySet, number: int, as_seen: Q | None) -> None:
     # A second statement after the lock: it sees what the one we waited for has written.
     if as_seen is not None and customers.filter(as_seen).count() != number:
         raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
 
 
-def _refuse_referral(customers: QuerySet[Customer]) -> None:
+def _refuse_referral(customers: CustomerQuerySet) -> None:
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise Refusal(_("A customer of the referral model has no budget."))
 
 
-def _record(
-    customers: QuerySet[Customer], terms: Terms, month: int, author: Author, *, unfreeze: bool, note: str
-) -> int:
+def _record(customers: CustomerQuerySet, terms: Terms, month: int, author: Author, *, unfreeze: bool, note: str) -> int:
     """Write the adjustment records, before and after; the rest is written from them. Not where nothing changes."""
     policy = terms.account_freezing or Coalesce(
         F("budget__account_freezing"), Value(AccountFreezing.MANUAL), output_field=CharField()
@@ -126,6 +124,8 @@ def _record(
     if terms.budget_type == BudgetType.ONE_TIME:
         stays = When(budget__budget_type=BudgetType.ONE_TIME, then=F("budget__counted_from"))
         counts_from = Case(stays, default=counts_from, output_field=IntegerField())
+    # A sum only where the period changes: within it the budget's own figure is that sum.
+    stands = When(budget__counted_from=F("counts_from"), then=F("budget__used"))
     same = Q(budget__budget_type=terms.budget_type, budget__amount=terms.amount)
     if terms.account_freezing is not None:
         same &= Q(budget__account_freezing=terms.account_freezing)
@@ -152,8 +152,7 @@ def _record(
         counted_from_after="counts_from",
         unfreeze_on_restore_before="budget__unfreeze_on_restore",
         unfreeze_on_restore_after=Coalesce(F("budget__unfreeze_on_restore"), False, output_field=BooleanField()),
-        # A sum only where the period changes: within it the budget's own figure is that sum.
-        used=Case(When(budget__counted_from=F("counts_from"), then=F("budget__used")), default=spent("counts_from", month)),
+        used=Case(stands, default=spent("counts_from", month)),
         unfreeze=unfreeze,
         channel=author.channel,
         batch=author.batch,
@@ -170,7 +169,8 @@ def _take_from_pools(
         for side in ("before", "after")
         for kind in BudgetType.values
     }
-    for moved in records.order_by().values("customer__partner").annotate(**sums):
+    moves: Any = records.order_by().values("customer__partner").annotate(**sums)
+    for moved in moves:
         grant = grants.get(moved["customer__partner"])
         if grant is None:
             continue
@@ -215,12 +215,13 @@ def _write_budgets(records: QuerySet[AdjustmentRecord]) -> None:
     insert_from(Budget, records, customer="customer_id", **columns, on_conflict=["customer"], update=list(columns))
 
 
-def _unfreeze(customers: QuerySet[Customer], author: Author) -> int:
+def _unfreeze(customers: CustomerQuerySet, author: Author) -> int:
     """Unfreeze Now: whoever's budget suffices (domain 3.8, 3.9)."""
     stuck = list(customers.frozen().filter(EXHAUSTED_AUTOMATIC).select_related("budget")[:2])
     if len(stuck) == 1 and customers.count() == 1:
         raise Refusal(cannot_unfreeze(stuck[0].budget), "unfreeze_now")
-    return unfreeze_accounts(customers.exclude(pk__in=customers.filter(EXHAUSTED_AUTOMATIC).values("pk")), author=author)
+    stays = customers.filter(EXHAUSTED_AUTOMATIC).values("pk")
+    return unfreeze_accounts(customers.exclude(pk__in=stays), author=author)
 
 
 def cannot_unfreeze(budget: Budget) -> str:

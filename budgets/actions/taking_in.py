@@ -5,10 +5,11 @@ each. SQL below speaks cents and is the same for both engines but for the stagin
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from django.db import connection, models
@@ -29,6 +30,7 @@ from partnercenter.money import from_cents
 from partnercenter.refusals import Refusal
 
 LISTED = 100
+AT_ONCE = 10_000
 
 MOVED = """
 CREATE TEMPORARY TABLE moved AS
@@ -134,7 +136,14 @@ def _stage(totals: Iterable[tuple[str, int, int]]) -> None:
                     copy.write_row(row)
             cursor.execute("ANALYZE incoming")
         else:
-            cursor.executemany("INSERT INTO incoming VALUES (%s, %s, %s)", totals)
+            for chunk in _chunks(totals):
+                cursor.executemany("INSERT INTO incoming VALUES (%s, %s, %s)", chunk)
+
+
+def _chunks(totals: Iterable[tuple[str, int, int]]) -> Iterator[list[tuple[str, int, int]]]:
+    rest = iter(totals)
+    while chunk := list(islice(rest, AT_ONCE)):
+        yield chunk
 
 
 def _drop() -> None:

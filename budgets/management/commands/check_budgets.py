@@ -1,0 +1,29 @@
+"""`manage.py check_budgets`, to be run every night: it reads, and changes nothing."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from budgets.actions import current_month
+from budgets.checking import differences
+from budgets.models import Budget
+
+
+class Command(BaseCommand):
+    help = (
+        "Prove that stored usage equals the expenditure behind it and allocated quota the budgets behind it. "
+        "Lists every difference and exits with status 1 where there is one."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        current_month()
+        with transaction.atomic():
+            checked, found = Budget.objects.count(), list(differences())
+        for difference in found:
+            self.stderr.write(difference)
+        if found:
+            raise CommandError(f"{len(found)} differences in {checked} budgets.")
+        self.stdout.write(
+            self.style.SUCCESS(f"{checked} budgets checked: every figure equals what it is derived from.")
+        )

@@ -1,0 +1,91 @@
+"""`manage.py import_expenditure FILE... [--format focus|plain] [--reported-at TIME]`."""
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+from tqdm import tqdm
+
+from budgets.actions import TakenIn, take_in_report
+from budgets.reports import FORMATS, ReadReport, read_report
+from partnercenter.csv_files import BadFile, Progress
+from partnercenter.money import show_amount
+from partnercenter.refusals import Refusal
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time; UTC where it names no offset."""
+    try:
+        at = parse_datetime(text)
+    except ValueError:
+        at = None
+    if at is None:
+        raise ArgumentTypeError(f"{text!r} is no time such as 2026-09-30T12:00:00+08:00")
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+class Command(BaseCommand):
+    help = (
+        "Take in one expenditure report: FOCUS or plain CSV, gzipped or not. Several files are the parts of one "
+        "report. It is taken in as a whole or, where a line is bad, not at all."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        parser.add_argument("--format", choices=list(FORMATS), help="Default: each file's header decides.")
+        parser.add_argument(
+            "--reported-at", type=moment, metavar="TIME", help="Of when the totals are (ISO 8601; default: now)."
+        )
+
+    def handle(
+        self, *args: Any, files: list[Path], format: str | None, reported_at: datetime | None, **options: Any
+    ) -> None:
+        try:
+            read = self._read(files, format)
+            taken = take_in_report(read, operator=None, reported_at=reported_at)
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
+        except BadFile as bad:
+            raise CommandError(bad.told()) from bad
+        except Refusal as refusal:
+            raise CommandError(refusal.message) from refusal
+        self._tell(taken)
+
+    @staticmethod
+    def _read(files: list[Path], format: str | None) -> ReadReport:
+        with ExitStack() as stack, _progress(sum(file.stat().st_size for file in files)) as progress:
+            contents = [(file.name, stack.enter_context(file.open("rb"))) for file in files]
+            return read_report(contents, format=format, progress=progress)
+
+    def _tell(self, taken: TakenIn) -> None:
+        rows: list[tuple[str, Any]] = [
+            ("lines", taken.lines),
+            ("customers", taken.customers),
+            ("months", ", ".join(taken.months) or "--"),
+            ("total", show_amount(taken.total)),
+            ("changed", taken.changed),
+            ("older, ignored", taken.older),
+            ("exhausted", taken.exhausted),
+            ("frozen", taken.frozen),
+            ("unattributed", f"{taken.unattributed_lines} lines, {show_amount(taken.unattributed_total)}"),
+            ("unknown", taken.unknown),
+        ]
+        for label, value in rows:
+            self.stdout.write(f"{label + ':':<16}{value}")
+        for account in taken.unknown_accounts:
+            self.stdout.write(f"  {account}")
+        if taken.unknown > len(taken.unknown_accounts):
+            self.stdout.write(f"  and {taken.unknown - len(taken.unknown_accounts)} more")
+
+
+@contextmanager
+def _progress(size: int) -> Iterator[Progress]:
+    """A progress bar over the bytes read, on a terminal only."""
+    with tqdm(total=size, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+        yield bar.update

@@ -1,0 +1,29 @@
+"""`manage.py may_purchase CUSTOMER_ID`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from budgets.actions import current_month
+from budgets.standing import may_purchase
+from customers.models import Customer
+
+
+class Command(BaseCommand):
+    help = (
+        "Whether a customer may purchase now, and why (not). The first line answers for yearly/monthly purchases and "
+        "reserved instances, the second for pay-per-use."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("customer_id")
+
+    def handle(self, *args: Any, customer_id: str, **options: Any) -> None:
+        current_month()
+        customer = Customer.objects.filter(customer_id=customer_id, disassociated_on=None).first()
+        if customer is None:
+            raise CommandError(f"No customer is associated under the ID {customer_id}.")
+        answer = may_purchase(customer)
+        self.stdout.write(f"{'yes' if answer.yearly_monthly else 'no'}: {answer.reason}")
+        self.stdout.write(f"pay-per-use: {'yes' if answer.pay_per_use else 'no'}")

@@ -1,0 +1,34 @@
+"""`manage.py associate_customers FILE.csv`."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from budgets.actions import associate_customers
+from customers.reading import read_customers
+from partnercenter.csv_files import BadFile
+from partnercenter.refusals import Refusal
+
+
+class Command(BaseCommand):
+    help = (
+        "Associate the customers of a CSV file (customer_id,account_name,name,partner and optional columns): all of "
+        "them or, where a line is bad, none. Customers of the reseller model start frozen, without a budget."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+        try:
+            with file.open("rb") as content:
+                number = associate_customers(read_customers(file.name, content))
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+        except BadFile as bad:
+            raise CommandError(bad.told()) from bad
+        except Refusal as refusal:
+            raise CommandError(refusal.message) from refusal
+        self.stdout.write(self.style.SUCCESS(f"{number} customers associated."))

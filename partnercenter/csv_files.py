@@ -1,0 +1,141 @@
+"""CSV files as streams: gzipped or not, told line by line what is wrong with them, refused as a whole (domain 8.4)."""
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from django.utils.translation import gettext as _
+
+Progress = Callable[[int], None] | None
+
+MOST_BAD_LINES = 100
+LONGEST_RECORD = CHUNK = 2**20
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that refuses the whole: its file, the physical line (from 1) where its record begins, why."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return _("%(file)s, line %(line)s: %(reason)s") % vars(self)
+
+
+class BadFile(Exception):
+    """A file, or all files of a report, refused as a whole (domain 8.4): a hundred bad lines, or `more`."""
+
+    def __init__(self, bad_lines: list[BadLine], *, more: bool = False) -> None:
+        super().__init__("\n".join(map(str, bad_lines)))
+        self.bad_lines = bad_lines
+        self.more = more
+
+    def told(self) -> str:
+        """The bad lines, one a line, and that nothing was changed."""
+        more = [_("and more")] if self.more else []
+        return "\n".join([*map(str, self.bad_lines), *more, _("Refused as a whole: nothing was changed.")])
+
+
+@dataclass
+class BadLines:
+    """The bad lines found so far, over all files."""
+
+    found: list[BadLine] = field(default_factory=list)
+
+    def add(self, file: "CsvFile", error: ValueError, line: int = 0) -> None:
+        """Note why the present record of the file, or that of an earlier `line`, is bad.
+
+        Raises BadFile as soon as there are more than are kept.
+        """
+        if len(self.found) == MOST_BAD_LINES:
+            raise BadFile(self.found, more=True)
+        self.found.append(BadLine(file.name, line or file.record_line, str(error)))
+
+    def refuse(self) -> None:
+        """BadFile where there are any, in the order of their lines."""
+        if self.found:
+            raise BadFile(self.found)
+
+
+class CsvFile(Iterator[str]):
+    """One file as CSV records, and as the physical lines they are made of."""
+
+    def __init__(self, name: str, content: BinaryIO, progress: Progress) -> None:
+        self.name = name
+        self.record_line = 1
+        self._line = 0
+        self._room = LONGEST_RECORD
+        self._width = 0
+        raw = io.BufferedReader(_Counted(content, progress), CHUNK)
+        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        self._stream: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=raw), CHUNK) if zipped else raw
+        self._rows = csv.reader(self, strict=True)
+
+    def next_record(self) -> list[str]:
+        """The cells of the next record that is not blank, none at the end; ValueError if it is broken."""
+        row: list[str] | None = []
+        while row == []:
+            self.record_line, self._room = self._line + 1, LONGEST_RECORD
+            try:
+                row = next(self._rows, None)
+            except csv.Error:
+                raise ValueError(_("broken quoting, or a cell too long")) from None
+        cells = row or []
+        width = self._width = self._width or len(cells)
+        if cells and len(cells) != width:
+            raise ValueError(_("%(cells)s cells, the header has %(width)s") % {"cells": len(cells), "width": width})
+        return cells
+
+    def __next__(self) -> str:
+        """The next physical line, for the CSV reader; ValueError if it is no text, or the record too long."""
+        line = self._read(self._room + 1).removeprefix(b"" if self._line else codecs.BOM_UTF8)
+        if not line:
+            raise StopIteration
+        self._line += 1
+        self._room -= len(line)
+        if self._room < 0:
+            while line and not line.endswith(b"\n"):
+                line = self._read(CHUNK)
+            raise ValueError(_("longer than 1 MiB: no line end, or a quoted cell that is never closed"))
+        return _text(line)
+
+    def _read(self, most: int) -> bytes:
+        try:
+            return self._stream.readline(most)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            self._stream = io.BytesIO()
+            raise ValueError(_("the gzip data is damaged or cut off")) from None
+
+
+class _Counted(io.RawIOBase):
+    """A file that tells how many bytes were read of it; closing it leaves the caller's file open."""
+
+    def __init__(self, content: BinaryIO, progress: Progress) -> None:
+        self._content = content
+        self._progress = progress
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._content.read(len(buffer))
+        buffer[: len(data)] = data
+        if self._progress and data:
+            self._progress(len(data))
+        return len(data)
+
+
+def _text(line: bytes) -> str:
+    if b"\0" in line:
+        raise ValueError(_("a NUL character"))
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise ValueError(_("not UTF-8 text")) from None
