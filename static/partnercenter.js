@@ -1,0 +1,206 @@
+// What the pages do beyond links and forms: the dialog, toasts, menus, the Get Code countdown, names that hide themselves.
+// Every page works without this file. Elements are looked up when needed, since fragments replace them.
+"use strict";
+
+(() => {
+  const TOAST_MS = 8000;
+  const byId = (id) => document.getElementById(id);
+  const dialog = () => byId("dialog");
+  const inDialog = (element) => element?.id === "dialog-body";
+
+  // ---- Toasts ---------------------------------------------------------------------------------------------------------
+
+  // Under an open dialog everything else is inert and unheard, so messages go into the dialog while it is open.
+  function toastHolder(level) {
+    if (dialog().open) return byId("dialog-alert");
+    return byId(level === "error" ? "toasts-alert" : "toasts-status");
+  }
+
+  function dismissButton(box) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = byId("toasts").dataset.dismiss;
+    button.addEventListener("click", () => box.remove());
+    return button;
+  }
+
+  function toast(level, text) {
+    const box = document.createElement("div");
+    const words = document.createElement("span");
+    box.className = `toast toast-${level}`;
+    words.textContent = text;
+    box.append(words, dismissButton(box));
+    const holder = toastHolder(level);
+    if (level === "error") holder.replaceChildren(box);
+    else holder.append(box);
+    if (level !== "error") setTimeout(() => box.remove(), TOAST_MS);
+  }
+
+  document.addEventListener("toast", (event) => toast(event.detail.level, event.detail.text));
+
+  // A page that refuses says why.
+  function reasonIn(html) {
+    return new DOMParser().parseFromString(html, "text/html").getElementById("reason")?.textContent;
+  }
+
+  function failureText(xhr) {
+    const texts = byId("toasts").dataset;
+    if (xhr.status === 403) return reasonIn(xhr.responseText) ?? texts.forbidden;
+    return { 0: texts.unreachable, 404: texts.missing }[xhr.status] ?? texts.failed;
+  }
+
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, (event) => toast("error", failureText(event.detail.xhr)));
+  }
+
+  // ---- Dialog ---------------------------------------------------------------------------------------------------------
+
+  let openerId = "";
+  let pending = null; // the request whose answer goes into the dialog: {xhr, writes}
+
+  function focusInside() {
+    const body = byId("dialog-body");
+    const found = ["[role=alert][tabindex]", "[aria-invalid=true]", "[autofocus]", "input:not([type=hidden]):enabled", "a, button:enabled"]
+      .map((selector) => body.querySelector(selector)).find(Boolean);
+    found?.focus();
+  }
+
+  // The eye keeps the focus; anything else leads to what is to be read or filled in first.
+  function showDialog(asker) {
+    byId("dialog-alert").replaceChildren();
+    if (!dialog().open) dialog().showModal();
+    if (asker.matches(".eye-form")) return byId("eye-one")?.focus();
+    dialog().scrollTop = 0;
+    focusInside();
+  }
+
+  // By id, not by node: the list may have been replaced since the dialog opened.
+  function returnFocus() {
+    (byId(openerId) ?? byId("main")).focus({ preventScroll: true });
+  }
+
+  function closed() {
+    // A read is given up; a write never is, since the server may have applied it already.
+    if (pending && !pending.writes) pending.xhr.abort();
+    if (!pending?.writes) byId("dialog-body").replaceChildren();
+    byId("dialog-alert").replaceChildren();
+    returnFocus();
+  }
+
+  document.addEventListener("htmx:beforeSend", (event) => {
+    const { elt, target, xhr, requestConfig } = event.detail;
+    if (!inDialog(target)) return;
+    if (!dialog().open) openerId = elt.id;
+    pending = { xhr, writes: requestConfig.verb !== "get" };
+    if (pending.writes) dialog().setAttribute("closedby", "none");
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.xhr !== pending?.xhr) return;
+    pending = null;
+    dialog().removeAttribute("closedby");
+    if (!dialog().open) byId("dialog-body").replaceChildren();
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (inDialog(target) && requestConfig.verb !== "get" && !dialog().open) event.detail.shouldSwap = false;
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (inDialog(event.detail.target)) showDialog(event.detail.requestConfig.elt);
+  });
+
+  document.addEventListener("dialog:close", () => dialog().open && dialog().close());
+
+  // ---- Menus ----------------------------------------------------------------------------------------------------------
+
+  const openMenus = () => document.querySelectorAll("details.menu[open]");
+
+  function closeMenuAndReturn(event) {
+    for (const menu of openMenus()) {
+      menu.open = false;
+      if (menu.contains(event.target)) menu.querySelector("summary").focus();
+    }
+  }
+
+  // ---- Clicks and keys ------------------------------------------------------------------------------------------------
+
+  // A click meant for a new tab stays the browser's: htmx would answer it in this page.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[hx-get]");
+    if (link && (event.ctrlKey || event.metaKey || event.shiftKey)) event.stopImmediatePropagation();
+  }, true);
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-dialog-close]")) dialog().close();
+    for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !dialog().open) closeMenuAndReturn(event);
+  });
+
+  // ---- Get Code countdown ---------------------------------------------------------------------------------------------
+
+  function countDown(button) {
+    const label = button.textContent.trim();
+    const until = Date.now() + 1000 * Number(button.dataset.seconds);
+    const tick = () => {
+      const left = Math.ceil((until - Date.now()) / 1000);
+      button.disabled = left > 0;
+      button.textContent = left > 0 ? `${label} (${left})` : label;
+      if (left > 0 && button.isConnected) setTimeout(tick, 1000);
+    };
+    button.removeAttribute("data-seconds");
+    tick();
+  }
+
+  // ---- Names that hide themselves -------------------------------------------------------------------------------------
+
+  let hideTimer = 0;
+
+  // Hidden here first, so that nothing depends on the server's answer.
+  function hideNames() {
+    for (const name of document.querySelectorAll("[data-name]")) name.textContent = "****";
+    for (const eye of document.querySelectorAll(".eye")) eye.setAttribute("aria-pressed", "false");
+    document.body.dispatchEvent(new CustomEvent("customers:changed", { bubbles: true }));
+  }
+
+  // Read once, so that other fragments do not lengthen the time.
+  function watchNames(shown) {
+    clearTimeout(hideTimer);
+    hideTimer = setTimeout(hideNames, 1000 * Number(shown.dataset.namesShownSeconds));
+    shown.removeAttribute("data-names-shown-seconds");
+  }
+
+  // ---- Fragments and pages --------------------------------------------------------------------------------------------
+
+  function prepare() {
+    document.querySelectorAll("[data-seconds]").forEach(countDown);
+    document.querySelectorAll("[data-names-shown-seconds]").forEach(watchNames);
+  }
+
+  // Addresses stay readable: what is not asked for is not in them.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.verb !== "get") return;
+    const asked = event.detail.formData;
+    for (const [name, value] of [...asked.entries()]) if (value === "") asked.delete(name);
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    prepare();
+    const lost = document.activeElement === document.body || document.activeElement === null;
+    if (lost && event.detail.target?.id === "customer-list") byId("main").focus({ preventScroll: true });
+  });
+
+  // A page from the browser's memory may show what is no longer true, or no longer to be shown.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) window.location.reload();
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    dialog()?.addEventListener("close", closed);
+    prepare();
+  });
+})();
