@@ -39,8 +39,12 @@ def reseller(of: Partner, account_name: str, *, quota: Decimal | None = MILLION,
 
 def user(username: str, partner: Partner | None, role: str = User.Role.OPERATOR, **more: Any) -> User:
     return User.objects.create_user(
-        username, f"{username}@{partner.account_name if partner else 'platform'}.example", PASSWORD,
-        partner=partner, role=role, **more,
+        username,
+        f"{username}@{partner.account_name if partner else 'platform'}.example",
+        PASSWORD,
+        partner=partner,
+        role=role,
+        **more,
     )
 
 
@@ -75,7 +79,9 @@ def budget(
     return set_budgets(
         Customer.objects.filter(pk__in=[each.pk for each in chosen]),
         Terms(budget_type, Decimal(amount), account_freezing),
-        operator=operator, unfreeze=unfreeze, **more,
+        operator=operator,
+        unfreeze=unfreeze,
+        **more,
     )
 
 

@@ -1,0 +1,154 @@
+"""associate_customers, may_purchase, restore_budgets and check_budgets, as an operations engineer runs them."""
+
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from budgets.models import Budget
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
+from partnercenter.models import BudgetType, Grant
+from tests import make
+
+HEADER = "customer_id,account_name,name,association_type,email,mobile,account_manager,tags,partner\n"
+
+
+def run(*words: object) -> str:
+    out = StringIO()
+    call_command(*map(str, words), stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+@pytest.fixture
+def file(tmp_path: Path):
+    def write(text: str, *, header: str = HEADER) -> Path:
+        path = tmp_path / "customers.csv"
+        path.write_text(header + text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_customers_come_in_frozen_and_without_a_budget(acme, file):
+    said = run(
+        "associate_customers",
+        file("4711,north_sea,北海 Shipping,,op@north.example,13800001121,Mia,vip;emea,acme-reseller\n"),
+    )
+    customer = Customer.objects.get()
+    assert "1 customers associated" in said
+    assert (customer.customer_id, customer.name, customer.partner) == ("4711", "北海 Shipping", acme)
+    assert (customer.freeze_kind, customer.freeze_origin) == (FreezeKind.ACCOUNT, FreezeOrigin.ASSOCIATION)
+    assert customer.freeze_records.get().operator_name == "system"
+    assert not Budget.objects.exists()
+    assert customer.tags == ";vip;emea;"
+
+
+def test_only_the_first_three_columns_and_partner_are_needed(acme, file):
+    run("associate_customers", file("4711,a,b,acme-reseller\n", header="customer_id,account_name,name,partner\n"))
+    assert Customer.objects.get().association_type == Customer.AssociationType.RESELLER
+
+
+def test_a_referral_customer_is_not_frozen(acme, file):
+    run("associate_customers", file("4711,a,b,REFERRAL,,,,,acme-reseller\n"))
+    assert not Customer.objects.get().is_frozen
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("known,a,b,,,,,,acme-reseller", "known is associated already"),
+        (",a,b,,,,,,acme-reseller", "customer_id is absent"),
+        ("x,a,,,,,,,acme-reseller", "name is absent"),
+        ("x,a,b,,,,,,nobody", "'nobody' is no reseller"),
+        ("x,a,b,,,,,,dora-distribution", "'dora-distribution' is no reseller"),
+        ("x,a,b,FRIEND,,,,,acme-reseller", "'FRIEND' is no association type"),
+        ("x,a,b,,nobody,,,,acme-reseller", "'nobody' is no e-mail address"),
+        (f"{'x' * 129},a,b,,,,,,acme-reseller", "longer than 128"),
+        ("good,a,b,,,,,,acme-reseller", "good stands twice"),
+        ("x,a,b", "3 cells"),
+    ],
+)
+def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(acme, file, line, reason):
+    make.customer(acme, "known")
+    with pytest.raises(CommandError) as refused:
+        run("associate_customers", file(f"good,a,b,,,,,,acme-reseller\n{line}\n"))
+    assert "customers.csv, line 3: " in str(refused.value)
+    assert reason in str(refused.value)
+    assert list(Customer.objects.values_list("customer_id", flat=True)) == ["known"]
+
+
+def test_may_purchase_answers_with_its_reason(acme, ann, time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+    customer = make.customer(acme, "/subscriptions/0a/b c")
+    assert run("may_purchase", customer.customer_id).startswith("no: The account is frozen: since")
+    make.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    assert run("may_purchase", customer.customer_id).startswith("yes: The budget suffices: 0.00 of 100.00")
+    make.report((customer, "2026-09", "100"))
+    used_up = run("may_purchase", customer.customer_id).splitlines()
+    assert used_up == ["no: The budget is used up: 100.00 of 100.00.", "pay-per-use: yes"]
+
+
+def test_without_a_budget_a_customer_cannot_purchase(acme):
+    customer = make.customer(acme, "4711")
+    Customer.objects.update(freeze_kind="", freeze_origin="", frozen_since=None)
+    assert run("may_purchase", customer.customer_id).startswith("no: No budget is set")
+
+
+def test_may_purchase_of_an_unknown_id_is_an_error(db):
+    with pytest.raises(CommandError, match="No customer is associated under the ID 4711"):
+        run("may_purchase", "4711")
+
+
+def test_restore_budgets_restores_monthly_ones_once(acme, ann, time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+    monthly, one_time = make.customers(acme, 2)
+    make.budget(monthly, ann, "100", BudgetType.MONTHLY)
+    make.budget(one_time, ann, "100", BudgetType.ONE_TIME)
+    make.report((monthly, "2026-09", "60"), (one_time, "2026-09", "60"), (monthly, "2026-10", "7"))
+    time_machine.move_to("2026-09-30T16:00:00Z", tick=False)
+    assert run("restore_budgets").startswith("2026-10: 1 budgets restored, 0 accounts frozen.")
+    assert run("restore_budgets").startswith("2026-10: 0 budgets restored, 0 accounts frozen.")
+    assert make.stored(monthly).used == Decimal("7.00")
+    assert make.stored(one_time).used == Decimal("60.00")
+
+
+def test_a_budget_exhausted_by_the_new_month_freezes_at_restore(acme, ann, time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100", BudgetType.MONTHLY)
+    make.report((customer, "2026-10", "100"))
+    assert not make.fresh(customer).is_frozen
+    time_machine.move_to("2026-10-01T00:00:00Z", tick=False)
+    assert "1 accounts frozen" in run("restore_budgets")
+    assert make.fresh(customer).is_frozen
+
+
+def test_check_budgets_is_content_with_what_actions_wrote(acme, ann):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100")
+    make.report((customer, "2026-11", "33.33"))
+    assert run("check_budgets").startswith("1 budgets checked")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda: Budget.objects.update(used=Decimal("1.00"), usage=1), "used: stored 100, derived 3333"),
+        (lambda: Budget.objects.update(usage=34), "usage: stored 34, derived 33"),
+        (lambda: Budget.objects.update(level=75), "level: stored 75, derived 0"),
+        (lambda: Grant.objects.update(one_time_allocated=Decimal("99.00")), "one-time budgets allocated: stored 9900"),
+        (lambda: Budget.objects.update(account_freezing="MANUAL"), "budget as recorded"),
+    ],
+)
+def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):
+    time_machine.move_to("2026-11-20T04:00:00Z", tick=False)
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100")
+    make.report((customer, "2026-11", "33.33"))
+    damage()
+    told = StringIO()
+    with pytest.raises(CommandError, match="differences in 1 budgets"):
+        call_command("check_budgets", stdout=StringIO(), stderr=told)
+    assert said in told.getvalue()

@@ -1,0 +1,124 @@
+"""Customer Expenditure: an administrator takes in a report for the own customers (domain 8.5)."""
+
+import gzip
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from budgets.models import Expenditure, ExpenditureReport
+from tests import make
+
+PAGE = "/customers/expenditure/"
+HEADER = "customer_id,month,list_price_total\n"
+
+
+@pytest.fixture(autouse=True)
+def september(time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+
+
+def upload(client, *texts: str | bytes):
+    files = [
+        SimpleUploadedFile(f"part{n}.csv", text if isinstance(text, bytes) else text.encode())
+        for n, text in enumerate(texts)
+    ]
+    return client.post(PAGE, {"file": files})
+
+
+def test_a_report_is_taken_in_and_its_page_says_what_it_did(acme, ann, sign_in):
+    mine = make.customer(acme, "mine")
+    make.budget(mine, ann, "100")
+    client = sign_in(ann)
+    answer = upload(client, f"{HEADER}mine,2026-09,100\n")
+    assert answer.status_code == 302
+    page = client.get(answer["Location"]).content.decode()
+    assert "1 total changed" in page
+    assert "1 account is frozen" in page
+    assert mine.account_name in page
+    assert mine.name not in page
+    assert make.fresh(mine).is_frozen
+
+
+def test_what_is_not_the_partners_own_is_counted_and_not_stored(acme, borealis, ann, sign_in):
+    make.customer(acme, "mine")
+    make.customer(borealis, "theirs")
+    upload(sign_in(ann), f"{HEADER}mine,2026-09,10\ntheirs,2026-09,10\nnobody,2026-09,10\n")
+    assert list(Expenditure.objects.values_list("account", flat=True)) == ["mine"]
+    summary = ExpenditureReport.objects.get().summary
+    assert (summary["not_yours"], summary["unknown"], summary["customers"]) == (2, 0, 1)
+
+
+def test_bad_lines_are_listed_and_nothing_is_taken_in(acme, ann, sign_in):
+    make.customer(acme, "mine")
+    answer = upload(sign_in(ann), f"{HEADER}mine,2026-09,10\nmine,September,10\n")
+    assert answer.status_code == 422
+    assert "part0.csv, line 3: " in answer.content.decode()
+    assert not Expenditure.objects.exists()
+
+
+def test_several_files_gzipped_or_not_are_one_report(acme, ann, sign_in):
+    make.customers(acme, 2)
+    ids = sorted(acme.customers.values_list("customer_id", flat=True))
+    upload(sign_in(ann), f"{HEADER}{ids[0]},2026-09,10\n", gzip.compress(f"{HEADER}{ids[1]},2026-09,5.5\n".encode()))
+    assert dict(Expenditure.objects.values_list("account", "total")) == {
+        ids[0]: Decimal("10.00"),
+        ids[1]: Decimal("5.50"),
+    }
+    assert ExpenditureReport.objects.get().sources == ["part0.csv", "part1.csv"]
+
+
+def test_without_a_file_the_form_says_what_to_do(ann, sign_in):
+    answer = sign_in(ann).post(PAGE)
+    assert answer.status_code == 422
+    assert "Choose the files of the report." in answer.content.decode()
+
+
+def test_an_empty_file_is_refused(ann, sign_in):
+    answer = upload(sign_in(ann), "")
+    assert answer.status_code == 422
+    assert "A chosen file is empty." in answer.content.decode()
+
+
+def test_a_report_larger_than_the_bound_is_refused(ann, sign_in, settings):
+    settings.UPLOAD_MAX_MEGABYTES = 0
+    answer = upload(sign_in(ann), f"{HEADER}mine,2026-09,10\n")
+    assert answer.status_code == 422
+    assert "larger than 0 MB" in answer.content.decode()
+
+
+def test_a_report_that_changes_nothing_says_so_and_leaves_no_row(acme, ann, sign_in):
+    client = sign_in(ann)
+    answer = client.post(PAGE, {"file": SimpleUploadedFile("a.csv", HEADER.encode())}, follow=True)
+    assert "it changes nothing" in answer.content.decode()
+    assert not ExpenditureReport.objects.exists()
+
+
+def test_of_the_platforms_reports_a_partner_sees_only_whom_of_its_own_they_froze(acme, borealis, ann, carl, sign_in):
+    mine, theirs = make.customer(acme, "mine"), make.customer(borealis, "theirs")
+    make.budget(mine, ann, "10")
+    make.budget(theirs, carl, "10")
+    make.report((mine, "2026-09", "10"), (theirs, "2026-09", "12345.67"))
+    client = sign_in(ann)
+    report = ExpenditureReport.objects.get()
+    pages = client.get(PAGE).content.decode() + client.get(f"{PAGE}{report.pk}/").content.decode()
+    assert mine.account_name in pages
+    assert theirs.account_name not in pages
+    assert "12,345.67" not in pages
+    assert "12,355.67" not in pages
+
+
+def test_another_partners_report_does_not_exist(acme, borealis, ann, carl, sign_in):
+    make.customer(borealis, "theirs")
+    upload(sign_in(carl), f"{HEADER}theirs,2026-09,10\n")
+    report = ExpenditureReport.objects.get()
+    assert sign_in(carl).get(f"{PAGE}{report.pk}/").status_code == 200
+    assert sign_in(ann).get(f"{PAGE}{report.pk}/").status_code == 404
+    assert str(report.pk) not in sign_in(ann).get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize("person", ["ben", "vera", "dora"])
+def test_only_a_partners_administrator_may(person, request, sign_in):
+    client = sign_in(request.getfixturevalue(person))
+    assert client.get(PAGE).status_code == 403
+    assert upload(client, HEADER).status_code == 403
