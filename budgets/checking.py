@@ -25,7 +25,7 @@ CHECKS = {
     "level": f"""
         SELECT c.customer_id, b.level, {LEVEL} FROM budgets_budget b
         JOIN customers_customer c ON c.id = b.customer_id WHERE b.level <> {LEVEL}
-    """,  # noqa: S608
+    """,
     "month of a monthly budget": """
         SELECT c.customer_id, b.counted_from, m.month FROM budgets_budget b
         JOIN customers_customer c ON c.id = b.customer_id CROSS JOIN budgets_billingmonth m

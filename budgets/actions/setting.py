@@ -117,9 +117,11 @@ def _refuse_referral(customers: CustomerQuerySet) -> None:
 
 def _record(customers: CustomerQuerySet, terms: Terms, month: int, author: Author, *, unfreeze: bool, note: str) -> int:
     """Write the adjustment records, before and after; the rest is written from them. Not where nothing changes."""
-    policy = terms.account_freezing or Coalesce(
+    policy: Any = Coalesce(
         F("budget__account_freezing"), Value(AccountFreezing.MANUAL), output_field=CharField()
     )
+    if terms.account_freezing is not None:
+        policy = text(terms.account_freezing)
     counts_from: Any = Value(month, output_field=IntegerField())
     if terms.budget_type == BudgetType.ONE_TIME:
         stays = When(budget__budget_type=BudgetType.ONE_TIME, then=F("budget__counted_from"))
@@ -143,7 +145,7 @@ def _record(customers: CustomerQuerySet, terms: Terms, month: int, author: Autho
         partner_account_name=text(partner.account_name if partner else ""),
         operation=AdjustmentRecord.Operation.SETTING,
         budget_type_before="budget__budget_type",
-        budget_type_after=terms.budget_type,
+        budget_type_after=text(terms.budget_type),
         amount_before="budget__amount",
         amount_after=money(terms.amount),
         account_freezing_before="budget__account_freezing",

@@ -62,7 +62,7 @@ GROUP BY b.customer_id, b.counted_from, b.used
 EXHAUSTED = f"""
 SELECT count(*) FROM budgets_budget b JOIN ({USED_AFTER}) AS new ON new.customer_id = b.customer_id
 WHERE b.level < 100 AND new.used >= b.amount
-"""  # noqa: S608
+"""
 OWN = "SELECT customer_id FROM customers_customer WHERE partner_id = %s AND disassociated_on IS NULL"
 KNOWN = "SELECT customer_id FROM customers_customer WHERE disassociated_on IS NULL"
 

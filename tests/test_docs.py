@@ -1,0 +1,147 @@
+"""The documents tell the truth: settings, commands, files and layers are as README.md and docs/ say."""
+
+import re
+import subprocess
+import tomllib
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command, get_commands, load_command_class
+
+from customers.models import Customer, FreezeOrigin
+from partnercenter.management.commands.seed_demo import accounts_table
+from partnercenter.models import User
+from tests import make
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOMS = ("partnercenter", "customers", "budgets")
+# What exists only once the console has run or was set up, and a time zone.
+NOT_IN_THE_TREE = ("var/", ".venv", "Asia/")
+A_FILE = re.compile(r"\.?[\w-]+(/[\w.-]+)+/?|[\w-]+/|[\w.-]+\.(py|md|toml|txt|html|js|css)|\.env\.example")
+
+
+@cache
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+@cache
+def all_pages() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def settings_read() -> set[str]:
+    return set(re.findall(r"""env\.\w+\(\s*["']([A-Z_]+)["']""", text("partnercenter/settings.py")))
+
+
+def commands_of_ours() -> set[str]:
+    return {name for name, app in get_commands().items() if app in ROOMS}
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):.*## ", text("Makefile"), re.MULTILINE))
+
+
+def test_operating_has_every_setting_and_no_other():
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", text("docs/operating.md"), re.MULTILINE)
+    assert len(documented) == len(set(documented))
+    assert set(documented) == settings_read() != set()
+
+
+def test_the_example_environment_has_every_setting_and_no_other():
+    example = re.findall(r"^#([A-Z_]+)=", text(".env.example"), re.MULTILINE)
+    assert len(example) == len(set(example))
+    assert set(example) == settings_read()
+
+
+def test_every_command_of_ours_is_documented():
+    documented = set(re.findall(r"manage\.py ([a-z_]+)", text("README.md") + text("docs/operating.md")))
+    assert commands_of_ours() - documented == set()
+    assert len(commands_of_ours()) == 6
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"manage\.py ([a-z_]+)", all_pages()))))
+def test_a_documented_command_exists_with_the_options_shown(name):
+    app: Any = get_commands().get(name)
+    assert app is not None, f"no such command: {name}"
+    command = load_command_class(app, name) if isinstance(app, str) else app
+    told = command.create_parser("manage.py", name).format_help()
+    for line in re.findall(rf"manage\.py {name}\b([^\n`|]*)", all_pages()):
+        for option in re.findall(r"(?<!\S)--[a-z-]+", line):
+            assert option in told, f"manage.py {name} has no {option}"
+
+
+def test_every_make_target_is_documented_and_every_documented_one_exists():
+    documented = set(re.findall(r"\bmake ([a-z-]+)`", all_pages())) | set(
+        re.findall(r"^make (\w+)$", all_pages(), re.MULTILINE)
+    )
+    assert documented == make_targets() != set()
+
+
+def test_the_variables_of_make_are_there():
+    for name in ("PORT", "ARGS"):
+        assert re.search(rf"^{name} \?=", text("Makefile"), re.MULTILINE)
+    for name in ("POSTGRES_URL", "WORKERS"):
+        assert f"${{{name}:-" in text(".ci/run")
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: document.name)
+def test_files_named_exist(document):
+    prose = re.sub(r"^ *```.*?^ *```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    named = [name for name in re.findall(r"`([^`\s]+)`", prose) if A_FILE.fullmatch(name)]
+    assert [name for name in named if not name.startswith(NOT_IN_THE_TREE) and not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: document.name)
+def test_links_lead_to_files(document):
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
+    assert [each for each in targets if "://" not in each and not (document.parent / each).exists()] == []
+
+
+def test_architecture_names_every_module():
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "__init__.py" and "migrations" not in path.parts
+    }
+    assert {module for module in modules if f"`{module}`" not in text("docs/architecture.md")} == set()
+
+
+def test_architecture_shows_the_layers_that_are_checked():
+    contract = tomllib.loads(text("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    shown = re.search(r"```layers\n(.*?)```", text("docs/architecture.md"), re.DOTALL)
+    assert shown is not None
+    assert shown[1].splitlines() == [" ".join(line.split()) for line in contract["layers"]]
+
+
+def test_the_readme_shows_the_demo_accounts():
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text("README.md").splitlines()]
+    shown = [row[:4] for row in rows if len(row) == 5 and row[3] == "partner-center"]
+    assert shown == [line.split() for line in accounts_table().splitlines()[1:]]
+
+
+def test_the_errand_of_the_readme_goes_as_told(db, settings, tmp_path):
+    settings.DEBUG, settings.VAR = True, tmp_path
+    call_command("seed_demo", customers=1, stdout=StringIO())
+    told = re.search(
+        r"Search for `(\d+)`.*?\n +(printf .*?) > (var/\S+)\n +\.venv/bin/python manage\.py (\w+) \3\n",
+        text("README.md"),
+        re.DOTALL,
+    )
+    assert told is not None
+    customer = Customer.objects.get(customer_id=told[1], partner__account_name="acme-reseller")
+    assert (customer.freeze_origin, hasattr(customer, "budget")) == (FreezeOrigin.ASSOCIATION, False)
+    ann = User.objects.get(username="ann")
+    make.budget(customer, ann, "1000")
+    assert not make.fresh(customer).is_frozen
+    report = tmp_path / "report.csv"
+    report.write_bytes(subprocess.run(["bash", "-c", told[2]], check=True, capture_output=True).stdout)
+    call_command(told[4], report, stdout=StringIO())
+    assert make.fresh(customer).freeze_origin == FreezeOrigin.BUDGET_EXHAUSTED
+    make.budget(customer, ann, "2000")
+    assert not make.fresh(customer).is_frozen

@@ -1,0 +1,188 @@
+"""The demo: what `seed_demo` promises of partners, people, quotas and the mix of states, and where it is refused."""
+
+import csv
+import gzip
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.db.models import Count, Q, Sum
+
+from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport, spent
+from budgets.months import month_of
+from customers.models import AccountFreezing, Customer, FreezeOrigin, FreezeRecord
+from partnercenter.management.demo import make_customers
+from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, User
+from tests import make
+
+NUMBER = 50
+FREE = Decimal("10000000.00")
+
+
+@pytest.fixture
+def development(db: None, settings: Any, tmp_path: Path) -> Any:
+    settings.DEBUG = True
+    settings.VAR = tmp_path
+    return settings
+
+
+def seed(number: int = NUMBER) -> str:
+    told = StringIO()
+    call_command("seed_demo", customers=number, stdout=told)
+    return told.getvalue()
+
+
+def test_the_partners_and_their_people_can_sign_in(development, client):
+    seed()
+    kinds = dict(Partner.objects.values_list("account_name", "kind"))
+    assert kinds == {
+        "dora-distribution": "DISTRIBUTOR",
+        "acme-reseller": "RESELLER",
+        "borealis-reseller": "RESELLER",
+        "sol-solutions": "SOLUTION_PROVIDER",
+    }
+    rows = User.objects.values_list("username", "partner__account_name", "role", "is_staff")
+    people = {username: facts for username, *facts in rows}
+    assert people == {
+        "dora": ["dora-distribution", "ADMINISTRATOR", True],
+        "ann": ["acme-reseller", "ADMINISTRATOR", False],
+        "ben": ["acme-reseller", "OPERATOR", False],
+        "vera": ["acme-reseller", "VIEWER", False],
+        "carl": ["borealis-reseller", "ADMINISTRATOR", False],
+        "sol": ["sol-solutions", "ADMINISTRATOR", False],
+    }
+    asks = Partner.objects.filter(verification_required=True).values_list("account_name", flat=True)
+    assert list(asks) == ["borealis-reseller"]
+    answer = client.post("/sign-in/", {"username": "vera", "password": "partner-center"})
+    assert (answer.status_code, answer.headers.get("Location")) == (302, "/")
+    assert User.objects.get(username="ben").check_password("partner-center")
+
+
+@pytest.mark.parametrize("day", ["2026-02-01 00:30", "2026-02-15 12:00", "2026-03-31 23:59"])
+def test_the_mix_of_states_is_there_on_any_day_of_the_month(development, day):
+    with time_machine.travel(make.moment(day)):
+        seed(100)
+    frozen = Q(freeze_kind="ACCOUNT")
+    exhausted = Q(budget__level=100)
+    states = Customer.objects.aggregate(
+        without_budget=Count("pk", filter=Q(budget=None) & frozen & Q(freeze_origin=FreezeOrigin.ASSOCIATION)),
+        frozen=Count("pk", filter=exhausted & frozen & Q(freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)),
+        used_up=Count("pk", filter=exhausted & ~frozen),
+        near=Count("pk", filter=Q(budget__level__in=[75, 90]) & ~frozen),
+        below=Count("pk", filter=Q(budget__level=0) & ~frozen),
+    )
+    assert states == {"without_budget": 8, "frozen": 8, "used_up": 4, "near": 12, "below": 68}
+
+
+def test_budgets_of_both_types_and_policies_and_names_of_both_languages(development):
+    seed()
+    terms = set(Budget.objects.values_list("budget_type", "account_freezing"))
+    assert terms == {(kind, policy) for kind in BudgetType.values for policy in ("AUTOMATIC", "MANUAL")}
+    names = list(Customer.objects.values_list("name", flat=True))
+    assert 0 < sum(name.isascii() for name in names) < len(names)
+    ids = Customer.objects.values_list("customer_id", flat=True)
+    assert {"/" if "/" in each else each[:4] if "ocid" in each else "" for each in ids} == {"", "/", "ocid"}
+    assert not AdjustmentRecord.objects.filter(account_freezing_after=AccountFreezing.AUTOMATIC_WITH_RESOURCES).exists()
+
+
+@pytest.mark.parametrize("number", [1, NUMBER, 600])
+def test_each_reseller_is_granted_by_its_distributor_with_ten_millions_of_each_quota_left(development, number):
+    seed(number)
+    for grant in Grant.objects.all():
+        for kind in BudgetType.values:
+            left = grant.pool(kind).left
+            assert left is not None
+            assert left >= FREE
+    assert set(GrantRecord.objects.values_list("partner__account_name", "operator_name")) == {
+        ("acme-reseller", "dora"),
+        ("borealis-reseller", "dora"),
+    }
+
+
+def test_most_customers_are_acmes(development):
+    seed(120)
+    numbers = Customer.objects.values_list("partner__account_name").annotate(Count("pk"))
+    assert dict(numbers.order_by()) == {"acme-reseller": 80, "borealis-reseller": 30, "sol-solutions": 10}
+
+
+def test_twelve_months_are_taken_in_from_a_focus_file_by_one_report(development):
+    with time_machine.travel(make.moment("2026-03-15 12:00")):
+        told = seed()
+    report = ExpenditureReport.objects.get()
+    assert report.format == "focus"
+    assert report.covers_until == make.moment("2026-03-15 12:00")
+    assert report.summary["months"] == [
+        *(f"2025-{month:02}" for month in range(4, 13)),
+        "2026-01",
+        "2026-02",
+        "2026-03",
+    ]
+    assert report.summary["unknown"] == 3
+    assert report.summary["unattributed_lines"] == 24
+    assert f"{report.summary['lines']} lines of expenditure" in told
+    with gzip.open(development.VAR / "demo" / "expenditure.csv.gz", "rt") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == report.summary["lines"]
+    stated = sum(Decimal(line["ListCost"]) for line in lines if line["SubAccountId"])
+    stored = Expenditure.objects.aggregate(total=Sum("total"))["total"]
+    # One rounding to cents per customer and month.
+    assert abs(stated - stored) <= Decimal("0.005") * Expenditure.objects.count()
+    assert any(len(line["ListCost"].partition(".")[2]) > 2 for line in lines)
+
+
+def test_what_budgets_have_used_equals_the_expenditure_behind_it(development):
+    seed()
+    budgets = Budget.objects.annotate(
+        sum=spent("counted_from", month_of(ExpenditureReport.objects.get().reported_at), "customer_id")
+    )
+    assert budgets.filter(used__gt=Decimal(0)).count() == Budget.objects.count() > 0
+    assert [(each.used, each.sum) for each in budgets if each.used != each.sum] == []
+    call_command("check_budgets", stdout=StringIO())
+
+
+def test_the_report_froze_what_is_frozen_by_its_budget(development):
+    seed()
+    frozen = Customer.objects.filter(freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
+    records = FreezeRecord.objects.filter(report=ExpenditureReport.objects.get().pk)
+    assert {record.customer for record in records} == set(frozen)
+    assert frozen.exists()
+
+
+def everything() -> dict[str, list[Any]]:
+    models = (Partner, User, Grant, GrantRecord, Customer, Budget, AdjustmentRecord, FreezeRecord, Expenditure)
+    return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
+
+
+def test_a_second_run_changes_nothing_says_so_and_tells_the_accounts_again(development):
+    first = seed()
+    before = everything()
+    second = seed(NUMBER + 10)
+    assert "nothing was changed" in second
+    assert everything() == before
+    accounts = [line.split() for line in second.splitlines() if line.endswith("partner-center")]
+    assert ["ben", "Operator", "acme-reseller", "partner-center"] in accounts
+    assert [line.split() for line in first.splitlines() if line.endswith("partner-center")] == accounts
+    assert len(accounts) == 6
+
+
+def test_it_is_refused_outside_debug(development):
+    development.DEBUG = False
+    with pytest.raises(CommandError, match="DEBUG"):
+        seed()
+    assert not Partner.objects.exists()
+    assert not User.objects.exists()
+
+
+def test_it_is_refused_without_customers(development):
+    with pytest.raises(CommandError, match="at least 1"):
+        seed(0)
+    assert not Partner.objects.exists()
+
+
+def test_the_same_number_gives_the_same_customers(development):
+    assert make_customers(30) == make_customers(60)[:30]
+    assert len({customer.customer_id for customer in make_customers(3000)}) == 3000
