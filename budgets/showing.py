@@ -109,10 +109,10 @@ def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list
     """Reports as rows. Of the platform's own a partner is shown when they came and whom of its own they froze."""
     listed = list(reports)
     frozen = dict(
-        frozen_by(partner)
-        .filter(report__in=[report.pk for report in listed])
+        freezes_of(partner)
+        .filter(batch__in=[report.pk for report in listed])
         .order_by()
-        .values_list("report")
+        .values_list("batch")
         .annotate(Count("pk"))
     )
     return [
@@ -129,11 +129,9 @@ def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list
     ]
 
 
-def frozen_by(partner: Partner) -> Any:
-    """The freezes of the partner's customers that a report led to."""
-    return FreezeRecord.objects.filter(
-        customer__partner=partner, report__isnull=False, operation=FreezeRecord.Operation.FREEZE
-    )
+def freezes_of(partner: Partner) -> Any:
+    """The freezes of the partner's customers; those a report led to have its key as their batch."""
+    return FreezeRecord.objects.filter(customer__partner=partner, operation=FreezeRecord.Operation.FREEZE)
 
 
 def show_report(report: ExpenditureReport) -> dict[str, Any]:

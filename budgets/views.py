@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Q
 from django.http import HttpResponse
@@ -40,12 +39,9 @@ FROZEN_PER_PAGE = 50
 def set_budget(request: ConsoleRequest) -> HttpResponse:
     """Set Budget for one customer: GET the form, POST the terms. 404, 403, 422 in this order (domain 5.6)."""
     month = current_month()
-    customer = _customer(request)
-    if customer is None:
-        return _refused(request, _("Choose a customer first."))
-    _refuse_not_allowed(request, customer)
+    customer = _customer(request, must_act=True)
     if customer.association_type == Customer.AssociationType.REFERRAL:
-        return _refused(request, _("A customer of the referral model has no budget."))
+        raise Refusal(_("A customer of the referral model has no budget."))
     if request.method == "POST":
         return _set_budget(request, customer, month)
     return _show_form(request, customer, month, _form(request, customer))
@@ -57,32 +53,27 @@ def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> Http
         return _show_form(request, customer, month, form, status=422)
     try:
         return _carry_out(request, customer, form)
-    except NotAllowed as error:
-        raise PermissionDenied(error.message) from error
+    except NotAllowed:
+        raise
     except Changed:
-        now = _customer(request) or customer
+        now = _customer(request, must_act=True)
         return _show_form(request, now, month, _form(request, now), status=409, conflict=True)
     except Refusal as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show_form(request, customer, month, form, status=error.status)
 
 
-def _customer(request: ConsoleRequest) -> Customer | None:
-    """The customer that is meant, None where none is named; 404 for any but the person's own."""
+def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
+    """The customer that is meant: 404 for any but one's own, then NotAllowed, then Refusal where none is named."""
     customer_id = request.POST.get("customer") or request.GET.get("customer")
-    if not customer_id:
-        return None
     customers = Customer.objects.of(request.user).select_related("budget", "partner__grant", "partner__distributor")
-    return get_object_or_404(customers, customer_id=customer_id)
-
-
-def _refuse_not_allowed(request: ConsoleRequest, customer: Customer) -> None:
-    if why_not := refusal(request.user, customer.partner, getattr(customer.partner, "grant", None)):
-        raise PermissionDenied(why_not)
-
-
-def _refused(request: ConsoleRequest, message: str) -> HttpResponse:
-    return render(request, "partnercenter/refused.html", {"message": message}, status=422)
+    customer = get_object_or_404(customers, customer_id=customer_id) if customer_id else None
+    partner = customer.partner if customer else request.user.partner
+    if must_act and (why_not := refusal(request.user, partner, getattr(partner, "grant", None))):
+        raise NotAllowed(why_not)
+    if customer is None:
+        raise Refusal(_("Choose a customer first."))
+    return customer
 
 
 def _form(request: ConsoleRequest, customer: Customer, data: Any = None) -> SetBudgetForm:
@@ -147,8 +138,6 @@ def _done(request: ConsoleRequest, message: str, *, changed: bool) -> HttpRespon
 def adjustment_records(request: ConsoleRequest) -> HttpResponse:
     """Adjustment Records of one customer, newest first; in the dialog or as a page."""
     customer = _customer(request)
-    if customer is None:
-        return _refused(request, _("Choose a customer first."))
     seconds = _reveal(request, customer)
     page = Paginator(customer.adjustment_records.order_by("-pk"), RECORDS_PER_PAGE).get_page(request.GET.get("page"))
     may_act = not refusal(request.user, customer.partner, getattr(customer.partner, "grant", None))
@@ -230,7 +219,7 @@ def _show_expenditure(
 def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """One report: what it said, what it did, and the own accounts it froze."""
     report = get_object_or_404(_reports(request), pk=pk)
-    frozen = showing.frozen_by(request.user.partner).filter(report=report.pk).select_related("customer").order_by("pk")
+    frozen = showing.freezes_of(request.user.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
     context = _paged(page, showing.show_frozen(page.object_list)) | {"report": showing.show_report(report)}
     return render(request, "budgets/expenditure_report.html", context)

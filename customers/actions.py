@@ -67,51 +67,53 @@ def freeze_accounts(
     An account frozen already keeps its origin, since when and reason; its kind escalates. `why` names fields of
     FreezeRecord and expressions over the customer that tell of the budget which did it.
     """
-    _insist_on_transaction()
-    already = [FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE] if kind == FreezeKind.ACCOUNT else [kind]
-    due = customers.exclude(freeze_kind__in=already)
-    fresh = due.filter(freeze_kind=FreezeKind.NONE)
-    frozen = _record(fresh, FreezeRecord.Operation.FREEZE, kind, origin, author, reason, why)
-    escalated = 0
+    fresh = customers.filter(freeze_kind=FreezeKind.NONE)
+    state = {"freeze_kind": kind, "freeze_origin": origin, "frozen_since": author.at, "freeze_reason": reason}
+    number = _change(fresh, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
     if kind == FreezeKind.ACCOUNT_AND_RESOURCE:
-        rest = due.filter(freeze_kind=FreezeKind.ACCOUNT)
-        escalated = _record(rest, FreezeRecord.Operation.FREEZE, kind, "freeze_origin", author, reason, why)
-        rest.update(freeze_kind=kind)
-    if frozen:
-        fresh.update(freeze_kind=kind, freeze_origin=origin, frozen_since=author.at, freeze_reason=reason)
-    return frozen + escalated
+        weaker = customers.filter(freeze_kind=FreezeKind.ACCOUNT)
+        state = {"freeze_kind": kind}
+        number += _change(weaker, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
+    return number
 
 
 def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, reason: str = "", **why: Any) -> int:
     """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their number (domain 3.8)."""
-    _insist_on_transaction()
-    frozen = customers.frozen()
-    number = _record(frozen, FreezeRecord.Operation.UNFREEZE, FreezeKind.NONE, FreezeOrigin.NONE, author, reason, why)
-    if number:
-        frozen.update(freeze_kind=FreezeKind.NONE, freeze_origin=FreezeOrigin.NONE, frozen_since=None, freeze_reason="")
-    return number
+    state = {
+        "freeze_kind": FreezeKind.NONE,
+        "freeze_origin": FreezeOrigin.NONE,
+        "frozen_since": None,
+        "freeze_reason": "",
+    }
+    return _change(customers.frozen(), FreezeRecord.Operation.UNFREEZE, state, author=author, reason=reason, **why)
 
 
-def _record(
+def _change(
     customers: CustomerQuerySet,
     operation: FreezeRecord.Operation,
-    kind: FreezeKind,
-    origin: FreezeOrigin | str,
+    state: dict[str, Any],
+    *,
     author: Author,
     reason: str,
-    why: dict[str, Any],
+    **why: Any,
 ) -> int:
-    """Write the records first: they are the snapshot that the state is then changed by."""
-    return insert_from(
+    """Record the change of each customer's state, before and after, then make it; give their number."""
+    _insist_on_transaction()
+    # Their keys: what is written below moves them out of the caller's filter.
+    keys = list(customers.values_list("pk", flat=True))
+    if not keys:
+        return 0
+    chosen = Customer.objects.filter(pk__among=keys)
+    insert_from(
         FreezeRecord,
-        customers,
+        chosen,
         customer="pk",
         at=author.at,
         operation=operation,
         kind_before="freeze_kind",
-        kind_after=kind,
+        kind_after=state["freeze_kind"],
         origin_before="freeze_origin",
-        origin_after=origin,
+        origin_after=state.get("freeze_origin", "freeze_origin"),
         reason=text(reason),
         operator=author.operator and author.operator.pk,
         operator_name=text(author.name),
@@ -119,6 +121,8 @@ def _record(
         batch=author.batch,
         **why,
     )
+    chosen.update(**state)
+    return len(keys)
 
 
 def _insist_on_transaction() -> None:

@@ -25,7 +25,7 @@ def mask_name(name: str) -> str:
 def mask_email(address: str) -> str:
     """`o****@acme.example`: the first character and the domain."""
     local, at, domain = address.partition("@")
-    return mask_name(local)[:1] + STARS + at + domain if address else ""
+    return regex.match(r"\X?", local)[0] + STARS + at + domain if address else ""
 
 
 def mask_mobile(number: str) -> str:

@@ -146,7 +146,7 @@ class FreezeRecord(Record):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["customer", "id"], name="freeze_record_by_customer"),
-            models.Index(fields=["report", "id"], name="freeze_record_by_report", condition=Q(report__isnull=False)),
+            models.Index(fields=["batch", "id"], name="freeze_record_by_batch"),
         ]
 
     def __str__(self) -> str:

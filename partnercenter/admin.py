@@ -24,6 +24,8 @@ admin.site.disable_action("delete_selected")
 @login_not_required
 def sign_in_to_admin(request: HttpRequest) -> HttpResponse:
     """One sign-in page for console and administration; who is signed in and may not enter is told so."""
+    if request.user.is_authenticated and request.user.is_staff:
+        return redirect("admin:index")
     if request.user.is_authenticated:
         raise PermissionDenied(_("Your account may not enter the administration."))
     return redirect(f"{resolve_url('sign_in')}?{urlencode({'next': request.GET.get('next', '/admin/')})}")

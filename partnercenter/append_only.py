@@ -24,7 +24,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION append_only()
 SQLITE_TRIGGERS = {
     "no_update": "BEFORE UPDATE ON \"{table}\" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
     "no_delete": "BEFORE DELETE ON \"{table}\" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-    "no_replace": 'BEFORE INSERT ON "{table}" WHEN EXISTS (SELECT 1 FROM "{table}" WHERE "{key}" = NEW."{key}")'
+    "no_replace": 'BEFORE INSERT ON "{table}" WHEN EXISTS (SELECT 1 FROM "{table}" WHERE {same})'
     " BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
 }
 
@@ -64,13 +64,22 @@ def remove(using: str = "default") -> None:
 
 
 def _create(vendor: str, model: type[Record]) -> list[str]:
-    table, key = model._meta.db_table, model._meta.pk.column
+    table = model._meta.db_table
     if vendor == "postgresql":
         return [POSTGRESQL_TRIGGER.format(table=table)]
     return [
-        f'CREATE TRIGGER IF NOT EXISTS "{table}_{name}" {body.format(table=table, key=key)}'
+        f'CREATE TRIGGER IF NOT EXISTS "{table}_{name}" {body.format(table=table, same=_same(model))}'
         for name, body in SQLITE_TRIGGERS.items()
     ]
+
+
+def _same(model: type[Record]) -> str:
+    """What a row that comes must not share with one that stands, by its key or another unique constraint, as SQL."""
+    unique = [[field.name] for field in model._meta.concrete_fields if field.unique]
+    unique += [list(constraint.fields) for constraint in model._meta.total_unique_constraints]
+    column = {field.name: field.column for field in model._meta.concrete_fields}
+    same = [" AND ".join(f'"{column[name]}" = NEW."{column[name]}"' for name in names) for names in unique]
+    return " OR ".join(f"({each})" for each in same)
 
 
 def _drop(vendor: str, model: type[Record]) -> list[str]:
@@ -84,7 +93,9 @@ def unprotected(using: str = "default") -> list[str]:
     """The record tables in the database that lack a trigger."""
     connection = connections[using]
     if connection.vendor == "postgresql":
-        sql = "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+        sql = (
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+        )
         wanted = {"append_only"}
     else:
         sql = "SELECT tbl_name, replace(name, tbl_name || '_', '') FROM sqlite_master WHERE type = 'trigger'"

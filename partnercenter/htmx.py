@@ -9,12 +9,16 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.http import urlencode
+from django.views.defaults import permission_denied
 from django_htmx.middleware import HtmxDetails
+
+from partnercenter.refusals import NotAllowed, Refusal
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -39,6 +43,15 @@ class ConsoleMiddleware:
         add_never_cache_headers(response)
         patch_vary_headers(response, ["HX-Request"])
         return _to_sign_in(request) if _ended_session(request, response) else response
+
+    def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
+        """A refusal that no view had a better answer to: the page says why, with its status."""
+        if isinstance(exception, NotAllowed):
+            return permission_denied(request, PermissionDenied(exception.message))
+        if isinstance(exception, Refusal):
+            context = {"message": exception.message}
+            return render(request, "partnercenter/refused.html", context, status=exception.status)
+        return None
 
 
 def _ended_session(request: Any, response: HttpResponse) -> bool:

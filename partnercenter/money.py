@@ -5,8 +5,8 @@ PostgreSQL. An amount inside an expression is written `money(amount)`; anything 
 """
 
 import re
-import unicodedata
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from django import forms
@@ -22,11 +22,15 @@ CENT = Decimal("0.01")
 # ASCII digits only: `\d` also takes Arabic-Indic ones.
 AMOUNT = re.compile(r"([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]{1,2})?")
 
+# What a Chinese keyboard types for 1,200.50; normalising more would read 1² as 12.
+FULL_WIDTH = {ord(narrow) + 0xFEE0: narrow for narrow in "0123456789,."}
+
 
 def to_cents(amount: Decimal) -> int:
     """The amount in cents. Raises ValueError where it is finer than a cent: nothing is rounded in silence."""
-    cents = Decimal(amount).scaleb(2)
-    if cents != cents.to_integral_value():
+    # A Fraction: arithmetic on Decimals itself rounds, to 28 digits.
+    cents = Fraction(Decimal(amount)) * 100
+    if cents.denominator != 1:
         raise ValueError(f"{amount} is finer than a cent")
     return int(cents)
 
@@ -109,7 +113,7 @@ class AmountField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         if isinstance(value, Decimal) or value in self.empty_values:
             return value or None
-        text = unicodedata.normalize("NFKC", str(value)).strip()
+        text = str(value).translate(FULL_WIDTH).strip()
         if len(text) > 32 or not AMOUNT.fullmatch(text):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return Decimal(text.replace(",", ""))

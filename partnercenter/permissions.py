@@ -105,7 +105,10 @@ def _console(user: User, partner: Partner | None) -> set[str]:
 def _administration(user: Any) -> set[str]:
     """What a distributor's staff may do in Django admin; which rows, the admin's querysets say (domain 5.7)."""
     is_staff = isinstance(user, User) and user.is_active and user.is_staff and user.partner is not None
-    return DISTRIBUTOR_STAFF if is_staff and user.partner.is_distributor else set()
+    if not is_staff or not user.partner.is_distributor:
+        return set()
+    looks = user.role == User.Role.VIEWER
+    return {perm for perm in DISTRIBUTOR_STAFF if ".view_" in perm} if looks else DISTRIBUTOR_STAFF
 
 
 @writing()

@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
-from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
 from partnercenter import views
@@ -13,7 +12,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path(
         "sign-in/",
-        login_not_required(auth.LoginView.as_view(template_name="registration/sign_in.html")),
+        auth.LoginView.as_view(template_name="registration/sign_in.html"),
         name="sign_in",
     ),
     path("sign-out/", auth.LogoutView.as_view(), name="sign_out"),

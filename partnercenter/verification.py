@@ -109,6 +109,8 @@ def code_minutes() -> int:
 
 
 def _email_device(user: User) -> EmailDevice:
+    # Without a device yet there is no row to queue on but the operator's own.
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     EmailDevice.objects.get_or_create(user=user, defaults={"name": "E-mail"})
     return EmailDevice.objects.select_for_update().filter(user=user).order_by("pk")[0]
 

@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -86,7 +85,7 @@ def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
     """Turning on holds at once; turning off is itself a critical operation (domain 6.1)."""
     user = request.user
     if not may_switch(user):
-        raise PermissionDenied(_("Ask an administrator of your company to switch the verification code."))
+        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
     if on and not user.email:
         messages.error(request, _("Enter an e-mail address for your account first: codes are sent there."))
     elif on:
@@ -137,8 +136,8 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
         verification.refuse_finished(reviewed)
         _refuse_outdated(reviewed)
         message = verification.confirm(reviewed, request.POST.get("verification_code", ""), lambda: _apply(reviewed))
-    except NotAllowed as error:
-        raise PermissionDenied(error.message) from error
+    except NotAllowed:
+        raise
     except Refusal as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show_operation(request, reviewed, form, status=error.status, error=error)
@@ -159,7 +158,11 @@ def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
         verification.send_code(reviewed, _facts(reviewed))
     except Refusal as error:
         return _show_operation(request, reviewed, form, status=error.status, error=error)
-    return _show_operation(request, reviewed, form, notice=_("A verification code has been sent to you by e-mail."))
+    notice = _("A verification code has been sent to you by e-mail.")
+    if request.htmx:
+        return _show_operation(request, reviewed, form, notice=notice)
+    messages.success(request, notice)
+    return redirect("operation", pk=reviewed.pk)
 
 
 def _show_operation(

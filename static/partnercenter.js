@@ -60,8 +60,8 @@
 
   function focusInside() {
     const body = byId("dialog-body");
-    const found = ["[role=alert][tabindex]", "[aria-invalid=true]", "[autofocus]", "input:not([type=hidden]):enabled", "a, button:enabled"]
-      .map((selector) => body.querySelector(selector)).find(Boolean);
+    const found = ["[role=alert][tabindex]", "[aria-invalid=true]", "[autofocus]", "input:checked", "input:not([type=hidden]):enabled",
+      "a, button:enabled"].map((selector) => body.querySelector(selector)).find(Boolean);
     found?.focus();
   }
 

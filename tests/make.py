@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 from itertools import count
 from typing import Any
 
@@ -85,10 +86,8 @@ def budget(
     )
 
 
-def read(*lines: tuple[str, str, str]) -> ReadReport:
+def read(*lines: tuple[str, ...]) -> ReadReport:
     """A plain report of customer ID, month and total, as if read from a file."""
-    from io import BytesIO
-
     text = "customer_id,month,list_price_total\n" + "".join(f"{','.join(line)}\n" for line in lines)
     return read_report([("plain.csv", BytesIO(text.encode()))])
 

@@ -1,21 +1,24 @@
 """What an operator saw and is to confirm, and holding it against what stands now (domain 6.3, 9)."""
 
+import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, UUIDField, Value
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from budgets.actions.setting import Outcome, Terms, set_budgets
 from customers.masking import mask_name
-from customers.models import AccountFreezing, Customer, CustomerQuerySet, ReviewedCustomer
+from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
 from partnercenter.models import BudgetType, Operation, User
 from partnercenter.money import show_amount
 from partnercenter.refusals import Changed
+
+VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
 
 def version_of(customer: Customer) -> str:
@@ -27,13 +30,18 @@ def version_of(customer: Customer) -> str:
 
 def as_shown(version: str) -> Q:
     """The condition a customer still meets if nothing changed since a form showed this version. Raises Changed."""
-    record, kind, since = [*version.split("|"), "", "", ""][:3]
+    match = VERSION.fullmatch(version)
+    if match is None or match["kind"] not in FreezeKind.values:
+        raise Changed(_("The form is outdated. Nothing was set."))
     try:
-        stands = Q(budget__record=int(record)) if record else Q(budget__isnull=True)
-        frozen_since = parse_datetime(since) if since else None
+        since = _same("frozen_since", datetime.fromisoformat(match["since"]) if match["since"] else None)
     except ValueError as error:
         raise Changed(_("The form is outdated. Nothing was set.")) from error
-    return stands & Q(freeze_kind=kind) & _same("frozen_since", frozen_since)
+    return (
+        _same("budget__record", int(match["record"]) if match["record"] else None)
+        & since
+        & Q(freeze_kind=match["kind"])
+    )
 
 
 def _same(field: str, value: Any) -> Q:

@@ -67,8 +67,10 @@ def set_budgets(
     """
     month = hold_month()
     customers = customers.of(operator)
-    grants = _lock_grants(customers, operator, terms.budget_type)
-    keys = lock(customers)
+    partners = list(Partner.objects.filter(pk__in=customers.order_by().values("partner")).select_related("distributor"))
+    grants = _lock_grants(partners, operator, terms.budget_type)
+    # Not whoever came in meanwhile with a partner whose grant nobody has looked at.
+    keys = lock(customers.filter(partner__in=partners))
     mine = Customer.objects.filter(pk__among=keys)
     _refuse_changed(mine, len(keys), as_seen)
     _refuse_referral(mine)
@@ -82,12 +84,11 @@ def set_budgets(
     return Outcome(author.batch, len(keys), changed, unfrozen, freeze_exhausted(mine, author=author), kept)
 
 
-def _lock_grants(customers: CustomerQuerySet, operator: User, budget_type: str) -> dict[int, Grant]:
+def _lock_grants(partners: list[Partner], operator: User, budget_type: str) -> dict[int, Grant]:
     """Lock the grants of the customers' resellers and refuse what they, as they are now, do not allow."""
-    partners = Partner.objects.filter(pk__in=customers.order_by().values("partner").distinct())
     lock(Grant.objects.filter(partner__in=partners))
     grants = {grant.pk: grant for grant in Grant.objects.filter(partner__in=partners).select_related("partner")}
-    for partner in partners.select_related("distributor"):
+    for partner in partners:
         grant = grants.get(partner.pk)
         if reason := refusal(operator, partner, grant):
             raise NotAllowed(reason)
@@ -117,9 +118,7 @@ def _refuse_referral(customers: CustomerQuerySet) -> None:
 
 def _record(customers: CustomerQuerySet, terms: Terms, month: int, author: Author, *, unfreeze: bool, note: str) -> int:
     """Write the adjustment records, before and after; the rest is written from them. Not where nothing changes."""
-    policy: Any = Coalesce(
-        F("budget__account_freezing"), Value(AccountFreezing.MANUAL), output_field=CharField()
-    )
+    policy: Any = Coalesce(F("budget__account_freezing"), Value(AccountFreezing.MANUAL), output_field=CharField())
     if terms.account_freezing is not None:
         policy = text(terms.account_freezing)
     counts_from: Any = Value(month, output_field=IntegerField())

@@ -120,7 +120,7 @@ def take_in_report(
     _compare(at, taken)
     if _number("SELECT count(*) FROM moved"):
         taken.report = uuid.uuid4()
-        author = Author(operator, channel, now)
+        author = Author(operator, channel, now, batch=taken.report)
         _apply(_new_report(taken.report, read, at, author, only), month, author, taken)
     _drop()
     return taken
@@ -168,6 +168,7 @@ def _compare(at: datetime, taken: TakenIn) -> None:
     # The database's own form of a time: compared as text on SQLite.
     moment = models.DateTimeField().get_db_prep_value(at, connection)
     _run(MOVED, [moment, moment])
+    _run("CREATE INDEX moved_by_customer ON moved (customer_id)")
     if connection.vendor == "postgresql":
         _run("ANALYZE moved")
     accounts, total = _rows("SELECT count(DISTINCT account), COALESCE(SUM(total), 0) FROM incoming")[0]

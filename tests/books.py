@@ -1,0 +1,69 @@
+"""Whether all that is stored adds up, computed anew from the rows behind it; for tests of what happens at once."""
+
+from decimal import Decimal
+from itertools import pairwise
+
+from budgets.actions import current_month
+from budgets.models import FROZEN_BY, AdjustmentRecord, Budget, Expenditure
+from customers.models import Customer, FreezeRecord
+from partnercenter.models import BudgetType, Grant, GrantRecord
+
+TERMS = ("budget_type", "amount", "account_freezing")
+FREEZE = ("kind", "origin")
+QUOTAS = ("monthly_quota", "one_time_quota")
+
+
+def must_add_up() -> None:
+    """Used equals the expenditure behind it, allocated the budgets behind it, and records follow on each other."""
+    month = current_month()
+    for customer in Customer.objects.select_related("budget"):
+        if hasattr(customer, "budget"):
+            _budget_adds_up(customer.budget, month)
+        _freeze_records_follow(customer)
+        _expenditure_is_theirs(customer)
+    for grant in Grant.objects.all():
+        _grant_adds_up(grant)
+
+
+def _budget_adds_up(budget: Budget, month: int) -> None:
+    counted = range(budget.counted_from, month + 1)
+    spent = Expenditure.objects.filter(account=budget.customer.customer_id)
+    assert budget.used == sum((each.total for each in spent if each.month in counted), Decimal(0))
+    assert budget.budget_type == BudgetType.ONE_TIME or budget.counted_from == month
+    records = list(AdjustmentRecord.objects.filter(customer=budget.customer).order_by("pk"))
+    assert records[-1].pk == budget.record_id
+    _follow(records, TERMS)
+    assert _after(records[-1], TERMS) == [getattr(budget, name) for name in TERMS]
+    if budget.exhausted and budget.account_freezing in FROZEN_BY:
+        assert budget.customer.is_frozen
+
+
+def _freeze_records_follow(customer: Customer) -> None:
+    """Each freezing finds the account as the one before left it: none is frozen twice."""
+    records = list(FreezeRecord.objects.filter(customer=customer).order_by("pk"))
+    _follow(records, FREEZE)
+    assert all(record.kind_before != record.kind_after for record in records)
+    assert _after(records[-1], FREEZE) == [customer.freeze_kind, customer.freeze_origin]
+
+
+def _expenditure_is_theirs(customer: Customer) -> None:
+    assert not Expenditure.objects.filter(account=customer.customer_id).exclude(customer=customer).exists()
+
+
+def _grant_adds_up(grant: Grant) -> None:
+    for kind in BudgetType.values:
+        budgets = Budget.objects.filter(customer__partner=grant.partner_id, budget_type=kind)
+        assert grant.pool(kind).allocated == sum((budget.amount for budget in budgets), Decimal(0))
+    records = list(GrantRecord.objects.filter(partner=grant.partner_id).order_by("pk"))
+    _follow(records, QUOTAS)
+    if records:
+        assert _after(records[-1], QUOTAS) == [getattr(grant, name) for name in QUOTAS]
+
+
+def _follow(records: list, names: tuple[str, ...]) -> None:
+    for former, latter in pairwise(records):
+        assert [getattr(latter, f"{name}_before") for name in names] == _after(former, names)
+
+
+def _after(record: object, names: tuple[str, ...]) -> list:
+    return [getattr(record, f"{name}_after") for name in names]

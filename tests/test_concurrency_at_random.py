@@ -1,0 +1,128 @@
+"""Twelve threads on PostgreSQL do what they like to the same customers, over the end of a month."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from random import Random, getrandbits
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from budgets.actions import Terms, associate_customers, current_month
+from budgets.actions.reviewing import apply_reviewed, preview_budgets, review_budgets
+from budgets.models import AdjustmentRecord, BillingMonth, ExpenditureReport
+from customers.actions import NewCustomer
+from customers.models import AccountFreezing, Customer
+from partnercenter.models import BudgetType
+from partnercenter.permissions import give_grant
+from partnercenter.refusals import Busy, Refusal
+from partnercenter.verification import confirm
+from tests import make
+from tests.books import must_add_up
+from tests.threads import emptied_quickly, together
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+THREADS, STEPS = 12, 8
+LAST_MINUTE_OF_SEPTEMBER = datetime(2026, 9, 30, 15, 59, 30, tzinfo=UTC)
+OCTOBER = LAST_MINUTE_OF_SEPTEMBER + timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def flush():
+    with emptied_quickly():
+        yield
+
+
+class Crowd:
+    """Partners, people and customers, and all that can be done to them; `clock` moves on once."""
+
+    def __init__(self, partners, operators, distributor, clock) -> None:
+        self.partners, self.operators, self.distributor, self.clock = partners, operators, distributor, clock
+        self.customers = [customer for partner in partners for customer in make.customers(partner, 5)]
+        self.newcomers = [f"late-{n}" for n in range(6)]
+        self.operations = [self._review(operator) for operator in operators for _each in range(4)]
+
+    def _terms(self, chance: Random) -> Terms:
+        policy = chance.choice([None, *AccountFreezing])
+        return Terms(chance.choice(list(BudgetType)), Decimal(chance.randint(50, 300)), policy)
+
+    def _some(self, chance: Random) -> Any:
+        keys = [customer.pk for customer in chance.sample(self.customers, chance.randint(1, 5))]
+        return Customer.objects.filter(pk__among=keys)
+
+    def _review(self, operator) -> Any:
+        chance = Random(operator.username)
+        chosen = self._some(chance).of(operator)
+        how = {"operator": operator, "unfreeze": True}
+        terms = self._terms(chance)
+        return review_budgets(chosen, terms, outcome=preview_budgets(chosen, terms, **how), **how)
+
+    def set_some(self, chance: Random) -> None:
+        operator = chance.choice([*self.operators, self.distributor])
+        terms = self._terms(chance)
+        unfreeze = chance.random() < 0.5
+        make.budget(
+            self._some(chance).of(operator),
+            operator,
+            str(terms.amount),
+            terms.budget_type,
+            terms.account_freezing,
+            unfreeze=unfreeze,
+        )
+
+    def report_some(self, chance: Random) -> None:
+        accounts = [*(customer.customer_id for customer in self.customers), *self.newcomers]
+        lines = [
+            (account, month, str(chance.randint(-50, 250)))
+            for account in chance.sample(accounts, 8)
+            for month in ("2026-09", "2026-10")
+        ]
+        make.report(*lines, at=timezone.now() - timedelta(seconds=chance.randint(0, 30)))
+
+    def grant(self, chance: Random) -> None:
+        quota = chance.choice([None, Decimal(500), Decimal(2000)])
+        give_grant(self.partners[0], monthly_quota=quota, one_time_quota=quota, operator=self.distributor)
+
+    def confirm(self, chance: Random) -> None:
+        operation = chance.choice(self.operations)
+        confirm(operation, "", lambda: apply_reviewed(operation))
+
+    def associate(self, chance: Random) -> None:
+        # Taking from a list is one step for all threads: nobody associates the same ID.
+        if self.newcomers:
+            late = self.newcomers.pop()
+            newcomer = NewCustomer(late, late, late, chance.choice(self.partners))
+            associate_customers([newcomer])
+
+    def look(self, _chance: Random) -> None:
+        current_month()
+
+    def go_wild(self, seed: int) -> list[Refusal]:
+        """Do some of all this; give what was refused."""
+        chance, refused = Random(seed), list[Refusal]()
+        weights: dict[Callable[[Random], None], int] = {
+            self.set_some: 4, self.report_some: 4, self.grant: 1, self.confirm: 2, self.associate: 1, self.look: 1,
+        }  # fmt: skip
+        for step in range(STEPS):
+            try:
+                chance.choices(list(weights), list(weights.values()))[0](chance)
+            except Refusal as refusal:
+                refused.append(refusal)
+            if step == STEPS // 2:
+                self.clock.move_to(OCTOBER)
+        return refused
+
+
+def test_twelve_threads_at_random_leave_everything_adding_up(acme, ann, ben, sol_solutions, sol, dora, time_machine):
+    time_machine.move_to(LAST_MINUTE_OF_SEPTEMBER)
+    crowd = Crowd([acme, sol_solutions], [ann, ben, sol], dora, time_machine)
+    seed = getrandbits(64)
+    refused = together([partial(crowd.go_wild, seed + n) for n in range(THREADS)])
+    assert not [each for thread in refused for each in thread if isinstance(each, Busy)]
+    assert BillingMonth.objects.get().month == 202610
+    assert AdjustmentRecord.objects.exists()
+    assert ExpenditureReport.objects.exists()
+    must_add_up()
