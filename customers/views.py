@@ -1,7 +1,7 @@
 """Customer Management: the list of customers and the eye."""
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
@@ -57,4 +57,4 @@ def customer_names(request: ConsoleRequest) -> HttpResponse:
     show_names(request.session, shown=request.POST.get("shown") == "1")
     back = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    return redirect(back if is_ours else "customers")
+    return HttpResponseRedirect(back) if is_ours and back.startswith("/") else redirect("customers")

@@ -5,7 +5,9 @@ from typing import Any
 from axes.attempts import get_cool_off_threshold
 from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
+from axes.utils import reset
 from django.conf import settings
+from django.contrib.auth.views import PasswordResetConfirmView
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -30,6 +32,17 @@ def client_address(request: HttpRequest) -> str:
     if settings.TRUSTED_PROXIES and len(claimed) >= settings.TRUSTED_PROXIES:
         return claimed[-settings.TRUSTED_PROXIES]
     return request.META.get("REMOTE_ADDR", "")
+
+
+class NewPassword(PasswordResetConfirmView):
+    """Whoever chose a new password by mail may sign in with it at once, as the locked page promises."""
+
+    template_name = "registration/password_reset_confirm.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        reset(username=form.user.get_username())
+        return response
 
 
 def locked_out(request: HttpRequest, response: Any = None, credentials: Any = None, *_args: Any) -> HttpResponse:

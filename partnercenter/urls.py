@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from partnercenter import views
 from partnercenter.admin import sign_in_to_admin
+from partnercenter.sign_in import NewPassword
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -42,7 +43,7 @@ urlpatterns = [
     ),
     path(
         "password/reset/<uidb64>/<token>/",
-        auth.PasswordResetConfirmView.as_view(template_name="registration/password_reset_confirm.html"),
+        NewPassword.as_view(),
         name="password_reset_confirm",
     ),
     path(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.core.mail import BadHeaderError
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_otp.plugins.otp_email.models import EmailDevice
@@ -146,11 +147,13 @@ def _check(operation: Operation, code: str) -> tuple[str, str]:
     code = "".join(code.split())
     if not code:
         return "", _("Enter the verification code.")
-    totp = TOTPDevice.objects.select_for_update().filter(user=operation.operator, confirmed=True).first()
     email = EmailDevice.objects.select_for_update().filter(user=operation.operator).order_by("pk").first()
-    if totp is not None and not (email and email.token and _code_is_for(operation)):
+    totp = TOTPDevice.objects.select_for_update().filter(user=operation.operator, confirmed=True).first()
+    is_mailed = email is not None and _code_is_for(operation)
+    # One device alone is asked: each counts a wrong code, and an authenticator's is none of the mailed ones.
+    if totp is not None and not (is_mailed and constant_time_compare(email.token or "", code)):
         return Confirmation.How.TOTP, _problem(totp, code)
-    if email is None or not _code_is_for(operation):
+    if not is_mailed:
         return "", _("Get a verification code for this operation first.")
     return Confirmation.How.EMAIL, _problem(email, code)
 

@@ -187,7 +187,7 @@ def _show_operation(
         "code_minutes": verification.code_minutes(),
         "wait_seconds": code.wait_seconds,
         "notice": notice,
-        "error": error.message if error and not error.field and not outcome else "",
+        "error": error.message if error and error.field not in form.fields and not outcome else "",
         "outcome": outcome,
     }
     return answer(request, "partnercenter/operation.html", context, partial="form", target="dialog-body", status=status)

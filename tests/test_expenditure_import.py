@@ -22,9 +22,9 @@ IN_THAT_MONTH = "2024-09-20T04:00:00Z"
 real = pytest.mark.skipif(not SAMPLE.exists(), reason="the FOCUS sample data is not there")
 
 
-def run(*words: object, **options: object) -> str:
+def run(*words: object) -> str:
     out = StringIO()
-    call_command(*map(str, words), stdout=out, **options)
+    call_command(*map(str, words), stdout=out)
     return out.getvalue()
 
 
