@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Page, Paginator
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -66,6 +66,9 @@ def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> Http
 def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
     """The customer that is meant: 404 for any but one's own, then NotAllowed, then Refusal where none is named."""
     customer_id = request.POST.get("customer") or request.GET.get("customer")
+    if customer_id and "\0" in customer_id:
+        # No ID has one, and PostgreSQL would not even be asked.
+        raise Http404
     customers = Customer.objects.of(request.user).select_related("budget", "partner__grant", "partner__distributor")
     customer = get_object_or_404(customers, customer_id=customer_id) if customer_id else None
     partner = customer.partner if customer else request.user.partner

@@ -92,7 +92,10 @@ class PartnerUserAdmin(UserAdmin):
         return [*self.fieldsets, *extra]
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
-        return ["partner"] if obj and not request.user.is_superuser else []
+        if obj is None or request.user.is_superuser:
+            return []
+        # Whoever holds the address of an account can choose its password.
+        return ["partner", "email"] if obj.last_login else ["partner"]
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "partner":

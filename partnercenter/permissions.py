@@ -16,7 +16,7 @@ from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, Pool, 
 from partnercenter.refusals import NotAllowed
 
 LOOK = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
-ADMINISTER = {"budgets.add_expenditurereport", "partnercenter.switch_verification"}
+SWITCH, TAKE_IN = "partnercenter.switch_verification", "budgets.add_expenditurereport"
 SET_TYPE = {BudgetType.MONTHLY: "budgets.set_monthly_budget", BudgetType.ONE_TIME: "budgets.set_one_time_budget"}
 DISTRIBUTOR_STAFF = {
     "partnercenter.view_partner",
@@ -98,8 +98,14 @@ def _console(user: User, partner: Partner | None) -> set[str]:
     if user.partner is None or partner is None:
         return set()
     allowed = types_allowed(user, partner, grant_of(partner))
-    administers = user.role == User.Role.ADMINISTRATOR and not user.partner.is_distributor
-    return LOOK | {SET_TYPE[BudgetType(name)] for name in allowed} | (ADMINISTER if administers else set())
+    return LOOK | {SET_TYPE[BudgetType(name)] for name in allowed} | _administers(user, user.partner)
+
+
+def _administers(user: User, partner: Partner) -> set[str]:
+    """What an administrator may do beside (domain 5.5); a distributor has no customers to take a report in for."""
+    if user.role != User.Role.ADMINISTRATOR:
+        return set()
+    return {SWITCH} if partner.is_distributor else {SWITCH, TAKE_IN}
 
 
 def _administration(user: Any) -> set[str]:

@@ -1,0 +1,240 @@
+"""Who reaches which address (domain 5): every address of the console against everybody who might come by.
+
+The table below holds each address once per method it answers; an address that is missing from it fails a test.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+from django.utils import timezone
+
+from budgets.actions import Terms
+from budgets.actions.reviewing import preview_budgets, review_budgets
+from budgets.models import AdjustmentRecord
+from customers.models import Customer
+from partnercenter.models import BudgetType, Partner, User
+from partnercenter.permissions import give_grant
+from tests import make
+
+BUDGET = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
+SignIn = Callable[[User | None], Client]
+
+
+class Page(NamedTuple):
+    """An address, the method, and the status for each of those who come by.
+
+    `stranger` administers another reseller and asks for acme's; `ungranted` administers a reseller without a grant and
+    asks for its own; `viewer` is of acme; `platform` has no partner; `wrong` is what an unfit method gets.
+    """
+
+    name: str
+    method: str
+    path: str
+    anonymous: int
+    stranger: int
+    ungranted: int
+    viewer: int
+    platform: int
+    wrong_method: str = "DELETE"
+    wrong: int = 405
+    data: dict[str, str] | None = None
+
+
+PAGES = [
+    Page("home", "get", "/", 302, 200, 200, 200, 200, "POST"),
+    Page("healthz", "get", "/healthz", 200, 200, 200, 200, 200, "POST"),
+    Page("sign_in", "get", "/sign-in/", 200, 200, 200, 200, 200),
+    Page("sign_in", "post", "/sign-in/", 200, 200, 200, 200, 200),
+    Page("sign_out", "post", "/sign-out/", 302, 302, 302, 302, 302, "GET"),
+    Page("password_change", "get", "/password/", 302, 200, 200, 200, 200),
+    Page("password_change", "post", "/password/", 302, 200, 200, 200, 200),
+    Page("password_change_done", "get", "/password/changed/", 302, 200, 200, 200, 200, "POST"),
+    Page("password_reset", "get", "/password/reset/", 200, 200, 200, 200, 200),
+    Page("password_reset", "post", "/password/reset/", 200, 200, 200, 200, 200),
+    Page("password_reset_done", "get", "/password/reset/sent/", 200, 200, 200, 200, 200, "POST"),
+    # Whatever the method, a link that is no longer valid is answered with that sentence alone.
+    Page("password_reset_confirm", "get", "/password/reset/MQ/none/", 200, 200, 200, 200, 200, wrong=200),
+    Page("password_reset_complete", "get", "/password/reset/complete/", 200, 200, 200, 200, 200, "POST"),
+    Page("partner_information", "get", "/partner-information/", 302, 200, 200, 200, 403),
+    Page("partner_information", "post", "/partner-information/", 302, 302, 302, 403, 403),
+    Page("operation", "get", "/operations/{operation}/", 302, 404, 404, 404, 403),
+    Page("operation", "post", "/operations/{operation}/", 302, 404, 404, 404, 403),
+    Page("operation_code", "post", "/operations/{operation}/code/", 302, 404, 404, 404, 403, "GET"),
+    Page("customers", "get", "/customers/", 302, 200, 200, 200, 403, "POST"),
+    Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),
+    Page("set_budget", "get", "/budgets/set/?{customer}", 302, 404, 403, 403, 403),
+    Page("set_budget", "post", "/budgets/set/?{customer}", 302, 404, 403, 403, 403, data=BUDGET),
+    Page("adjustment_records", "get", "/budgets/records/?{customer}", 302, 404, 200, 200, 403, "POST"),
+    Page("expenditure", "get", "/customers/expenditure/", 302, 200, 200, 403, 403),
+    Page("expenditure", "post", "/customers/expenditure/", 302, 422, 422, 403, 403),
+    Page("expenditure_report", "get", "/customers/expenditure/{report}/", 302, 404, 404, 403, 403, "POST"),
+    Page("admin/login/", "get", "/admin/login/", 302, 403, 403, 403, 302, "GET", 403),
+]
+EVERY_PAGE = pytest.mark.parametrize("entry", PAGES, ids=lambda entry: f"{entry.method} {entry.name}")
+
+
+@dataclass
+class World:
+    """What the addresses are about."""
+
+    acme: Customer
+    ungranted: Customer
+    operation: Any
+    report: Any
+
+    def path(self, page: Page, customer: Customer) -> str:
+        return page.path.format(
+            customer=urlencode({"customer": customer.customer_id}), operation=self.operation, report=self.report
+        )
+
+
+@pytest.fixture
+def world(acme: Partner, ann: User, ungranted: Partner) -> World:
+    customer = make.customer(acme)
+    chosen = Customer.objects.filter(pk=customer.pk)
+    terms = Terms(BudgetType.ONE_TIME, Decimal(100))
+    outcome = preview_budgets(chosen, terms, operator=ann, unfreeze=False)
+    operation = review_budgets(chosen, terms, operator=ann, unfreeze=False, outcome=outcome)
+    taken = make.report((customer, "2026-01", "1"), operator=ann, only=acme)
+    return World(customer, make.customer(ungranted), operation.pk, taken.report)
+
+
+def ask(client: Client, page: Page, path: str, **headers: Any) -> Any:
+    return getattr(client, page.method)(path, page.data or {}, **headers)
+
+
+def addresses(patterns: Any = None, prefix: str = "") -> Iterator[str]:
+    """The name of every address of the console, its path where it has none; the administration's own aside."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        path = f"{prefix}{pattern.pattern}"
+        if isinstance(pattern, URLPattern):
+            yield pattern.name or path
+        elif path != "admin/":
+            yield from addresses(pattern.url_patterns, path)
+
+
+def test_the_table_has_every_address():
+    assert {page.name for page in PAGES} == set(addresses())
+
+
+@EVERY_PAGE
+def test_nobody_signed_in(entry, world, sign_in):
+    response = ask(sign_in(None), entry, world.path(entry, world.acme))
+    assert response.status_code == entry.anonymous
+    if entry.anonymous == 302:
+        assert urlsplit(response["Location"]).path == "/sign-in/"
+
+
+@EVERY_PAGE
+@pytest.mark.parametrize("who", ["stranger", "ungranted", "viewer", "platform"])
+def test_somebody_signed_in(entry, who, world, sign_in, request):
+    person = request.getfixturevalue(
+        {"stranger": "carl", "ungranted": "una", "viewer": "vera", "platform": "platform"}[who]
+    )
+    customer = world.ungranted if who == "ungranted" else world.acme
+    response = ask(sign_in(person), entry, world.path(entry, customer))
+    assert response.status_code == getattr(entry, who)
+    assert not AdjustmentRecord.objects.exists()
+
+
+@EVERY_PAGE
+def test_an_unfit_method_by_somebody_who_may(entry, world, sign_in, ann):
+    response = sign_in(ann).generic(entry.wrong_method, world.path(entry, world.acme))
+    assert response.status_code == entry.wrong
+    assert not AdjustmentRecord.objects.exists()
+
+
+@EVERY_PAGE
+def test_htmx_after_the_session_has_ended_is_led_to_sign_in(entry, world, sign_in):
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/customers/?q=x&page=2"}
+    response = ask(sign_in(None), entry, world.path(entry, world.acme), headers=headers)
+    if entry.anonymous == 302:
+        assert response.status_code == 204
+        assert response["HX-Redirect"] == "/sign-in/?next=%2Fcustomers%2F%3Fq%3Dx%26page%3D2"
+    else:
+        assert response.status_code == entry.anonymous
+
+
+@pytest.fixture
+def referral(acme: Partner) -> Customer:
+    return make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("who", "status"), [("carl", 404), ("una", 404), ("vera", 403), ("ann", 422)])
+def test_not_yours_comes_before_not_allowed_before_what_is_wrong(method, who, status, referral, sign_in, request):
+    person = request.getfixturevalue(who)
+    response = sign_in(person).generic(method, f"/budgets/set/?customer={referral.customer_id}")
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(("who", "status"), [("vera", 403), ("una", 403), ("ann", 422), ("dora", 422)])
+def test_no_customer_at_all_is_told_only_to_who_may_set_budgets(method, who, status, sign_in, request):
+    client = sign_in(request.getfixturevalue(who))
+    assert getattr(client, method)("/budgets/set/").status_code == status
+
+
+@pytest.mark.parametrize("path", ["/budgets/set/", "/budgets/records/"])
+@pytest.mark.parametrize("customer_id", ["none", "\0", "a\0b", "x" * 5000, "\N{ZERO WIDTH SPACE}", "' OR 1=1 --"])
+def test_an_id_that_nobody_has_does_not_exist(path, customer_id, ann, sign_in):
+    assert sign_in(ann).get(path, {"customer": customer_id}).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/budgets/set/", "/budgets/records/"])
+def test_a_customer_who_left_does_not_exist(path, world, ann, sign_in):
+    Customer.objects.filter(pk=world.acme.pk).update(disassociated_on=timezone.now())
+    assert sign_in(ann).get(path, {"customer": world.acme.customer_id}).status_code == 404
+
+
+def test_a_revoked_grant_holds_at_once_and_the_distributor_acts(world, acme, ann, dora, sign_in):
+    path = f"/budgets/set/?customer={world.acme.customer_id}"
+    reseller, distributor = sign_in(ann), sign_in(dora)
+    assert (reseller.get(path).status_code, distributor.get(path).status_code) == (200, 403)
+    give_grant(acme, monthly_quota=None, one_time_quota=None, operator=dora)
+    assert (reseller.get(path).status_code, distributor.get(path).status_code) == (403, 200)
+    assert (reseller.post(path, BUDGET).status_code, distributor.post(path, BUDGET).status_code) == (403, 302)
+    assert AdjustmentRecord.objects.get().operator == dora
+
+
+def test_without_a_grant_one_is_told_to_contact_the_distributor_by_name(world, una, sign_in):
+    response = sign_in(una).get(f"/budgets/set/?customer={world.ungranted.customer_id}")
+    assert b"Contact your distributor Dora Distribution" in response.content
+
+
+def test_another_distributors_resellers_customer_does_not_exist(world, sign_in):
+    other = make.user("olga", make.distributor("other-distribution"), User.Role.ADMINISTRATOR, is_staff=True)
+    for path in ("/budgets/set/", "/budgets/records/"):
+        assert sign_in(other).get(path, {"customer": world.acme.customer_id}).status_code == 404
+
+
+def test_a_viewer_of_the_distributor_looks_only(world, ungranted, dora_distribution, sign_in):
+    client = sign_in(make.user("dave", dora_distribution, User.Role.VIEWER))
+    assert world.ungranted.customer_id in client.get("/customers/").content.decode()
+    assert client.get("/budgets/set/", {"customer": world.ungranted.customer_id}).status_code == 403
+
+
+def test_who_is_deactivated_is_signed_out_at_once(ann, sign_in):
+    client = sign_in(ann)
+    assert client.get("/customers/").status_code == 200
+    User.objects.filter(pk=ann.pk).update(is_active=False)
+    assert client.get("/customers/").status_code == 302
+
+
+def test_a_solution_provider_needs_no_grant(sol, sol_solutions, sign_in):
+    customer = make.customer(sol_solutions)
+    for budget_type in ("ONE_TIME", "MONTHLY"):
+        data = {"customer": customer.customer_id, **BUDGET, "budget_type": budget_type}
+        assert sign_in(sol).post("/budgets/set/", data).status_code == 302
+    assert AdjustmentRecord.objects.count() == 2
+
+
+def test_platform_staff_are_told_where_they_work(platform, sign_in):
+    response = sign_in(platform).get("/customers/")
+    assert b"Platform staff work in Administration" in response.content

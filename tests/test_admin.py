@@ -1,0 +1,298 @@
+"""The administration: a distributor's staff see and do only what domain 5.7 lets them, the platform sees all."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from partnercenter.append_only import Record
+from partnercenter.models import Grant, GrantRecord, Partner, User
+from partnercenter.permissions import give_grant
+from tests import make
+
+USERS, GRANTS, PARTNERS = "/admin/partnercenter/user/", "/admin/partnercenter/grant/", "/admin/partnercenter/partner/"
+RECORDS = "/admin/partnercenter/grantrecord/"
+
+
+@pytest.fixture
+def client(dora: User, sign_in) -> Client:
+    return sign_in(dora)
+
+
+@pytest.fixture
+def elsewhere(db: None) -> Partner:
+    """Another distributor's reseller, with a user `erik`."""
+    partner = make.reseller(make.distributor("other-distribution"), "elsewhere-reseller")
+    make.user("erik", partner, User.Role.ADMINISTRATOR)
+    return partner
+
+
+def shown(client: Client, path: str) -> set[Any]:
+    return set(client.get(path).context["cl"].queryset)
+
+
+def set_quotas(client: Client, of: Partner, monthly: str, one_time: str, **forged: Any) -> Any:
+    given = {"monthly_quota": monthly, "one_time_quota": one_time, **forged}
+    return client.post(f"{GRANTS}{of.pk}/change/", given)
+
+
+def test_staff_see_only_their_resellers_users_grants_and_records(client, acme, ungranted, elsewhere, ann, dora):
+    assert shown(client, PARTNERS) == {acme, ungranted}
+    assert shown(client, USERS) == {ann}
+    assert {grant.partner for grant in shown(client, GRANTS)} == {acme, ungranted}
+    assert {record.partner for record in shown(client, RECORDS)} == {acme}
+    for path in (PARTNERS, USERS, GRANTS, RECORDS):
+        assert "elsewhere" not in client.get(path).content.decode()
+
+
+def test_what_is_not_theirs_does_not_exist(client, elsewhere):
+    erik, record = User.objects.get(username="erik"), GrantRecord.objects.get()
+    for path in (f"{PARTNERS}{elsewhere.pk}", f"{USERS}{erik.pk}", f"{GRANTS}{elsewhere.pk}", f"{RECORDS}{record.pk}"):
+        for page in ("change", "history"):
+            response = client.get(f"{path}/{page}/")
+            assert (response.status_code, response["Location"]) == (302, "/admin/")
+    assert set_quotas(client, elsewhere, "5", "5").status_code == 302
+    assert Grant.objects.get(partner=elsewhere).monthly_quota == make.MILLION
+    client.post(f"{USERS}{erik.pk}/change/", {"username": "erika", "role": "VIEWER"})
+    assert User.objects.get(pk=erik.pk).username == "erik"
+
+
+def test_searching_and_filtering_reach_no_others(client, acme, elsewhere, ann):
+    for path in (PARTNERS, USERS, GRANTS):
+        assert not shown(client, f"{path}?q=elsewhere")
+    assert client.get(f"{USERS}?password__startswith=pbkdf2").status_code in (302, 400)
+    assert client.get(f"{GRANTS}?partner__users__password__startswith=p").status_code in (302, 400)
+
+
+OTHER_PAGES = [
+    "customers/customer",
+    "customers/freezerecord",
+    "customers/revealrecord",
+    "budgets/budget",
+    "budgets/adjustmentrecord",
+    "budgets/expenditurereport",
+    "otp_email/emaildevice",
+    "otp_totp/totpdevice",
+    "axes/accessattempt",
+    "auth/group",
+]
+
+
+@pytest.mark.parametrize("page", OTHER_PAGES)
+@pytest.mark.parametrize("what", ["", "add/"])
+def test_staff_reach_no_other_page(page, what, client):
+    assert client.get(f"/admin/{page}/{what}").status_code in (403, 404)
+
+
+def test_every_page_of_the_administration_is_theirs_or_refused(client, acme):
+    theirs = {Partner, User, Grant, GrantRecord}
+    for model in admin.site._registry:
+        path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert client.get(path).status_code == (200 if model in theirs else 403), path
+
+
+@pytest.mark.parametrize("who", ["ann", "una", "vera"])
+def test_who_is_not_staff_may_not_enter(who, sign_in, request):
+    response = sign_in(request.getfixturevalue(who)).get(GRANTS, follow=True)
+    assert response.status_code == 403
+
+
+def test_a_resellers_user_made_staff_by_mistake_reaches_nothing(acme, sign_in):
+    client = sign_in(make.user("amy", acme, User.Role.ADMINISTRATOR, is_staff=True))
+    for path in (PARTNERS, USERS, GRANTS, RECORDS):
+        assert client.get(path).status_code == 403
+
+
+def test_granting_changing_and_revoking_each_leave_a_record_with_old_and_new(client, ungranted, dora):
+    for monthly, one_time in (("1,000.50", ""), ("2000", "7"), ("", "")):
+        assert set_quotas(client, ungranted, monthly, one_time).status_code == 302
+    records = GrantRecord.objects.filter(partner=ungranted).order_by("pk")
+    before_and_after = [
+        (
+            record.monthly_quota_before,
+            record.one_time_quota_before,
+            record.monthly_quota_after,
+            record.one_time_quota_after,
+        )
+        for record in records
+    ]
+    first, second = (Decimal("1000.50"), None), (Decimal(2000), Decimal(7))
+    assert before_and_after == [(None, None, *first), (*first, *second), (*second, None, None)]
+    assert {(record.operator, record.operator_name) for record in records} == {(dora, "dora")}
+    assert not Grant.objects.get(partner=ungranted).given
+
+
+def test_the_same_quotas_again_leave_no_record(client, acme):
+    number = GrantRecord.objects.count()
+    assert set_quotas(client, acme, "1,000,000.00", "1000000").status_code == 302
+    assert GrantRecord.objects.count() == number
+
+
+@pytest.mark.parametrize("bad", ["0", "-1", "1.005", "1e3", "2147483647.01", "x"])
+def test_a_quota_that_is_none_is_refused(bad, client, acme):
+    response = set_quotas(client, acme, bad, "5")
+    assert response.status_code == 200
+    assert response.context["adminform"].form.errors
+    assert Grant.objects.get(partner=acme).one_time_quota == make.MILLION
+
+
+def test_a_quota_below_what_is_allocated_is_accepted(client, acme, ann, sign_in):
+    make.budget(make.customer(acme), ann, "500")
+    assert set_quotas(client, acme, "", "100").status_code == 302
+    grant = Grant.objects.get(partner=acme)
+    assert (grant.one_time_quota, grant.one_time_allocated) == (100, 500)
+    assert "Over-allocated" in sign_in(ann).get("/partner-information/").content.decode()
+
+
+def test_what_is_allocated_and_whose_grant_it_is_cannot_be_forged(client, acme, elsewhere):
+    set_quotas(client, acme, "5", "5", one_time_allocated="0.01", monthly_allocated="9", partner=elsewhere.pk)
+    grant = Grant.objects.get(partner=acme)
+    assert (grant.one_time_quota, grant.one_time_allocated, grant.monthly_allocated) == (5, 0, 0)
+    assert Grant.objects.get(partner=elsewhere).one_time_quota == make.MILLION
+
+
+def add_user(client: Client, **changes: Any) -> Any:
+    return client.post(f"{USERS}add/", {"username": "new", "role": "OPERATOR", "email": "new@x.example", **changes})
+
+
+def test_staff_create_users_of_their_resellers_without_any_privilege(client, acme):
+    forged = {"is_staff": "on", "is_superuser": "on", "password": "x", "user_permissions": ["1"], "groups": ["1"]}
+    assert add_user(client, partner=acme.pk, **forged).status_code == 302
+    user = User.objects.get(username="new")
+    assert (user.partner, user.role, user.is_active) == (acme, "OPERATOR", True)
+    privileges = [user.is_staff, user.is_superuser, user.check_password("x"), user.user_permissions.exists()]
+    assert privileges == [False] * 4
+
+
+@pytest.mark.parametrize("whose", ["elsewhere", "dora_distribution", None])
+def test_staff_create_no_user_of_anybody_else(whose, client, request):
+    partner = request.getfixturevalue(whose).pk if whose else ""
+    response = add_user(client, partner=partner)
+    assert response.status_code == 200
+    assert "partner" in response.context["adminform"].form.errors
+    assert not User.objects.filter(username="new").exists()
+
+
+def test_staff_change_role_and_activity_but_move_nobody_and_give_no_privilege(client, ann, acme, ungranted, elsewhere):
+    hashed = User.objects.get(pk=ann.pk).password
+    for partner in (ungranted.pk, elsewhere.pk, ""):
+        given = {"username": "ann", "role": "VIEWER", "email": ann.email, "partner": partner}
+        forged = {"is_staff": "on", "is_superuser": "on", "password": "x", "groups": ["1"]}
+        assert client.post(f"{USERS}{ann.pk}/change/", given | forged).status_code == 302
+    user = User.objects.get(pk=ann.pk)
+    assert (user.partner, user.role, user.is_active) == (acme, "VIEWER", False)
+    assert (user.is_staff, user.is_superuser, user.password) == (False, False, hashed)
+
+
+def test_staff_cannot_set_anothers_password(client, ann, elsewhere):
+    hashed = User.objects.get(pk=ann.pk).password
+    for user in (ann, User.objects.get(username="erik")):
+        path = f"{USERS}{user.pk}/password/"
+        assert client.get(path).status_code == 403
+        given = {"password1": "a-new-and-long-one", "password2": "a-new-and-long-one", "usable_password": "true"}
+        assert client.post(path, given).status_code == 403
+    assert User.objects.get(pk=ann.pk).password == hashed
+
+
+def test_staff_reach_neither_colleagues_nor_the_platform(client, dora_distribution, platform, dora):
+    colleague = make.user("dan", dora_distribution, is_staff=True)
+    for user in (colleague, platform, dora):
+        assert client.get(f"{USERS}{user.pk}/change/").status_code == 302
+        client.post(f"{USERS}{user.pk}/change/", {"username": "taken", "role": "VIEWER"})
+    assert not User.objects.filter(username="taken").exists()
+
+
+def test_staff_change_no_partner(client, acme):
+    assert client.get(f"{PARTNERS}{acme.pk}/change/").status_code == 200
+    given = {"account_name": "acme-reseller", "company": "Changed", "time_zone": "UTC"}
+    assert client.post(f"{PARTNERS}{acme.pk}/change/", given).status_code == 403
+    assert client.post(f"{PARTNERS}add/", given | {"kind": "DISTRIBUTOR"}).status_code == 403
+    assert Partner.objects.get(pk=acme.pk).company == "Acme Reseller"
+
+
+@pytest.mark.parametrize("who", ["dora", "platform"])
+def test_nobody_deletes_partners_users_or_grants(who, acme, ann, sign_in, request):
+    client = sign_in(request.getfixturevalue(who))
+    for path in (f"{PARTNERS}{acme.pk}", f"{USERS}{ann.pk}", f"{GRANTS}{acme.pk}"):
+        assert client.post(f"{path}/delete/", {"post": "yes"}).status_code == 403
+    for path, key in ((PARTNERS, acme.pk), (USERS, ann.pk), (GRANTS, acme.pk)):
+        client.post(path, {"action": "delete_selected", "_selected_action": [key], "post": "yes"})
+    assert User.objects.filter(pk=ann.pk).exists()
+    assert Grant.objects.filter(pk=acme.pk).exists()
+
+
+@pytest.mark.parametrize("who", ["dora", "platform"])
+def test_no_record_has_add_change_or_delete(who, acme, ann, sign_in, request):
+    client = sign_in(request.getfixturevalue(who))
+    make.budget(make.customer(acme), ann, "5")
+    registered = [model for model in apps.get_models() if issubclass(model, Record) and model in admin.site._registry]
+    assert GrantRecord in registered
+    for model in registered:
+        path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        row = model._default_manager.order_by("pk").first()
+        key = row.pk if row else 1
+        assert client.get(f"{path}add/").status_code == 403
+        for page in (f"{key}/change/", f"{key}/delete/"):
+            assert client.post(f"{path}{page}", {"post": "yes"}).status_code in (403, 302)
+        client.post(path, {"action": "delete_selected", "_selected_action": [key], "post": "yes"})
+        assert row is None or model._default_manager.filter(pk=key).exists()
+
+
+def test_the_platform_sees_all_and_grants_too(platform, acme, elsewhere, ann, dora, sign_in):
+    client = sign_in(platform)
+    assert {acme, elsewhere} <= shown(client, PARTNERS)
+    assert {ann, dora, platform} <= shown(client, USERS)
+    assert set_quotas(client, elsewhere, "5", "").status_code == 302
+    assert GrantRecord.objects.latest("pk").operator == platform
+    for page in OTHER_PAGES:
+        assert client.get(f"/admin/{page}/").status_code in (200, 404)
+
+
+def test_a_reseller_the_platform_adds_has_its_grant_from_the_first_moment(platform, dora_distribution, sign_in):
+    given = {"kind": "RESELLER", "account_name": "new-reseller", "company": "New", "time_zone": "Asia/Shanghai"}
+    client = sign_in(platform)
+    refused = client.post(f"{PARTNERS}add/", given)
+    assert "A reseller has a distributor" in str(refused.context["adminform"].form.errors)
+    assert client.post(f"{PARTNERS}add/", given | {"distributor": dora_distribution.pk}).status_code == 302
+    assert not Grant.objects.get(partner__account_name="new-reseller").given
+
+
+def test_what_a_partner_is_and_under_whom_cannot_be_changed(platform, acme, elsewhere, sign_in):
+    given = {"account_name": "acme-reseller", "company": "Acme", "time_zone": "Asia/Shanghai"}
+    forged = {"kind": "DISTRIBUTOR", "distributor": elsewhere.distributor_id}
+    assert sign_in(platform).post(f"{PARTNERS}{acme.pk}/change/", given | forged).status_code == 302
+    stands = Partner.objects.get(pk=acme.pk)
+    assert (stands.kind, stands.distributor, stands.company) == ("RESELLER", acme.distributor, "Acme")
+
+
+def test_a_revocation_in_the_administration_holds_in_the_console_at_once(client, acme, ann, sign_in):
+    customer = make.customer(acme)
+    console = sign_in(ann)
+    assert console.get("/budgets/set/", {"customer": customer.customer_id}).status_code == 200
+    set_quotas(client, acme, "", "")
+    assert console.get("/budgets/set/", {"customer": customer.customer_id}).status_code == 403
+    give_grant(acme, monthly_quota=Decimal(5), one_time_quota=None, operator=None)
+    assert console.get("/budgets/set/", {"customer": customer.customer_id}).status_code == 200
+
+
+def test_a_distributors_staff_cannot_take_an_account_over_by_its_address(dora, ben, sign_in):
+    ben.last_login = timezone.now()
+    ben.save()
+    page = f"/admin/partnercenter/user/{ben.pk}/change/"
+    form = {"username": "ben", "role": ben.role, "is_active": "on", "email": "dora@dora-distribution.example"}
+    assert sign_in(dora).post(page, form).status_code == 302
+    ben.refresh_from_db()
+    assert ben.email == "ben@acme-reseller.example"
+
+
+def test_the_address_of_a_user_who_has_never_signed_in_can_be_mended(dora, ben, sign_in):
+    page = f"/admin/partnercenter/user/{ben.pk}/change/"
+    form = {"username": "ben", "role": ben.role, "is_active": "on", "email": "ben.b@acme-reseller.example"}
+    assert sign_in(dora).post(page, form).status_code == 302
+    ben.refresh_from_db()
+    assert ben.email == "ben.b@acme-reseller.example"

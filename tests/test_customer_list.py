@@ -1,0 +1,299 @@
+"""Customer Management: searching, filtering, sorting, paging, and what a row says (ui.md 5, domain 5.8)."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from customers.models import AccountFreezing, Customer
+from partnercenter.models import BudgetType, Partner, User
+from partnercenter.permissions import give_grant
+from tests import make
+
+NOW = make.moment("2026-09-15 02:00")
+ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Any]:
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def client(ann: User, sign_in) -> Client:
+    return sign_in(ann)
+
+
+def rows(client: Client, **query: Any) -> dict[str, str]:
+    """The rows of the list in their order: the text of each by customer ID."""
+    content = client.get("/customers/", query).content.decode()
+    return {unescape(customer_id): text_of(row) for customer_id, row in ROW.findall(content)}
+
+
+def text_of(markup: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def listed(client: Client, **query: Any) -> list[str]:
+    return list(rows(client, **query))
+
+
+def counts(client: Client, **query: Any) -> tuple[int, int, int]:
+    shown = client.get("/customers/", query).context["counts"]
+    return shown.customers, shown.frozen, shown.exhausted
+
+
+@pytest.fixture
+def named(acme: Partner) -> None:
+    for customer_id, account_name, name in [
+        ("1001", "nova_cloud", "Nova Medical GmbH"),
+        ("1002", "beta", "天津医疗科技"),
+        ("1003", "gamma50%", "Straße & Söhne"),
+        ("1004", "delta", 'O\'Hara "Best" \\ Co'),
+        ("100", "zeta", "Ordinary"),
+    ]:
+        make.customer(acme, customer_id, account_name=account_name, name=name)
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("nova", {"1001"}),
+        ("NOVA MED", {"1001"}),
+        ("A_C", {"1001"}),
+        ("_", {"1001"}),
+        ("%", {"1003"}),
+        ("0%", {"1003"}),
+        ("a%a", set()),
+        ("医疗", {"1002"}),
+        ("ｎｏｖａ", {"1001"}),
+        ("STRASSE", {"1003"}),
+        ("söhne", {"1003"}),
+        ("SÖHNE", {"1003"}),
+        ("'", {"1004"}),
+        ('"best"', {"1004"}),
+        ("\\", {"1004"}),
+        ("  delta  ", {"1004"}),
+        ("100", {"100"}),
+        ("1001", {"1001"}),
+        ("101", set()),
+        ("' OR '1'='1", set()),
+        ("", {"1001", "1002", "1003", "1004", "100"}),
+        ("\0", {"1001", "1002", "1003", "1004", "100"}),
+    ],
+)
+def test_search_holds_in_names_and_accounts_and_equals_an_id(q, found, named, client):
+    assert set(listed(client, q=q)) == found
+    assert counts(client, q=q)[0] == len(found)
+
+
+def test_a_search_does_not_reach_over_from_name_to_account(named, client):
+    assert listed(client, q="gmbhnova") == listed(client, q="gmbh nova") == []
+
+
+@pytest.fixture
+def mixed(acme: Partner, ann: User) -> dict[str, Customer]:
+    """One customer for every status and budget type."""
+    made = {name: make.customer(acme, name) for name in ("new", "monthly", "once", "over", "frozen")}
+    make.budget(made["monthly"], ann, "100", BudgetType.MONTHLY)
+    make.budget(made["once"], ann, "80")
+    make.budget(made["over"], ann, "10", account_freezing=AccountFreezing.MANUAL)
+    make.budget(made["frozen"], ann, "20")
+    spent = {"monthly": "90", "once": "8", "over": "50.40", "frozen": "20"}
+    make.report(*[(made[name], "2026-09", total) for name, total in spent.items()], at=NOW - timedelta(hours=1))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"status": "FROZEN"}, {"new", "frozen"}),
+        ({"status": "EXHAUSTED"}, {"over", "frozen"}),
+        ({"status": "NORMAL"}, {"monthly", "once"}),
+        ({"budget_type": "MONTHLY"}, {"monthly"}),
+        ({"budget_type": "ONE_TIME"}, {"once", "over", "frozen"}),
+        ({"budget_type": "NONE"}, {"new"}),
+        ({"budget_type": "ONE_TIME", "status": "FROZEN"}, {"frozen"}),
+        ({"budget_type": "NONE", "status": "NORMAL"}, set()),
+        ({}, {"new", "monthly", "once", "over", "frozen"}),
+    ],
+)
+def test_filters_and_the_counts_equal_to_them(query, found, mixed, client):
+    assert set(listed(client, **query)) == found
+    expected = len(found), len(found & {"new", "frozen"}), len(found & {"over", "frozen"})
+    assert counts(client, **query) == expected
+
+
+def test_the_counts_lead_to_what_they_count(mixed, client):
+    shown = client.get("/customers/", {"budget_type": "ONE_TIME", "page": 1}).context["counts"]
+    for query, number in ((shown.frozen_query, shown.frozen), (shown.exhausted_query, shown.exhausted)):
+        assert len(ROW.findall(client.get(f"/customers/{query}").content.decode())) == number
+
+
+@pytest.mark.parametrize(
+    ("key", "ascending"),
+    [
+        ("usage", ["once", "monthly", "frozen", "over"]),
+        ("amount", ["over", "frozen", "once", "monthly"]),
+        ("used", ["once", "frozen", "over", "monthly"]),
+    ],
+)
+def test_customers_without_a_budget_come_last_both_ways(key, ascending, mixed, client):
+    assert listed(client, sort=key) == [*ascending, "new"]
+    assert listed(client, sort=f"-{key}") == [*reversed(ascending), "new"]
+
+
+@pytest.mark.parametrize("key", ["name", "account_name", "associated_on"])
+def test_sorting_by_what_every_customer_has(key, acme, client, clock):
+    for customer_id in ("b", "c", "a"):
+        make.customer(acme, customer_id, name=f"name {customer_id}", account_name=f"account {customer_id}")
+        clock.shift(timedelta(hours=1))
+    expected = ["b", "c", "a"] if key == "associated_on" else ["a", "b", "c"]
+    assert listed(client, sort=key) == expected
+    assert listed(client, sort=f"-{key}") == expected[::-1]
+    content = client.get("/customers/", {"sort": f"-{key}"}).content.decode()
+    assert content.count("aria-sort=") == 1
+    assert 'aria-sort="descending"' in content
+
+
+def test_without_asking_the_account_name_sorts(acme, client):
+    for name in ("b", "a", "c"):
+        make.customer(acme, name, account_name=name)
+    assert listed(client) == ["a", "b", "c"]
+
+
+def test_fifty_a_page_none_twice_none_missing_also_among_equals(acme, client):
+    made = {customer.customer_id for customer in make.customers(acme, 101, account_name="same", name="same")}
+    for sort in ("account_name", "-name", "usage", "-usage", "associated_on"):
+        pages = [listed(client, page=page, sort=sort) for page in (1, 2, 3)]
+        assert [len(page) for page in pages] == [50, 50, 1]
+        assert set().union(*pages) == made
+
+
+def test_links_of_pages_keep_filters_and_order(acme, client):
+    make.customers(acme, 51, account_name="same & more")
+    content = unescape(client.get("/customers/", {"q": "e & m", "sort": "-name"}).content.decode())
+    link = next(link for link in re.findall(r'href="/customers/(\?[^"]*)"', content) if "page=2" in link)
+    assert len(ROW.findall(client.get(f"/customers/{link}").content.decode())) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"page": "0"},
+        {"page": "-1"},
+        {"page": "x"},
+        {"page": "9" * 30},
+        {"page": "1\0"},
+        {"sort": "partner__users__password"},
+        {"sort": "--name"},
+        {"sort": "\0"},
+        {"status": "WORSE"},
+        {"status": "\0"},
+        {"budget_type": "PACKAGE"},
+        {"q": ["a", ""]},
+        {"q": "[", "status": ["FROZEN", ""]},
+        {"unknown": "1"},
+    ],
+)
+def test_parameters_that_mean_nothing_do_no_harm(query, acme, client):
+    make.customer(acme, "1", name="[a]")
+    assert listed(client, **query) == ["1"]
+
+
+def test_without_customers_it_says_so(client):
+    assert "You have no associated customers yet." in client.get("/customers/").content.decode()
+
+
+def test_without_a_match_it_offers_to_clear_the_filters(acme, client):
+    make.customer(acme)
+    content = client.get("/customers/", {"q": "nothing like it"}).content.decode()
+    assert "No customer matches these filters." in content
+    assert 'href="/customers/">Clear filters' in content
+    assert 'value="nothing like it"' in content
+
+
+@pytest.mark.parametrize(
+    ("who", "said"), [("vera", "You are a viewer"), ("una", "Contact your distributor Dora Distribution")]
+)
+def test_without_permission_it_warns_and_offers_no_set_budget(who, said, acme, ungranted, sign_in, request):
+    person = request.getfixturevalue(who)
+    customer = make.customer(person.partner)
+    content = sign_in(person).get("/customers/").content.decode()
+    assert said in content.split('<p class="strip strip-warning">')[1].split("</p>")[0]
+    assert "/budgets/set/" not in content
+    assert said in rows(sign_in(person))[customer.customer_id]
+    assert "/budgets/records/" in content
+
+
+def test_a_referral_customer_offers_no_set_budget_and_says_why(acme, client):
+    customer = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    assert "A customer of the referral model has no budget." in rows(client)[customer.customer_id]
+
+
+def test_a_row_says_what_is_known_of_budget_estimate_and_freezing(mixed, client):
+    shown = rows(client)
+    assert "Normal Monthly budget 100.00 90.00 as of 2026-09-15 09:00 90% Automatic" in shown["monthly"]
+    assert "Budget used up One-time budget 10.00 50.40 as of 2026-09-15 09:00 504% Manual" in shown["over"]
+    assert "Frozen since 2026-09-15 10:00, association -- -- -- -- --" in shown["new"]
+
+
+def test_a_frozen_row_says_since_when_and_why_with_the_figures_of_then(mixed, client):
+    make.report((mixed["frozen"], "2026-09", "33"))
+    said = rows(client)["frozen"]
+    assert "Frozen since 2026-09-15 10:00, budget exhausted (20.00 of 20.00 used)" in said
+    assert "20.00 33.00 as of 2026-09-15 10:00 165%" in said
+
+
+def test_the_bar_is_capped_and_its_tone_tells_the_state(mixed, client):
+    page = client.get("/customers/").context["page"].object_list
+    told = {row.customer_id: (row.bar, row.tone) for row in page}
+    bars = {"monthly": (64, "near"), "once": (7, "ok"), "over": (72, "over"), "frozen": (72, "frozen")}
+    assert told == bars | {"new": (0, "frozen")}
+
+
+def test_times_are_in_the_partners_zone_which_is_named(acme, mixed, client):
+    Partner.objects.filter(pk=acme.pk).update(time_zone="America/New_York")
+    assert "as of 2026-09-14 21:00" in rows(client)["monthly"]
+    assert "America/New_York (GMT-04:00)" in client.get("/customers/").content.decode()
+
+
+@pytest.mark.parametrize("customer_id", ["/subscriptions/64e3/x y", "a&b=c#d?e", "100%25", "a+b", "é\"'<b>医"])
+def test_any_customer_id_survives_row_and_links(customer_id, acme, client):
+    make.customer(acme, customer_id)
+    assert listed(client, q=customer_id) == [customer_id]
+    content = client.get("/customers/").content.decode()
+    link = re.findall(r'href="(/budgets/set/[^"]*)"', content)[0]
+    assert client.get(unescape(link)).context["customer"].customer_id == customer_id
+
+
+def test_the_distributor_sees_its_resellers_customers_and_acts_where_no_grant_is(acme, ungranted, dora, sign_in):
+    granted, free = make.customer(acme, "granted"), make.customer(ungranted, "free")
+    stranger = make.customer(make.reseller(make.distributor("other-distribution"), "other-reseller"))
+    client = sign_in(dora)
+    shown = rows(client)
+    assert stranger.customer_id not in shown
+    assert "Acme Reseller" in shown[granted.customer_id]
+    assert "acme-reseller holds the permission to set budgets for this customer." in shown[granted.customer_id]
+    assert "Plain Reseller" in shown[free.customer_id]
+    content = client.get("/customers/").content.decode()
+    assert ("?customer=free" in content, "/budgets/set/?customer=granted" in content) == (True, False)
+    give_grant(ungranted, monthly_quota=make.MILLION, one_time_quota=None, operator=dora)
+    assert "/budgets/set/" not in client.get("/customers/").content.decode()
+
+
+def test_the_fragment_is_the_list_alone_with_the_counts_out_of_band(mixed, client):
+    headers = {"HX-Request": "true", "HX-Target": "customer-list"}
+    content = client.get("/customers/", {"status": "FROZEN"}, headers=headers).content.decode()
+    assert "<html" not in content
+    assert content.strip().startswith('<div id="customer-list"')
+    assert 'id="counts"' in content
+    assert 'hx-swap-oob="true"' in content
+    whole = client.get("/customers/", headers={**headers, "HX-History-Restore-Request": "true"})
+    assert whole.content.startswith(b"<!doctype html>")

@@ -1,0 +1,251 @@
+"""An operation is confirmed as it was reviewed, once, in time and by who reviewed it (domain 6.1, 6.3)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.test import Client
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from budgets.models import AdjustmentRecord
+from customers.models import Customer
+from partnercenter.models import Confirmation, Operation, Partner, User
+from partnercenter.permissions import give_grant
+from tests import make
+from tests.test_verification import IN_DIALOG, TERMS, confirm, get_code, review
+
+START = make.moment("2026-09-15 02:00")
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Any]:
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def customer(borealis: Partner) -> Customer:
+    return make.customer(borealis)
+
+
+@pytest.fixture
+def client(carl: User, sign_in) -> Client:
+    return sign_in(carl)
+
+
+@pytest.fixture
+def path(client: Client, customer: Customer) -> str:
+    return review(client, customer)
+
+
+def told(response: Any) -> str:
+    """What the page of an operation says that cannot be confirmed any more."""
+    assert response.status_code == 409
+    content = response.content.decode()
+    assert 'name="verification_code"' not in content
+    return content.split('role="alert" tabindex="-1">')[1].split("<")[0]
+
+
+def test_nothing_is_waiting_where_nothing_would_change(client, customer, carl):
+    make.budget(customer, carl, "200")
+    response = client.post(f"/budgets/set/?customer={customer.customer_id}", TERMS, follow=True)
+    assert [str(each) for each in response.context["messages"]] == ["The budget stands as it was."]
+    assert not Operation.objects.exists()
+
+
+@pytest.mark.parametrize("changes", [{"amount": "0"}, {"amount": "1000000.01"}, {"budget_type": "X"}])
+def test_bad_terms_are_told_before_any_code(changes, client, customer):
+    response = client.post(f"/budgets/set/?customer={customer.customer_id}", {**TERMS, **changes})
+    assert response.status_code == 422
+    assert not Operation.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, IN_DIALOG])
+def test_a_completed_operation_is_not_done_twice(headers, client, path):
+    code = get_code(client, path)
+    assert confirm(client, path, code).status_code == 302
+    said = told(confirm(client, path, code, headers))
+    assert said == "This operation has already been completed. Nothing was done twice."
+    assert said in client.get(path, headers=headers).content.decode()
+    assert client.post(f"{path}code/").status_code == 409
+    assert (AdjustmentRecord.objects.count(), len(mail.outbox)) == (1, 1)
+
+
+def test_an_expired_operation_has_only_its_outcome(client, path, clock):
+    clock.shift(timedelta(minutes=29, seconds=59))
+    code = get_code(client, path)
+    clock.shift(timedelta(seconds=1))
+    assert "has expired and nothing was changed" in told(confirm(client, path, code))
+    assert client.post(f"{path}code/").status_code == 409
+    assert not AdjustmentRecord.objects.exists()
+
+
+def change_budget(customer: Customer, carl: User) -> None:
+    make.budget(customer, carl, "33", unfreeze=False)
+
+
+def change_freeze(customer: Customer, carl: User) -> None:
+    make.budget(customer, carl, "33")
+    Customer.objects.filter(pk=customer.pk).update(freeze_kind="")
+
+
+@pytest.mark.parametrize("change", [change_budget, change_freeze])
+def test_what_changed_after_the_review_is_told_before_the_code_is_looked_at(change, client, path, customer, carl):
+    code = get_code(client, path)
+    change(customer, carl)
+    for typed in ("", "000000", code):
+        assert "changed after your review. Nothing was set." in told(confirm(client, path, typed))
+    assert make.stored(customer).amount == 33
+    assert carl.emaildevice_set.get().throttling_failure_count == 0
+
+
+def test_the_quota_used_up_meanwhile_refuses_and_leaves_the_code_good(client, path, borealis, carl):
+    code = get_code(client, path)
+    other = make.customer(borealis)
+    make.budget(other, carl, "999900")
+    response = confirm(client, path, code)
+    assert response.status_code == 422
+    assert "this needs 1,000,100.00" in response.content.decode()
+    assert not Confirmation.objects.exists()
+    make.budget(other, carl, "1")
+    assert confirm(client, path, code).status_code == 302
+
+
+def test_a_grant_revoked_between_review_and_ok_is_not_allowed_and_writes_nothing(client, path, borealis):
+    code = get_code(client, path)
+    give_grant(borealis, monthly_quota=None, one_time_quota=None, operator=None)
+    assert confirm(client, path, code).status_code == 403
+    assert not AdjustmentRecord.objects.exists()
+    assert not Confirmation.objects.exists()
+
+
+def test_a_type_no_longer_granted_is_refused(client, path, borealis):
+    code = get_code(client, path)
+    give_grant(borealis, monthly_quota=make.MILLION, one_time_quota=None, operator=None)
+    response = confirm(client, path, code)
+    assert response.status_code == 422
+    assert "Contact your distributor to be granted a one-time budget quota." in response.content.decode()
+
+
+def test_an_operator_made_viewer_meanwhile_may_not_confirm(client, path, carl):
+    code = get_code(client, path)
+    User.objects.filter(pk=carl.pk).update(role=User.Role.VIEWER)
+    assert confirm(client, path, code).status_code == 403
+    assert not AdjustmentRecord.objects.exists()
+
+
+def test_another_operators_operation_does_not_exist_even_for_a_colleague(client, path, borealis, sign_in):
+    code = get_code(client, path)
+    colleague = sign_in(make.user("cleo", borealis, User.Role.ADMINISTRATOR))
+    assert colleague.get(path).status_code == 404
+    assert confirm(colleague, path, code).status_code == 404
+    assert colleague.post(f"{path}code/").status_code == 404
+    assert not AdjustmentRecord.objects.exists()
+
+
+def test_an_operation_kept_before_a_move_to_another_partner_is_gone(client, path, carl, acme):
+    User.objects.filter(pk=carl.pk).update(partner=acme)
+    assert client.get(path).status_code == 404
+
+
+def turn(client: Client, to: str, **more: Any) -> Any:
+    return client.post("/partner-information/", {"verification_required": to}, **more)
+
+
+def test_on_is_at_once(ann, acme, sign_in):
+    response = turn(sign_in(ann), "on", follow=True)
+    assert [str(each) for each in response.context["messages"]] == ["The verification code is turned on."]
+    assert Partner.objects.get(pk=acme.pk).verification_required
+    assert not Operation.objects.exists()
+
+
+def test_a_distributors_administrator_switches_it_for_the_distributor(dora, dora_distribution, sign_in):
+    turn(sign_in(dora), "on")
+    dora_distribution.refresh_from_db()
+    assert dora_distribution.verification_required
+
+
+def test_on_needs_an_address_to_send_codes_to(ann, acme, sign_in):
+    User.objects.filter(pk=ann.pk).update(email="")
+    response = turn(sign_in(ann), "on", follow=True)
+    assert "Enter an e-mail address for your account first" in response.content.decode()
+    assert not Partner.objects.get(pk=acme.pk).verification_required
+
+
+def test_off_needs_a_code(client, borealis):
+    path = turn(client, "")["Location"]
+    assert Partner.objects.get(pk=borealis.pk).verification_required
+    assert confirm(client, path, "").status_code == 422
+    response = client.post(path, {"verification_code": get_code(client, path)}, follow=True)
+    assert response.redirect_chain == [("/partner-information/", 302)]
+    assert [str(each) for each in response.context["messages"]] == ["The verification code is turned off."]
+    assert not Partner.objects.get(pk=borealis.pk).verification_required
+    assert "Turn off for all operators" in mail.outbox[0].body
+
+
+def test_an_administrator_made_operator_meanwhile_cannot_turn_it_off(client, carl, borealis):
+    path = turn(client, "")["Location"]
+    code = get_code(client, path)
+    User.objects.filter(pk=carl.pk).update(role=User.Role.OPERATOR)
+    assert confirm(client, path, code).status_code == 403
+    assert Partner.objects.get(pk=borealis.pk).verification_required
+
+
+@pytest.mark.parametrize("who", ["ben", "vera"])
+@pytest.mark.parametrize("to", ["on", ""])
+def test_only_an_administrator_switches(who, to, acme, sign_in, request):
+    assert turn(sign_in(request.getfixturevalue(who)), to).status_code == 403
+    assert not Partner.objects.get(pk=acme.pk).verification_required
+
+
+def test_turned_on_after_the_review_it_holds_for_that_operation_too(ann, acme, sign_in):
+    customer, client = make.customer(acme), sign_in(ann)
+    Partner.objects.filter(pk=acme.pk).update(verification_required=True)
+    path = review(client, customer)
+    Partner.objects.filter(pk=acme.pk).update(verification_required=False)
+    assert 'name="verification_code"' not in client.get(path).content.decode()
+    Partner.objects.filter(pk=acme.pk).update(verification_required=True)
+    assert client.post(path).status_code == 422
+    Partner.objects.filter(pk=acme.pk).update(verification_required=False)
+    assert client.post(path).status_code == 302
+    assert Confirmation.objects.get().how == Confirmation.How.WITHOUT_CODE
+
+
+def authenticator(carl: User) -> tuple[TOTPDevice, str]:
+    device = TOTPDevice.objects.create(user=carl, name="Authenticator", confirmed=True)
+    generator = TOTP(device.bin_key)
+    generator.time = START.timestamp()
+    return device, f"{generator.token():06}"
+
+
+def test_an_authenticator_may_be_used_instead(client, path, carl):
+    _device, code = authenticator(carl)
+    assert confirm(client, path, code).status_code == 302
+    assert Confirmation.objects.get().how == Confirmation.How.TOTP
+    assert not mail.outbox
+
+
+def test_an_authenticators_code_is_used_once_and_wrong_ones_are_counted(client, path, carl, borealis):
+    device, code = authenticator(carl)
+    assert confirm(client, path, code).status_code == 302
+    other = review(client, make.customer(borealis))
+    assert confirm(client, other, code).status_code == 422
+    device.refresh_from_db()
+    assert device.throttling_failure_count == 1
+
+
+def test_an_authenticator_not_yet_confirmed_counts_for_nothing(client, path, carl):
+    device, code = authenticator(carl)
+    TOTPDevice.objects.filter(pk=device.pk).update(confirmed=False)
+    assert confirm(client, path, code).status_code == 422
+
+
+def test_an_authenticator_still_confirms_after_a_mailed_code_was_asked_for(client, path, carl):
+    _device, code = authenticator(carl)
+    get_code(client, path)
+    assert mail.outbox
+    assert confirm(client, path, code).status_code == 302

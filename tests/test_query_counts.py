@@ -1,0 +1,152 @@
+"""Each page asks the database as often for 3 rows as for 50 (house: three flows), and seldom."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from customers.models import Customer
+from partnercenter.models import BudgetType, Partner, User
+from partnercenter.permissions import give_grant
+from tests import make
+
+FEW, MANY = 3, 50
+MONTH = "2026-01"
+
+
+class Cast(NamedTuple):
+    """Who looks, and at whose customers."""
+
+    distributor: Partner
+    reseller: Partner
+    dora: User
+    ann: User
+    platform: User
+
+
+@pytest.fixture
+def cast(dora_distribution: Partner, acme: Partner, dora: User, ann: User, platform: User) -> Cast:
+    return Cast(dora_distribution, acme, dora, ann, platform)
+
+
+def this_month(customer: Customer) -> str:
+    month = str(make.stored(customer).counted_from)
+    return f"{month[:4]}-{month[4:]}"
+
+
+def customers_of_one(cast: Cast, number: int) -> None:
+    """Frozen by their budgets, frozen from association, and free: what a list holds."""
+    third = number // 3
+    make.customers(cast.reseller, third)
+    free = make.customers(cast.reseller, number - 2 * third)
+    make.budget(free, cast.ann, "100", BudgetType.MONTHLY)
+    over = make.customers(cast.reseller, third)
+    make.budget(over, cast.ann, "10")
+    make.report(*[(customer, this_month(over[0]), "12") for customer in over])
+
+
+def customers_of_many(cast: Cast, number: int) -> None:
+    """One customer each of so many resellers, some granted, some not."""
+    for each in range(number):
+        name = f"r-{Partner.objects.count()}"
+        partner = make.reseller(cast.distributor, name, quota=make.MILLION if each % 2 else None)
+        make.customer(partner)
+
+
+def budgets_again(cast: Cast, number: int) -> None:
+    """So many adjustment records of one customer."""
+    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    for _each in range(number):
+        make.budget(customer, cast.ann, str(customer.adjustment_records.count() + 5))
+
+
+def reports(cast: Cast, number: int) -> None:
+    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    for _each in range(number):
+        total = str(customer.expenditures.count() + cast.reseller.reports.count() + 1)
+        make.report((customer, MONTH, total), operator=cast.ann, only=cast.reseller)
+
+
+def quotas_again(cast: Cast, number: int) -> None:
+    for _each in range(number):
+        quota = make.MILLION + cast.reseller.grant_records.count()
+        give_grant(cast.reseller, monthly_quota=quota, one_time_quota=None, operator=cast.dora)
+
+
+def users(cast: Cast, number: int) -> None:
+    rows = [User(username=f"u{User.objects.count() + each}", partner=cast.reseller) for each in range(number)]
+    User.objects.bulk_create(rows)
+
+
+class Measured(NamedTuple):
+    """A page, who looks, what fills it, and how many queries it takes, those of session and person included."""
+
+    path: str
+    who: str
+    fill: Callable[[Cast, int], Any]
+    queries: int
+
+
+PAGES = {
+    "list of a reseller": Measured("/customers/", "ann", customers_of_one, 9),
+    "list sorted and searched": Measured("/customers/?sort=-usage&q=a", "ann", customers_of_one, 9),
+    "list of a distributor": Measured("/customers/", "dora", customers_of_many, 7),
+    "records": Measured("/budgets/records/?customer=one", "ann", budgets_again, 6),
+    "set budget": Measured("/budgets/set/?customer=one", "ann", budgets_again, 7),
+    "expenditure": Measured("/customers/expenditure/", "ann", reports, 7),
+    "partner information as reseller": Measured("/partner-information/", "ann", customers_of_one, 4),
+    "partner information as distributor": Measured("/partner-information/", "dora", customers_of_many, 2),
+    "overview": Measured("/", "ann", customers_of_one, 3),
+    "grants in admin": Measured("/admin/partnercenter/grant/", "dora", customers_of_many, 5),
+    "partners in admin": Measured("/admin/partnercenter/partner/", "dora", customers_of_many, 5),
+    "users in admin": Measured("/admin/partnercenter/user/", "dora", users, 5),
+    "grant records in admin": Measured("/admin/partnercenter/grantrecord/", "dora", quotas_again, 5),
+    "all users in admin": Measured("/admin/partnercenter/user/", "platform", users, 5),
+    "customers in admin": Measured("/admin/customers/customer/", "platform", customers_of_one, 5),
+    "freeze records in admin": Measured("/admin/customers/freezerecord/", "platform", customers_of_one, 5),
+    "adjustment records in admin": Measured("/admin/budgets/adjustmentrecord/", "platform", budgets_again, 5),
+}
+
+
+def queries(client: Client, path: str) -> int:
+    assert client.get(path).status_code == 200
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def few_and_many(measured: Measured, cast: Cast, client: Client) -> tuple[int, int]:
+    measured.fill(cast, FEW)
+    few = queries(client, measured.path)
+    measured.fill(cast, MANY - FEW)
+    return few, queries(client, measured.path)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_number_of_queries_is_that_of_the_page_not_of_its_rows(name, cast, sign_in):
+    measured = PAGES[name]
+    client = sign_in(getattr(cast, measured.who))
+    assert few_and_many(measured, cast, client) == (measured.queries, measured.queries)
+
+
+@pytest.mark.parametrize("name", ["list of a reseller", "list of a distributor", "records", "set budget"])
+def test_showing_names_costs_the_record_of_it_alone(name, cast, sign_in):
+    measured = PAGES[name]
+    client = sign_in(getattr(cast, measured.who))
+    client.post("/customers/names/", {"shown": "1"})
+    assert few_and_many(measured, cast, client) == (measured.queries + 1, measured.queries + 1)
+
+
+def test_a_report_with_the_accounts_it_froze(cast, sign_in):
+    counted = []
+    for number in (FEW, MANY):
+        customers = make.customers(cast.reseller, number)
+        make.budget(customers, cast.ann, "10")
+        lines = [(customer, this_month(customers[0]), "12") for customer in customers]
+        taken = make.report(*lines, operator=cast.ann, only=cast.reseller)
+        assert taken.frozen == number
+        counted.append(queries(sign_in(cast.ann), f"/customers/expenditure/{taken.report}/"))
+    assert counted == [6, 6]

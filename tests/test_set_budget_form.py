@@ -1,0 +1,137 @@
+"""What the Set Budget form offers and says before OK: unfreezing, estimate, freeze, change of type (domain 3 and 4)."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from customers.models import Customer, FreezeRecord
+from partnercenter.models import BudgetType, Partner
+from tests import make
+
+GOOD = {"budget_type": "ONE_TIME", "amount": "1,200.50", "account_freezing": "AUTOMATIC"}
+NOW = make.moment("2026-09-15 02:00")
+
+
+@pytest.fixture(autouse=True)
+def in_september() -> Any:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def customer(acme: Partner) -> Customer:
+    return make.customer(acme)
+
+
+@pytest.fixture
+def client(ann, sign_in) -> Client:
+    return sign_in(ann)
+
+
+def path(customer: Customer) -> str:
+    return f"/budgets/set/?customer={customer.customer_id}"
+
+
+def form(client: Client, customer: Customer) -> Any:
+    return client.get(path(customer)).context["form"]
+
+
+def post(client: Client, customer: Customer, headers: dict[str, str] | None = None, **changes: str | None) -> Any:
+    given = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
+    return client.post(path(customer), given, headers=headers or {})
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_after_association_it_is_unfreeze_account_and_ticked(client, customer):
+    box = form(client, customer)["unfreeze_now"]
+    assert (box.label, box.initial) == ("Unfreeze Account", True)
+
+
+def test_frozen_by_its_budget_it_is_unfreeze_now_and_not_ticked(client, customer, ann):
+    make.budget(customer, ann, "10")
+    make.report((customer, "2026-09", "10"))
+    box = form(client, customer)["unfreeze_now"]
+    assert (box.label, box.initial) == ("Unfreeze Now", False)
+
+
+def test_without_a_freeze_there_is_nothing_to_unfreeze(client, customer, ann):
+    make.budget(customer, ann, "10")
+    assert "unfreeze_now" not in form(client, customer).fields
+    assert post(client, customer, unfreeze_now="on").status_code == 302
+    assert FreezeRecord.objects.filter(customer=customer).count() == 2  # association and its end
+
+
+def test_unfreezing_at_the_bound_is_refused_with_both_figures(client, customer, ann):
+    make.budget(customer, ann, "10")
+    make.report((customer, "2026-09", "12.34"))
+    response = post(client, customer, amount="12.34", unfreeze_now="on")
+    assert response.status_code == 422
+    assert "12.34 is used of a budget of 12.34" in str(response.context["form"].errors["unfreeze_now"])
+    assert make.stored(customer).amount == 10
+    assert post(client, customer, amount="12.35", unfreeze_now="on").status_code == 302
+    assert not make.fresh(customer).is_frozen
+
+
+def test_raising_alone_unfreezes_nothing(client, customer, ann):
+    make.budget(customer, ann, "10")
+    make.report((customer, "2026-09", "12.34"))
+    assert post(client, customer, amount="100").status_code == 302
+    assert make.fresh(customer).is_frozen
+
+
+def test_an_amount_below_what_is_used_freezes_at_once_and_says_so(client, customer, ann):
+    make.budget(customer, ann, "100")
+    make.report((customer, "2026-09", "50"))
+    response = client.post(path(customer), {**GOOD, "amount": "50"}, follow=True)
+    assert messages(response) == ["The one-time budget is set. The budget is used up: the account is frozen."]
+    assert make.fresh(customer).is_frozen
+
+
+def test_the_estimate_says_of_when_it_is_and_since_when_it_counts(client, customer, ann):
+    make.budget(customer, ann, "100")
+    make.report((customer, "2026-08", "7"), (customer, "2026-09", "40.25"), at=NOW - timedelta(hours=2))
+    content = client.get(path(customer)).content.decode()
+    assert "40.25" in content
+    assert "counted since 2026-09" in content
+    assert "As of 2026-09-15 08:00, Asia/Shanghai (GMT+08:00)" in content
+
+
+def test_it_says_since_when_and_why_the_account_is_frozen_with_the_figures_of_then(client, customer, ann):
+    make.budget(customer, ann, "10")
+    make.report((customer, "2026-09", "12"))
+    make.report((customer, "2026-09", "15"))
+    content = client.get(path(customer)).content.decode()
+    assert "since 2026-09-15 10:00, budget exhausted (12.00 of 10.00 used)" in content
+
+
+def test_the_name_is_masked(client, acme):
+    customer = make.customer(acme, name="Tianjin Medical 0")
+    content = client.get(path(customer)).content.decode()
+    assert "T****0" in content
+    assert "Tianjin" not in content
+
+
+def test_a_change_of_type_says_what_would_count_and_what_is_forgotten(customer, ann, sign_in):
+    make.budget(customer, ann, "100")
+    make.report((customer, "2026-09", "40"))
+    with time_machine.travel(make.moment("2026-11-02 00:00"), tick=False):
+        make.report((customer, "2026-10", "5"), (customer, "2026-11", "2.50"))
+        notes = sign_in(ann).get(path(customer)).context["notes"]
+    assert "Counted since 2026-09, 47.50 used" in notes["to_one_time"]
+    assert "takes effect at once" in notes["to_monthly"]
+    assert "from 2026-09 to 2026-10 no longer counts, not even after a change back" in notes["to_monthly"]
+    assert "Counted since 2026-11, 2.50 used" in notes["to_monthly"]
+
+
+def test_from_monthly_to_one_time_says_that_this_whole_month_counts(client, customer, ann):
+    make.report((customer, "2026-08", "30"), (customer, "2026-09", "40"))
+    make.budget(customer, ann, "100", BudgetType.MONTHLY)
+    content = client.get(path(customer)).content.decode()
+    assert "The change to a one-time budget takes effect at once, and it does not restore next month." in content
+    assert "Counted since 2026-09, 40.00 used" in content

@@ -1,0 +1,283 @@
+"""Set Budget through its page and dialog: the contract of addresses, statuses and events (ui.md 5, domain 3 and 5)."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from budgets.models import AdjustmentRecord
+from customers.models import AccountFreezing, Customer
+from partnercenter.models import BudgetType, Grant, Partner
+from partnercenter.permissions import give_grant
+from tests import make
+
+IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
+GOOD = {"budget_type": "ONE_TIME", "amount": "1,200.50", "account_freezing": "AUTOMATIC"}
+NOW = make.moment("2026-09-15 02:00")
+
+
+@pytest.fixture(autouse=True)
+def in_september() -> Any:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def customer(acme: Partner) -> Customer:
+    return make.customer(acme)
+
+
+@pytest.fixture
+def client(ann, sign_in) -> Client:
+    return sign_in(ann)
+
+
+def path(customer: Customer) -> str:
+    return f"/budgets/set/?customer={customer.customer_id}"
+
+
+def form(client: Client, customer: Customer) -> Any:
+    return client.get(path(customer)).context["form"]
+
+
+def post(client: Client, customer: Customer, headers: dict[str, str] | None = None, **changes: str | None) -> Any:
+    given = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
+    return client.post(path(customer), given, headers=headers or {})
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_the_page_is_whole_and_the_dialog_gets_its_form_alone(client, customer):
+    page = client.get(path(customer)).content.decode()
+    fragment = client.get(path(customer), headers=IN_DIALOG).content.decode()
+    assert page.startswith("<!doctype html>")
+    assert "<h1>Set Budget</h1>" in page
+    assert "<html" not in fragment
+    assert '<h2 id="dialog-title">Set Budget</h2>' in fragment
+    assert 'name="amount"' in fragment
+
+
+def test_htmx_restoring_history_gets_the_whole_page(client, customer):
+    headers = {**IN_DIALOG, "HX-History-Restore-Request": "true"}
+    assert client.get(path(customer), headers=headers).content.startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("ONE_TIME", "one-time"), ("MONTHLY", "monthly")])
+def test_without_htmx_success_leads_to_the_list_with_a_message_that_names_the_type(kind, name, client, customer):
+    response = client.post(path(customer), {**GOOD, "budget_type": kind}, follow=True)
+    assert response.redirect_chain == [("/customers/", 302)]
+    assert messages(response) == [f"The {name} budget is set."]
+    assert (make.stored(customer).budget_type, make.stored(customer).amount) == (kind, Decimal("1200.50"))
+
+
+def test_with_htmx_success_is_no_content_with_the_events(client, customer):
+    response = post(client, customer, IN_DIALOG, unfreeze_now="on")
+    assert (response.status_code, response.content) == (204, b"")
+    events = json.loads(response["HX-Trigger"])
+    assert events == {
+        "dialog:close": {},
+        "customers:changed": {},
+        "toast": {"level": "success", "text": "The one-time budget is set. The account is unfrozen."},
+    }
+
+
+def test_the_customer_may_come_with_the_form_as_well(client, customer):
+    response = client.post("/budgets/set/", {**GOOD, "customer": customer.customer_id})
+    assert response.status_code == 302
+    assert make.stored(customer).amount == Decimal("1200.50")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("amount", "", "This field is required."),
+        ("amount", None, "This field is required."),
+        ("amount", "0", "Enter an amount greater than 0."),
+        ("amount", "0.00", "Enter an amount greater than 0."),
+        ("amount", "-1", "Enter an amount such as"),
+        ("amount", "1.005", "Enter an amount such as"),
+        ("amount", "12,34", "Enter an amount such as"),
+        ("amount", "1e3", "Enter an amount such as"),
+        ("amount", "1_000", "Enter an amount such as"),
+        ("amount", "NaN", "Enter an amount such as"),
+        ("amount", "٣", "Enter an amount such as"),
+        ("amount", "1\0", "Enter an amount such as"),
+        ("amount", "9" * 400, "Enter an amount such as"),
+        ("amount", "2147483647.01", "Enter an amount of at most 2,147,483,647.00."),
+        ("budget_type", "", "This field is required."),
+        ("budget_type", None, "This field is required."),
+        ("budget_type", "PACKAGE", "Select a valid choice."),
+        ("account_freezing", "NEVER", "Select a valid choice."),
+        ("account_freezing", "AUTOMATIC_WITH_RESOURCES", "Select a valid choice."),
+    ],
+)
+def test_bad_input_is_answered_with_the_form_and_its_errors(field, value, said, client, customer):
+    for headers in ({}, IN_DIALOG):
+        response = post(client, customer, headers, **{field: value})
+        assert response.status_code == 422
+        assert said in str(response.context["form"].errors[field])
+        assert 'aria-invalid="true"' in response.content.decode()
+        assert 'role="alert"' in response.content.decode()
+    assert not AdjustmentRecord.objects.exists()
+
+
+@pytest.mark.parametrize("typed", ["1200.5", " 1,200.50 ", "１２００．５０", "01200.50"])
+def test_an_amount_is_taken_as_people_type_it(typed, client, customer):
+    assert post(client, customer, amount=typed).status_code == 302
+    assert make.stored(customer).amount == Decimal("1200.50")
+
+
+def test_what_was_typed_is_still_there_after_an_error(client, customer):
+    content = post(client, customer, amount="12,34", budget_type="MONTHLY").content.decode()
+    assert 'value="12,34"' in content
+    assert content.count("checked") == 2  # the type and the policy
+
+
+def disabled_types(client: Client, customer: Customer) -> set[str]:
+    options = form(client, customer)["budget_type"].subwidgets
+    return {option.data["value"] for option in options if "disabled" in option.data["attrs"]}
+
+
+@pytest.mark.parametrize(("granted", "other"), [("monthly", "ONE_TIME"), ("one_time", "MONTHLY")])
+def test_only_the_types_granted_are_offered_and_taken(granted, other, client, customer, acme):
+    quotas = dict.fromkeys(("monthly_quota", "one_time_quota"), None) | {f"{granted}_quota": make.MILLION}
+    give_grant(acme, **quotas, operator=None)
+    assert disabled_types(client, customer) == {other}
+    assert f"{granted.upper()}" == form(client, customer)["budget_type"].initial
+    response = post(client, customer, budget_type=other)
+    assert response.status_code == 422
+    assert "Contact your distributor to be granted a" in str(response.context["form"].errors["budget_type"])
+    assert post(client, customer, budget_type=granted.upper()).status_code == 302
+
+
+def test_both_types_are_offered_where_both_are_granted(client, customer):
+    assert disabled_types(client, customer) == set()
+
+
+def test_over_quota_names_quota_allocated_and_needed(client, customer, acme, ann):
+    make.budget(make.customer(acme), ann, "999000")
+    response = post(client, customer, amount="1000.01")
+    assert response.status_code == 422
+    [said] = response.context["form"].errors["amount"]
+    assert said == (
+        "The one-time budget quota is 1,000,000.00, 999,000.00 of it is allocated; this needs 1,000,000.01."
+    )
+    assert post(client, customer, amount="1000.00").status_code == 302
+    assert Grant.objects.get(partner=acme).one_time_allocated == make.MILLION
+
+
+def test_an_over_allocated_pool_may_shrink_but_not_grow(client, customer, acme, ann):
+    make.budget(customer, ann, "1000")
+    give_grant(acme, monthly_quota=None, one_time_quota=Decimal(100), operator=None)
+    assert post(client, customer, amount="1000.01").status_code == 422
+    assert post(client, customer, amount="900").status_code == 302
+    assert make.stored(customer).amount == 900
+
+
+def test_the_same_again_writes_nothing_and_says_so(client, customer, ann):
+    make.budget(customer, ann, "1200.50")
+    stood = make.stored(customer).record_id
+    response = client.post(path(customer), GOOD, follow=True)
+    assert messages(response) == ["The budget stands as it was."]
+    toast = json.loads(post(client, customer, IN_DIALOG)["HX-Trigger"])["toast"]
+    assert toast == {"level": "info", "text": "The budget stands as it was."}
+    assert AdjustmentRecord.objects.count() == 1
+    assert make.stored(customer).record_id == stood
+
+
+def test_without_a_policy_the_first_is_manual_and_later_it_is_unchanged(client, customer):
+    post(client, customer, account_freezing=None)
+    assert make.stored(customer).account_freezing == AccountFreezing.MANUAL
+    post(client, customer, account_freezing="AUTOMATIC")
+    post(client, customer, account_freezing=None, amount="7")
+    assert (make.stored(customer).account_freezing, make.stored(customer).amount) == (AccountFreezing.AUTOMATIC, 7)
+
+
+@pytest.mark.parametrize("headers", [{}, IN_DIALOG])
+def test_a_budget_changed_meanwhile_is_shown_with_its_new_values(headers, client, customer, ben):
+    version = form(client, customer)["version"].value()
+    make.budget(customer, ben, "77.70", BudgetType.MONTHLY)
+    response = post(client, customer, headers, version=version)
+    assert response.status_code == 409
+    content = response.content.decode()
+    assert "Another operator changed this budget meanwhile" in content
+    assert 'value="77.70"' in content
+    assert "1,200.50" not in content
+    assert make.stored(customer).amount == Decimal("77.70")
+    assert post(client, customer, version=response.context["form"]["version"].value()).status_code == 302
+
+
+def test_an_account_frozen_meanwhile_is_told_too(client, customer, ann):
+    make.budget(customer, ann, "10")
+    version = form(client, customer)["version"].value()
+    make.report((customer, "2026-09", "10"))
+    response = post(client, customer, version=version)
+    assert response.status_code == 409
+    assert response.context["form"]["unfreeze_now"].label == "Unfreeze Now"
+
+
+def test_a_version_that_still_stands_is_no_conflict(client, customer, ann):
+    for amount in ("10", "20"):
+        version = form(client, customer)["version"].value()
+        assert post(client, customer, amount=amount, version=version).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "x",
+        "1",
+        "||||||",
+        "-1||",
+        "9" * 30 + "||",
+        "|ACCOUNT|soon",
+        "|ACCOUNT|2026-13-45T00:00:00+00:00",
+        "|ACCOUNT|2026-09-15T02:00:00",
+        "|ACCOUNT|0001-01-01T00:00:00+23:59",
+        "|ACCOUNT|9999-12-31T23:59:59-23:59",
+    ],
+)
+def test_a_version_made_up_sets_nothing(version, client, customer):
+    assert post(client, customer, version=version).status_code == 409
+    assert not AdjustmentRecord.objects.exists()
+
+
+def test_a_grant_revoked_while_the_dialog_is_open_is_not_allowed(client, customer, acme):
+    version = form(client, customer)["version"].value()
+    give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
+    assert post(client, customer, IN_DIALOG, version=version).status_code == 403
+    assert not AdjustmentRecord.objects.exists()
+
+
+@pytest.mark.parametrize("budget_type", BudgetType.values)
+def test_setting_again_what_was_opened_changes_nothing(budget_type, client, customer, ann):
+    make.budget(customer, ann, "1234.50", BudgetType(budget_type))
+    shown = {bound.name: bound.value() for bound in form(client, customer)}
+    assert (shown["amount"], shown["budget_type"]) == ("1,234.50", budget_type)
+    response = client.post(path(customer), shown, follow=True)
+    assert messages(response) == ["The budget stands as it was."]
+
+
+def test_who_did_it_when_and_by_what_way_is_on_record(client, customer, ann):
+    post(client, customer, unfreeze_now="on")
+    record = AdjustmentRecord.objects.get()
+    assert (record.operator, record.operator_name, record.channel) == (ann, "ann", "CONSOLE")
+    assert (record.partner_account_name, record.at, record.unfreeze) == ("acme-reseller", timezone.now(), True)
+
+
+ODD_IDS = ["/subscriptions/64e3/x y", "ocid1.tenancy..aé", "a&b=c", "100%25", "a+b", "#1?x", "é\"'<b>", "x" * 128]
+
+
+@pytest.mark.parametrize("customer_id", ODD_IDS)
+def test_links_carry_any_customer_id(customer_id, client, acme):
+    make.customer(acme, customer_id)
+    page = client.get("/budgets/set/", {"customer": customer_id})
+    action = page.content.decode().split('<form method="post" action="/budgets/set/')[1].split('"')[0]
+    assert client.post(f"/budgets/set/{action}", GOOD).status_code == 302
+    assert AdjustmentRecord.objects.get().customer.customer_id == customer_id
