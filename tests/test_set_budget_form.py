@@ -10,8 +10,8 @@ from django.test import Client
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import BudgetType, Partner
 from tests import make
+from tests.dialog import GOOD, form, messages, path, post
 
-GOOD = {"budget_type": "ONE_TIME", "amount": "1,200.50", "account_freezing": "AUTOMATIC"}
 NOW = make.moment("2026-09-15 02:00")
 
 
@@ -29,23 +29,6 @@ def customer(acme: Partner) -> Customer:
 @pytest.fixture
 def client(ann, sign_in) -> Client:
     return sign_in(ann)
-
-
-def path(customer: Customer) -> str:
-    return f"/budgets/set/?customer={customer.customer_id}"
-
-
-def form(client: Client, customer: Customer) -> Any:
-    return client.get(path(customer)).context["form"]
-
-
-def post(client: Client, customer: Customer, headers: dict[str, str] | None = None, **changes: str | None) -> Any:
-    given = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
-    return client.post(path(customer), given, headers=headers or {})
-
-
-def messages(response: Any) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
 
 
 def test_after_association_it_is_unfreeze_account_and_ticked(client, customer):

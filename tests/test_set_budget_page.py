@@ -14,9 +14,9 @@ from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Grant, Partner
 from partnercenter.permissions import give_grant
 from tests import make
+from tests.dialog import GOOD, form, messages, path, post
 
 IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
-GOOD = {"budget_type": "ONE_TIME", "amount": "1,200.50", "account_freezing": "AUTOMATIC"}
 NOW = make.moment("2026-09-15 02:00")
 
 
@@ -34,23 +34,6 @@ def customer(acme: Partner) -> Customer:
 @pytest.fixture
 def client(ann, sign_in) -> Client:
     return sign_in(ann)
-
-
-def path(customer: Customer) -> str:
-    return f"/budgets/set/?customer={customer.customer_id}"
-
-
-def form(client: Client, customer: Customer) -> Any:
-    return client.get(path(customer)).context["form"]
-
-
-def post(client: Client, customer: Customer, headers: dict[str, str] | None = None, **changes: str | None) -> Any:
-    given = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
-    return client.post(path(customer), given, headers=headers or {})
-
-
-def messages(response: Any) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
 
 
 def test_the_page_is_whole_and_the_dialog_gets_its_form_alone(client, customer):

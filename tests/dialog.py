@@ -1,0 +1,26 @@
+"""Asking for and sending the Set Budget form, as its tests do."""
+
+from typing import Any
+
+from django.test import Client
+
+from customers.models import Customer
+
+GOOD = {"budget_type": "ONE_TIME", "amount": "1,200.50", "account_freezing": "AUTOMATIC"}
+
+
+def path(customer: Customer) -> str:
+    return f"/budgets/set/?customer={customer.customer_id}"
+
+
+def form(client: Client, customer: Customer) -> Any:
+    return client.get(path(customer)).context["form"]
+
+
+def post(client: Client, customer: Customer, headers: dict[str, str] | None = None, **changes: str | None) -> Any:
+    given = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
+    return client.post(path(customer), given, headers=headers or {})
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
