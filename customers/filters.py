@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext_lazy as _
 
-from customers.actions import fold
 from customers.models import Customer, FreezeKind
+from customers.search import fold
 from partnercenter.models import BudgetType
 
 SORTS = {
@@ -75,8 +75,8 @@ class CustomerFilter(django_filters.FilterSet):
         return self.form.cleaned_data.get("sort") or DEFAULT_SORT
 
     def search(self, customers: QuerySet[Customer], _name: str, text: str) -> QuerySet[Customer]:
-        """By name and account name as far as they hold the text, by customer ID exactly."""
-        return customers.filter(Q(search__contains=fold(text)) | Q(customer_id=text))
+        """By what name and account name hold, or begin with if it is one or two characters; by customer ID exactly."""
+        return customers.filter(Q(search__holds=fold(text)) | Q(customer_id=text))
 
     def with_status(self, customers: QuerySet[Customer], _name: str, status: str) -> QuerySet[Customer]:
         return customers.filter(HAS_STATUS[Status(status)])

@@ -1,7 +1,7 @@
 """What the ORM does not say for itself, the same on SQLite and PostgreSQL.
 
-Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array, and
-`INSERT .. SELECT` compiled from a queryset.
+Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array,
+`INSERT .. SELECT` compiled from a queryset, and migrations in the SQL of one engine.
 """
 
 import json
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, connection, migrations, models, transaction
 from django.db.models import F, Lookup, Value
 from django.utils.translation import gettext as _
 
@@ -136,3 +136,22 @@ def _conflict(model: type[models.Model], on_conflict: Iterable[str], update: Ite
     if not target:
         return ""
     return f" ON CONFLICT ({target}) DO UPDATE SET " + ", ".join(f"{c} = EXCLUDED.{c}" for c in columns(update))
+
+
+class VendorSQL(migrations.RunSQL):
+    """`RunSQL` on one kind of database, such as "postgresql"; nothing elsewhere."""
+
+    def __init__(self, vendor: str, sql: str, reverse_sql: str) -> None:
+        super().__init__(sql, reverse_sql)
+        self.vendor = vendor
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return type(self).__name__, [self.vendor, self.sql, self.reverse_sql], {}
+
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == self.vendor:
+            super().database_forwards(app_label, schema_editor, *states)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == self.vendor:
+            super().database_backwards(app_label, schema_editor, *states)
