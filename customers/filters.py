@@ -5,11 +5,11 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db import models
-from django.db.models import Q, QuerySet
-from django.db.models.expressions import OrderBy
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer, FreezeKind
+from customers.paging import Order, Run
 from customers.search import fold
 from partnercenter.models import BudgetType
 
@@ -22,6 +22,9 @@ SORTS = {
     "associated_on": "associated_on",
 }
 DEFAULT_SORT = "account_name"
+NAMES = {"name", "account_name"}
+SIZES = (10, 20, 50, 100)
+DEFAULT_SIZE = 50
 
 
 class Status(models.TextChoices):
@@ -32,9 +35,12 @@ class Status(models.TextChoices):
     NORMAL = "NORMAL", _("Normal")
 
 
+# The partner said twice: each table then has an index that begins with it.
+OWN_BUDGET = Q(budget__partner=F("partner"))
 IS_FROZEN = ~Q(freeze_kind=FreezeKind.NONE)
-IS_EXHAUSTED = Q(budget__level=100)
-NOT_EXHAUSTED = Q(budget__isnull=True) | Q(budget__level__lt=100)
+# Whole percents are cut off, so they reach 100 exactly where used reaches the amount: one range of the index by usage.
+IS_EXHAUSTED = Q(OWN_BUDGET, budget__usage__gte=100)
+NOT_EXHAUSTED = Q(has_budget=False) | Q(budget__usage__lt=100)
 HAS_STATUS = {
     Status.FROZEN: IS_FROZEN,
     Status.EXHAUSTED: IS_EXHAUSTED,
@@ -57,7 +63,14 @@ class CustomerFilter(django_filters.FilterSet):
         method="of_type",
     )
     sort = django_filters.ChoiceFilter(
-        choices=[(sign + key, key) for key in SORTS for sign in ("", "-")], method="sorted", widget=forms.HiddenInput
+        choices=[(sign + key, key) for key in SORTS for sign in ("", "-")], method="kept", widget=forms.HiddenInput
+    )
+    size = django_filters.ChoiceFilter(
+        choices=[(str(size), size) for size in SIZES],
+        empty_label=None,
+        initial=DEFAULT_SIZE,
+        label=_("Customers a page"),
+        method="kept",
     )
 
     class Meta:
@@ -74,6 +87,11 @@ class CustomerFilter(django_filters.FilterSet):
         """The key sorted by, with `-` where descending."""
         return self.form.cleaned_data.get("sort") or DEFAULT_SORT
 
+    @property
+    def per_page(self) -> int:
+        """How many customers a page has."""
+        return int(self.form.cleaned_data.get("size") or DEFAULT_SIZE)
+
     def search(self, customers: QuerySet[Customer], _name: str, text: str) -> QuerySet[Customer]:
         """By what name and account name hold, or begin with if it is one or two characters; by customer ID exactly."""
         return customers.filter(Q(search__holds=fold(text)) | Q(customer_id=text))
@@ -83,18 +101,22 @@ class CustomerFilter(django_filters.FilterSet):
 
     def of_type(self, customers: QuerySet[Customer], _name: str, budget_type: str) -> QuerySet[Customer]:
         if budget_type == WITHOUT_BUDGET:
-            return customers.filter(budget=None)
-        return customers.filter(budget__budget_type=budget_type)
+            return customers.filter(has_budget=False)
+        return customers.filter(OWN_BUDGET, budget__budget_type=budget_type)
 
-    def sorted(self, customers: QuerySet[Customer], _name: str, _sort: str) -> QuerySet[Customer]:
-        """Left to `ordered()`: counting needs no order."""
+    def kept(self, customers: QuerySet[Customer], _name: str, _value: str) -> QuerySet[Customer]:
+        """Left to `ordered()` and the page: counting needs neither order nor size."""
         return customers
 
-    def ordered(self) -> QuerySet[Customer]:
+    def ordered(self) -> Order:
         """The customers that match, in order; those without a budget come last when it is sorted by."""
         descending, key = self.sorted_by.startswith("-"), SORTS[self.sorted_by.removeprefix("-")]
-        nulls_last = True if key.startswith("budget__") else None
-        first = OrderBy(models.F(key), descending=descending, nulls_last=nulls_last)
-        tie = "-pk" if descending else "pk"
         matching: Any = self.qs
-        return matching.order_by(first, tie)
+        own: Any = self.queryset
+        if not key.startswith("budget__"):
+            return Order((Run(matching, (key, "pk"), descending),), own, key, secret=key in NAMES)
+        with_budget = matching.filter(OWN_BUDGET)
+        if self.form.cleaned_data.get("status") == Status.NORMAL:
+            with_budget = with_budget.filter(budget__usage__lt=100)
+        without = Run(matching.filter(has_budget=False), ("pk",), descending)
+        return Order((Run(with_budget, (key, "budget__pk"), descending), without), own, key, secret=False)

@@ -19,21 +19,20 @@ from partnercenter.permissions import grant_of, pools_of, refusal
 @require_safe
 @for_partner
 def customer_list(request: ConsoleRequest) -> HttpResponse:
-    """Customer Management: the customers this person may look at, filtered, sorted, 50 a page."""
+    """Customer Management: the customers this person may look at, filtered, sorted, page by page."""
     current_month()
     user, partner = request.user, request.user.partner
     filters = CustomerFilter(request.GET, Customer.objects.of(user))
     counts = listing.count(filters, request.GET)
-    page = listing.page_of(filters, counts, request.GET.get("page"))
+    page = listing.page_of(filters, counts, request.GET)
     seconds = seconds_shown(request.session)
-    customers = list(page.object_list)
+    customers = page.object_list
     if seconds:
         reveal_names(customers, operator=user, page=request.path)
     page.object_list = listing.rows(customers, user=user, names_shown=seconds > 0)
     grant = grant_of(partner)
     context = {
         "page": page,
-        "elided": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
         "headers": listing.headers(
             filters, request.GET, show_reseller=partner.is_distributor, currency=settings.CURRENCY
         ),

@@ -79,6 +79,7 @@ def set_budgets(
     records = AdjustmentRecord.objects.filter(batch=author.batch)
     _take_from_pools(records, grants, operator, terms.budget_type)
     _write_budgets(records)
+    mine.filter(has_budget=False).update(has_budget=True)
     unfrozen = _unfreeze(mine, author) if unfreeze else 0
     kept = mine.frozen().count() if unfreeze else 0
     return Outcome(author.batch, len(keys), changed, unfrozen, freeze_exhausted(mine, author=author), kept)
@@ -213,7 +214,9 @@ def _write_budgets(records: QuerySet[AdjustmentRecord]) -> None:
         "level": level_used("used", "amount_after"),
         "record": "pk",
     }
-    insert_from(Budget, records, customer="customer_id", **columns, on_conflict=["customer"], update=list(columns))
+    # The partner comes with a first budget and stays: a customer never moves to another.
+    keys = {"customer": "customer_id", "partner": "customer__partner_id"}
+    insert_from(Budget, records, **keys, **columns, on_conflict=["customer"], update=list(columns))
 
 
 def _unfreeze(customers: CustomerQuerySet, author: Author) -> int:
