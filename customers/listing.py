@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import F, Max, QuerySet
 from django.http import QueryDict
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from budgets.models import Expenditure
 from budgets.standing import why_frozen
 from customers import paging
-from customers.filters import IS_EXHAUSTED, IS_FROZEN, CustomerFilter, Status
+from customers.filters import CustomerFilter, Status
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
 from customers.paging import CustomerPage, address
@@ -82,10 +81,7 @@ class Counts:
 
 def count(filters: CustomerFilter, query: QueryDict) -> Counts:
     """The counts above the list, equal to what the filters show, in one query that stops where "1,000+" is known."""
-    matching: Any = filters.qs
-    customers, frozen, exhausted = count_up_to(
-        COUNTED + 1, matching, matching.filter(IS_FROZEN), matching.filter(IS_EXHAUSTED)
-    )
+    customers, frozen, exhausted = count_up_to(COUNTED + 1, filters.qs, *filters.frozen_and_exhausted())
     return Counts(
         customers,
         frozen,
@@ -98,7 +94,8 @@ def count(filters: CustomerFilter, query: QueryDict) -> Counts:
 def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
     """The page that is asked for, of customers with their budgets, partners and grants."""
     shown = Customer.objects.select_related("budget", "partner__grant", "partner__distributor")
-    return paging.page_of(filters.ordered(), query, total=counts.customers, size=filters.per_page, rows=shown)
+    order = filters.ordered(few=filters.narrowed and counts.customers <= COUNTED)
+    return paging.page_of(order, query, total=counts.customers, size=filters.per_page, rows=shown)
 
 
 def rows(customers: Iterable[Customer], *, user: User, names_shown: bool) -> list[Row]:

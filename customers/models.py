@@ -113,6 +113,11 @@ class Customer(models.Model):
                 fields=["partner", "account_name", "id"], name="customer_frozen", condition=CURRENT & ~Q(freeze_kind="")
             ),
             models.Index(
+                fields=["partner", "account_manager", "account_name", "id"],
+                name="customer_by_manager",
+                condition=CURRENT & ~Q(account_manager=""),
+            ),
+            models.Index(
                 fields=["partner", "id"], name="customer_without_budget", condition=CURRENT & Q(has_budget=False)
             ),
         ]

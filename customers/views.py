@@ -38,6 +38,8 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         ),
         "filters": filters.form,
         "filtered": filters.narrowed,
+        "more_filters": filters.more,
+        "more_filtered": filters.narrowed_more,
         "counts": counts,
         "pools": pools_of(grant),
         "show_reseller": partner.is_distributor,
