@@ -195,6 +195,8 @@ OTP_EMAIL_THROTTLE_FACTOR = 1
 OTP_EMAIL_SENDER = DEFAULT_FROM_EMAIL
 OTP_EMAIL_SUBJECT = "Partner Center verification code"
 OTP_EMAIL_BODY_TEMPLATE_PATH = "partnercenter/verification_email.txt"
+# A code that can be read in the administration confirms nothing.
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 CODES_PER_HOUR = 15
 CODES_PER_DAY = 60
 

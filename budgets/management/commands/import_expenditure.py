@@ -68,7 +68,7 @@ class Command(BaseCommand):
             ("lines", taken.lines),
             ("customers", taken.customers),
             ("months", ", ".join(taken.months) or "--"),
-            ("total", show_amount(taken.total)),
+            ("totals", show_amount(taken.total)),
             ("changed", taken.changed),
             ("older, ignored", taken.older),
             ("exhausted", taken.exhausted),
