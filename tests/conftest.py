@@ -12,6 +12,8 @@ from partnercenter import append_only
 from partnercenter.models import Partner, User
 from tests import make
 
+pytest_plugins = ["tests.browser.chromium"]
+
 # Playwright keeps an event loop running, at which Django would refuse to touch the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
@@ -19,7 +21,8 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 @pytest.fixture(scope="session", autouse=True)
 def flush_lifts_append_only() -> Iterator[None]:
     """The flush after a transactional test may empty the record tables; nothing else ever may."""
-    flush = TransactionTestCase._fixture_teardown
+    case: Any = TransactionTestCase
+    flush = case._fixture_teardown
 
     def teardown(self: Any) -> None:
         append_only.remove()

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, UUIDField, Value
 from django.utils.translation import gettext as _
@@ -146,7 +147,7 @@ def facts_of(operation: Operation) -> list[tuple[str, str]]:
         (_("Account Name"), customer.account_name),
         (_("Customer Name"), mask_name(customer.name)),
         (_("Budget Type"), str(terms.budget_type.label)),
-        (_("Budget"), f"{show_amount(terms.amount)}"),
+        (_("Budget"), f"{settings.CURRENCY} {show_amount(terms.amount)}"),
         (_("Account Freezing"), str(terms.account_freezing.label) if terms.account_freezing else _("Unchanged")),
     ]
     if kept["unfreeze"]:
