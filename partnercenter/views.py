@@ -5,13 +5,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.csrf import csrf_failure as django_csrf_failure
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.defaults import permission_denied
 
 from budgets.actions import current_month
 from budgets.actions.reviewing import apply_reviewed, facts_of, refuse_outdated
@@ -55,7 +56,9 @@ def csrf_failure(request: Any, reason: str = "") -> HttpResponse:
     """A form from before a new sign-in: HTMX loads the page anew, which may show another partner's data by now."""
     if request.headers.get("HX-Request"):
         return HttpResponse(status=403, headers={"HX-Refresh": "true"})
-    return django_csrf_failure(request, reason)
+    if request.user.is_authenticated and request.resolver_match and request.resolver_match.url_name == "sign_in":
+        return redirect("home")
+    return permission_denied(request, PermissionDenied(_("This page is outdated. Reload it and try again.")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -105,13 +108,14 @@ def _facts(operation: Operation) -> Facts:
 def _refuse_outdated(operation: Operation) -> None:
     if operation.kind == Operation.Kind.SET_BUDGET:
         refuse_outdated(operation)
+    elif not may_switch(operation.operator):
+        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
 
 
 def _apply(operation: Operation) -> str:
     if operation.kind == Operation.Kind.SET_BUDGET:
         return apply_reviewed(operation)
-    if not may_switch(operation.operator):
-        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
+    _refuse_outdated(operation)
     Partner.objects.filter(pk=operation.partner.pk).update(verification_required=False)
     return _("The verification code is turned off.")
 
@@ -152,10 +156,14 @@ def _back(operation: Operation) -> str:
 @for_partner
 def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """Get Code: mail the operator a code for this operation."""
+    current_month()
     reviewed = _operation(request, pk)
     form = CodeForm(label_suffix="")
     try:
+        _refuse_outdated(reviewed)
         verification.send_code(reviewed, _facts(reviewed))
+    except NotAllowed:
+        raise
     except Refusal as error:
         return _show_operation(request, reviewed, form, status=error.status, error=error)
     notice = _("A verification code has been sent to you by e-mail.")
@@ -198,6 +206,8 @@ def _outcome(reviewed: Operation) -> str:
     try:
         verification.refuse_finished(reviewed)
         _refuse_outdated(reviewed)
+    except NotAllowed:
+        raise
     except Refusal as finished:
         return finished.message
     return ""

@@ -15,9 +15,10 @@ from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
-from partnercenter.models import BudgetType, Operation, User
+from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.money import show_amount
-from partnercenter.refusals import Changed
+from partnercenter.permissions import refusal
+from partnercenter.refusals import Changed, NotAllowed
 
 VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
@@ -103,7 +104,13 @@ def terms_of(operation: Operation) -> Terms:
 
 
 def refuse_outdated(operation: Operation) -> None:
-    """Raises Changed where a budget or freeze state is not as reviewed: told before the code is looked at."""
+    """Raises NotAllowed where the grant or role does not allow it any more, Changed where a budget or freeze state is
+    not as reviewed: told before a code is sent or looked at.
+    """
+    partners = Partner.objects.filter(customers__reviews__operation=operation).select_related("distributor", "grant")
+    for partner in partners.distinct():
+        if reason := refusal(operation.operator, partner, getattr(partner, "grant", None)):
+            raise NotAllowed(reason)
     reviewed = Customer.objects.of(operation.operator).filter(reviews__operation=operation)
     number = ReviewedCustomer.objects.filter(operation=operation).count()
     if reviewed.filter(as_reviewed(operation)).distinct().count() != number:
