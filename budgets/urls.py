@@ -5,6 +5,7 @@ from django.urls import path
 from budgets import views
 
 urlpatterns = [
+    path("budgets/terms/", views.terms, name="budget_terms"),
     path("budgets/set/", views.set_budget, name="set_budget"),
     path("budgets/records/", views.adjustment_records, name="adjustment_records"),
     path("customers/expenditure/", views.expenditure, name="expenditure"),

@@ -1,0 +1,7 @@
+"""The pages of budgets: Set Budget for one customer and for many, and Customer Expenditure."""
+
+from budgets.views.expenditure import expenditure, expenditure_report
+from budgets.views.many import terms
+from budgets.views.one import adjustment_records, set_budget
+
+__all__ = ["adjustment_records", "expenditure", "expenditure_report", "set_budget", "terms"]
