@@ -63,16 +63,28 @@ def review_budgets(
     referral customer, a type without quota, over quota, Unfreeze Now of one customer whose budget would be used up),
     or Changed where a customer is not `as_seen`. Nothing is set.
     """
+    return review_in(current_month(), customers, terms, operator=operator, unfreeze=unfreeze, as_seen=as_seen)
+
+
+def review_in(
+    month: int,
+    customers: CustomerQuerySet,
+    terms: Terms | Changes,
+    *,
+    operator: User,
+    unfreeze: bool,
+    as_seen: Q | None = None,
+) -> Operation:
+    """What `review_budgets` says, for a caller that holds the month: whoever has locks may not restore it."""
     customers = customers.of(operator)
     if as_seen is not None and customers.filter(as_seen).count() != customers.count():
         raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise Refusal(_("A customer of the referral model has no budget."))
-    month = current_month()
     operation = verification.review(Operation.Kind.SET_BUDGET, as_json(terms, unfreeze=unfreeze), operator=operator)
     rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze), month)
     _keep(operation, rows, customer="pk", prefix="")
-    _refuse_review(operation, unfreeze=unfreeze)
+    _refuse_review(operation, month, unfreeze=unfreeze)
     return operation
 
 
@@ -105,7 +117,7 @@ def edit_review(
     )
     rows = foresee(rows.annotate(left_out_after=by_operator), month, prefix="customer__")
     _keep(again, rows, customer="customer_id", prefix="customer__")
-    _refuse_review(again, unfreeze=False)
+    _refuse_review(again, month, unfreeze=False)
     return again
 
 
@@ -162,7 +174,7 @@ def changes_nothing(operation: Operation) -> bool:
     return not rows.exclude(pk__in=same).exists()
 
 
-def _refuse_review(operation: Operation, *, unfreeze: bool) -> None:
+def _refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     rows = included(operation)
     number = rows.count()
     if not number:
@@ -170,12 +182,12 @@ def _refuse_review(operation: Operation, *, unfreeze: bool) -> None:
     grants = refuse_partners(rows, operation.operator)
     refuse_over_quota(rows, grants, operation.operator)
     if unfreeze and number == 1 and rows.filter(effect=Effect.STAYS_FROZEN).exists():
-        raise Refusal(cannot_unfreeze(operation), "unfreeze_now")
+        raise Refusal(cannot_unfreeze(operation, month), "unfreeze_now")
 
 
-def cannot_unfreeze(operation: Operation) -> str:
+def cannot_unfreeze(operation: Operation, month: int) -> str:
     """The refusal that names both figures (domain 3.9)."""
-    row = foresee(terms_of_rows(included(operation)), current_month(), prefix="customer__").get()
+    row = foresee(terms_of_rows(included(operation)), month, prefix="customer__").get()
     return _(
         "The account cannot be unfrozen: %(used)s is used of a budget of %(amount)s with automatic freezing. "
         "Set a budget above %(used)s, or choose Manual."

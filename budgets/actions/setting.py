@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from budgets.actions.exhaustion import EXHAUSTED_AUTOMATIC, freeze_exhausted
 from budgets.actions.month import hold_month
 from budgets.actions.quota import move_pools, moves, partners_of, refuse_partners
-from budgets.actions.reviewing import included, review_budgets, still_as_reviewed, terms_of_rows, unchanged
+from budgets.actions.reviewing import included, review_in, still_as_reviewed, terms_of_rows, unchanged
 from budgets.actions.terms import Changes, Terms, foresee
 from budgets.models import AdjustmentRecord, Budget, level_used, share_used
 from customers.actions import Author, unfreeze_accounts
@@ -49,18 +49,19 @@ def set_budgets(
 
     `as_seen` is what each customer must still meet, as the operator saw it.
     """
-    hold_month()
+    month = hold_month()
     mine = customers.of(operator)
     partners = list(Partner.objects.filter(pk__in=mine.order_by().values("partner")))
-    lock(Grant.objects.filter(partner__in=partners))
-    # Locked before it is reviewed, nothing can differ when it is applied.
+    _lock_grants(partners)
+    # Locked before it is reviewed, nothing can differ when it is applied. Not whoever came in meanwhile with a partner
+    # whose grant nobody has looked at.
     keys = lock(mine.filter(partner__in=partners))
-    chosen = Customer.objects.filter(pk__among=keys)
     if not keys:
         return Outcome(uuid.uuid4(), 0, 0, 0, 0, 0)
-    operation = review_budgets(chosen, terms, operator=operator, unfreeze=unfreeze, as_seen=as_seen)
+    chosen = Customer.objects.filter(pk__among=keys)
+    operation = review_in(month, chosen, terms, operator=operator, unfreeze=unfreeze, as_seen=as_seen)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.WITHOUT_CODE)
-    return apply_budgets(operation, channel=channel, note=note)
+    return _apply(month, operation, channel=channel, note=note, only_unchanged=False)
 
 
 @writing()
@@ -75,7 +76,11 @@ def apply_budgets(
     customers are left as they are. Raises NotAllowed where the grant does not allow it (any more), Refusal for a type
     without quota or over quota, Busy after ten seconds of waiting.
     """
-    month = hold_month()
+    return _apply(hold_month(), operation, channel=channel, note=note, only_unchanged=only_unchanged)
+
+
+def _apply(month: int, operation: Operation, *, channel: Channel, note: str, only_unchanged: bool) -> Outcome:
+    """`month` is held already: whoever has other locks may not restore it."""
     rows, grants = _lock(operation, month, only_unchanged=only_unchanged)
     keys = list(rows.values_list("customer", flat=True))
     author = Author(operation.operator, channel, timezone.now(), operation.pk)
@@ -90,12 +95,16 @@ def apply_budgets(
     return Outcome(author.batch, len(keys), changed, unfrozen, freeze_exhausted(mine, author=author), kept)
 
 
+def _lock_grants(partners: list[Partner]) -> None:
+    lock(Grant.objects.filter(partner__in=partners))
+
+
 def _lock(
     operation: Operation, month: int, *, only_unchanged: bool
 ) -> tuple[QuerySet[ReviewedCustomer], dict[int, Grant]]:
     """Lock grants and customers, refuse what they do not allow now, and give the rows to set."""
     rows = included(operation)
-    lock(Grant.objects.filter(partner__in=partners_of(rows)))
+    _lock_grants(partners_of(rows))
     grants = refuse_partners(rows, operation.operator)
     lock(Customer.objects.of(operation.operator).filter(pk__in=rows.values("customer")))
     # Statements after the locks: they see what those we waited for have written.
