@@ -14,7 +14,7 @@ from budgets.actions.quota import no_quota
 from budgets.actions.reviewing import version_of
 from customers.models import AccountFreezing, Customer, FreezeOrigin
 from partnercenter.models import BudgetType
-from partnercenter.money import AmountField
+from partnercenter.money import LARGEST_BUDGET, AmountField
 
 POLICIES = [(choice.value, choice.label) for choice in (AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL)]
 
@@ -35,7 +35,7 @@ class SetBudgetForm(forms.Form):
     """Set Budget for one customer. `version` is what the form showed of it, "" where the sender saw none."""
 
     budget_type = forms.ChoiceField(label=_("Budget Type"), choices=BudgetType, widget=TypesAllowed)
-    amount = AmountField(label=_("Budget"))
+    amount = AmountField(label=_("Budget"), largest=LARGEST_BUDGET)
     account_freezing = forms.ChoiceField(
         label=_("Account Freezing"),
         choices=POLICIES,

@@ -28,6 +28,10 @@ class BillingMonth(models.Model):
         return str(self.month)
 
 
+# The billing month that counts, as an expression.
+THIS_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
+
+
 class AdjustmentRecord(Record):
     """One change of one budget: every term before and after (domain 9). `*_before` is None for a first budget."""
 

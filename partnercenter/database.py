@@ -35,14 +35,20 @@ def writing() -> Iterator[None]:
                     cursor.execute("SET LOCAL lock_timeout = '10s'")
             yield
     except OperationalError as error:
-        if not _waited_too_long(error):
+        if not waited_too_long(error):
             raise
-        raise Busy(
-            _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
-        ) from error
+        raise busy() from error
 
 
-def _waited_too_long(error: OperationalError) -> bool:
+def busy() -> Busy:
+    """What whoever waited too long is told."""
+    return Busy(
+        _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
+    )
+
+
+def waited_too_long(error: BaseException) -> bool:
+    """Whether the database gave up waiting for another transaction."""
     return getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error)
 
 

@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
@@ -19,6 +22,7 @@ from django.utils.http import urlencode
 from django.views.defaults import permission_denied
 from django_htmx.middleware import HtmxDetails
 
+from partnercenter.database import busy, waited_too_long
 from partnercenter.refusals import NotAllowed, Refusal
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -47,12 +51,28 @@ class ConsoleMiddleware:
 
     def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
         """A refusal that no view had a better answer to: the page says why, with its status."""
+        if isinstance(exception, OperationalError) and waited_too_long(exception):
+            exception = busy()
         if isinstance(exception, NotAllowed):
             return permission_denied(request, PermissionDenied(exception.message))
-        if isinstance(exception, Refusal):
-            context = {"message": exception.message}
-            return render(request, "partnercenter/refused.html", context, status=exception.status)
-        return None
+        return _refused(request, exception) if isinstance(exception, Refusal) else None
+
+
+def _refused(request: Any, refusal: Refusal) -> HttpResponse:
+    return render(request, "partnercenter/refused.html", {"message": refusal.message}, status=refusal.status)
+
+
+class ConsoleSessionMiddleware(SessionMiddleware):
+    """A session that cannot be saved since the database is busy, as SQLite may be, is told like every other wait."""
+
+    def process_response(self, request: Any, response: Any) -> Any:
+        try:
+            return super().process_response(request, response)
+        except (OperationalError, SessionInterrupted) as error:
+            causes = (error, error.__context__, getattr(error.__context__, "__context__", None))
+            if not any(cause is not None and waited_too_long(cause) for cause in causes):
+                raise
+            return _refused(request, busy())
 
 
 def _ended_session(request: Any, response: HttpResponse) -> bool:

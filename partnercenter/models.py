@@ -44,7 +44,7 @@ def validate_time_zone(name: str) -> None:
     """ValidationError unless the name is one of the IANA database."""
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         raise ValidationError(_("Enter a time zone such as Asia/Shanghai or Europe/Berlin.")) from error
 
 

@@ -44,14 +44,15 @@ def _facts(operation: Operation) -> Facts:
 def _refuse_outdated(operation: Operation) -> None:
     if _sets_budgets(operation):
         refuse_outdated(operation)
+    elif not may_switch(operation.operator):
+        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
 
 
 def _apply(operation: Operation, *, only_unchanged: bool) -> str:
     if _sets_budgets(operation):
         outcome = apply_budgets(operation, only_unchanged=only_unchanged)
         return tell(outcome, operation.terms["budget_type"])
-    if not may_switch(operation.operator):
-        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
+    _refuse_outdated(operation)
     Partner.objects.filter(pk=operation.partner.pk).update(verification_required=False)
     return _("The verification code is turned off.")
 
@@ -96,7 +97,10 @@ def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
     reviewed = _operation(request, pk)
     form = CodeForm(label_suffix="")
     try:
+        _refuse_outdated(reviewed)
         verification.send_code(reviewed, _facts(reviewed))
+    except NotAllowed:
+        raise
     except Refusal as error:
         return _show(request, reviewed, form, status=error.status, error=error)
     notice = _("A verification code has been sent to you by e-mail.")
@@ -181,6 +185,8 @@ def _outcome(reviewed: Operation, *, batch: bool) -> tuple[str, dict[str, Any] |
     try:
         verification.refuse_finished(reviewed)
         _refuse_outdated(reviewed)
+    except NotAllowed:
+        raise
     except Changed as changed:
         return ("", stale_of(reviewed, current_month())) if batch else (changed.message, None)
     except Refusal as finished:

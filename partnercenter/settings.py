@@ -5,6 +5,7 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -29,6 +30,8 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
 CURRENCY = env.str("CURRENCY", "USD")
 BILLING_TIME_ZONE = env.str("BILLING_TIME_ZONE", "Asia/Shanghai")
+if BILLING_TIME_ZONE not in available_timezones():
+    raise ImproperlyConfigured("BILLING_TIME_ZONE names no time zone: write one such as Asia/Shanghai")
 UPLOAD_MAX_MEGABYTES = env.int("UPLOAD_MAX_MEGABYTES", 200)
 PAY_PER_USE_WHEN_EXHAUSTED = env.bool("PAY_PER_USE_WHEN_EXHAUSTED", True)
 
@@ -102,7 +105,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "partnercenter.htmx.ConsoleSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

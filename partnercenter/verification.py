@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import BadHeaderError
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -96,7 +97,7 @@ def send_code(operation: Operation, facts: list[tuple[str, Any]]) -> None:
         _refuse_too_many(operation.operator)
         try:
             device.generate_challenge({"operation": operation, "facts": facts, "minutes": code_minutes()})
-        except (OSError, BadHeaderError) as error:
+        except (OSError, BadHeaderError, ImproperlyConfigured) as error:
             # Raised inside the transaction: the cooldown that django-otp set before sending is rolled back with it.
             raise Refusal(
                 _("The verification code could not be sent. Try again, or ask your administrator.")

@@ -5,13 +5,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.csrf import csrf_failure as django_csrf_failure
 from django.views.decorators.http import require_http_methods, require_safe
+from django.views.defaults import permission_denied
 
 from partnercenter import verification
 from partnercenter.htmx import ConsoleRequest, for_partner
@@ -49,7 +50,9 @@ def csrf_failure(request: Any, reason: str = "") -> HttpResponse:
     """A form from before a new sign-in: HTMX loads the page anew, which may show another partner's data by now."""
     if request.headers.get("HX-Request"):
         return HttpResponse(status=403, headers={"HX-Refresh": "true"})
-    return django_csrf_failure(request, reason)
+    if request.user.is_authenticated and request.resolver_match and request.resolver_match.url_name == "sign_in":
+        return redirect("home")
+    return permission_denied(request, PermissionDenied(_("This page is outdated. Reload it and try again.")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -14,14 +14,15 @@ from django.db.models import Case, CharField, F, Q, QuerySet, UUIDField, Value, 
 from django.utils.translation import gettext as _
 
 from budgets.actions.month import current_month
-from budgets.actions.quota import refuse_over_quota, refuse_partners
+from budgets.actions.quota import partners_of, refuse_over_quota, refuse_partners
 from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, with_terms
 from customers.models import Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
 from partnercenter.models import Operation, User
 from partnercenter.money import MoneyField, money, show_amount
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.permissions import grant_of, refusal
+from partnercenter.refusals import Changed, NotAllowed, Refusal
 
 VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
@@ -212,8 +213,14 @@ def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int) -> QuerySet[
 
 
 def refuse_outdated(operation: Operation) -> None:
-    """Raises Changed where anything is not as reviewed: told before the code is looked at."""
+    """Raises NotAllowed where grant or role do not allow it any more, Changed where anything is not as reviewed.
+
+    Told before a code is sent or looked at.
+    """
     rows = included(operation)
+    for partner in partners_of(rows):
+        if reason := refusal(operation.operator, partner, grant_of(partner)):
+            raise NotAllowed(reason)
     if still_as_reviewed(rows, current_month()).count() != rows.count():
         raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
 

@@ -51,7 +51,11 @@ def expenditure(request: ConsoleRequest) -> HttpResponse:
 
 def _tell_taken_in(taken: TakenIn) -> str:
     if not taken.changed:
-        return _("The report was read: it changes nothing.")
+        figures = {"lines": taken.lines, "older": taken.older, "not_yours": taken.not_yours}
+        said = _("The report was read and changes nothing: %(lines)s lines, %(older)s totals older than what stands.")
+        if taken.not_yours:
+            said += " " + _("%(not_yours)s customer IDs in it are not yours.")
+        return said % figures
     said = ngettext(
         "The report is taken in: %(n)s total changed.", "The report is taken in: %(n)s totals changed.", taken.changed
     ) % {"n": taken.changed}
