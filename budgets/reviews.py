@@ -214,10 +214,9 @@ def _tell_one(outcome: Outcome, budget_type: str | None) -> str:
 
 def _tell_many(outcome: Outcome) -> str:
     said = [ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed) % {"n": outcome.changed}]
-    if outcome.unfrozen:
-        said.append(_("%(n)s accounts unfrozen.") % {"n": outcome.unfrozen})
-    if outcome.frozen:
-        said.append(_("%(n)s accounts frozen.") % {"n": outcome.frozen})
-    if outcome.kept:
-        said.append(_("%(n)s accounts stay frozen.") % {"n": outcome.kept})
-    return " ".join(said)
+    figures = (
+        (outcome.unfrozen, ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", outcome.unfrozen)),
+        (outcome.frozen, ngettext("%(n)s account frozen.", "%(n)s accounts frozen.", outcome.frozen)),
+        (outcome.kept, ngettext("%(n)s account stays frozen.", "%(n)s accounts stay frozen.", outcome.kept)),
+    )
+    return " ".join([*said, *(text % {"n": number} for number, text in figures if number)])

@@ -61,7 +61,7 @@ class Customer(models.Model):
         RESELLER = "RESELLER", _("Reseller model")
         REFERRAL = "REFERRAL", _("Referral model")
 
-    partner = models.ForeignKey(Partner, PROTECT, related_name="customers")
+    partner = models.ForeignKey(Partner, PROTECT, related_name="customers", db_index=False)
     customer_id = models.CharField(_("customer ID"), max_length=128)
     account_name = models.CharField(_("account name"), max_length=256)
     name = models.CharField(_("customer name"), max_length=256)
@@ -120,7 +120,7 @@ class FreezeRecord(Record):
         FREEZE = "FREEZE", _("Freeze")
         UNFREEZE = "UNFREEZE", _("Unfreeze")
 
-    customer = models.ForeignKey(Customer, PROTECT, related_name="freeze_records")
+    customer = models.ForeignKey(Customer, PROTECT, related_name="freeze_records", db_index=False)
     at = models.DateTimeField(_("time"))
     operation = models.CharField(max_length=10, choices=Operation)
     kind_before = models.CharField(max_length=24, choices=FreezeKind, blank=True)
@@ -128,7 +128,7 @@ class FreezeRecord(Record):
     origin_before = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
     origin_after = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
     reason = models.CharField(max_length=256, blank=True)
-    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     channel = models.CharField(max_length=10, choices=Channel)
     batch = models.UUIDField(help_text="What all records of one action have in common.")
@@ -190,7 +190,7 @@ class ReviewedCustomer(Record):
     `budget_type` None takes the budget away (undo of a first budget); `counted_from` None follows the rules.
     """
 
-    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed")
+    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed", db_index=False)
     customer = models.ForeignKey(Customer, PROTECT, related_name="reviews")
     adjustment_record = models.BigIntegerField(null=True, help_text="The record the budget stood on; none: no budget.")
     freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True)

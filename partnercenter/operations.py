@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -129,7 +130,9 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponse:
         raise
     except Refusal as error:
         return _show(request, reviewed, form, status=error.status, error=error)
-    return redirect("operation", pk=again.pk)
+    # The group that was open stays open.
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('operation', args=[again.pk])}{f'?{query}' if query else ''}")
 
 
 def _group(reviewed: Operation, key: str) -> list[str]:

@@ -171,7 +171,7 @@ def test_the_review_says_who_is_frozen_at_once_and_who_stays_frozen(client, acme
     path = review(client, [used_up, frozen, fine], **ONE_TIME, unfreeze_now="on")
     assert groups(client, path) == {"EXHAUSTED": 2, "FROZEN": 1, "STAYS_FROZEN": 1, "ALL": 3}
     said = client.post(path, follow=True).content.decode()
-    assert "3 budgets are set. 1 accounts frozen. 1 accounts stay frozen." in said
+    assert "3 budgets are set. 1 account frozen. 1 account stays frozen." in said
 
 
 def test_a_batch_that_would_exceed_a_quota_is_refused_as_a_whole(client, three):

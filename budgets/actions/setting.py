@@ -89,10 +89,17 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     _take_from_pools(records, grants, operation.operator)
     _write_budgets(records)
     mine = Customer.objects.filter(pk__among=keys)
-    ticked = mine.filter(reviews__in=rows.filter(unfreeze=True))
-    unfrozen = unfreeze_accounts(ticked.exclude(pk__in=mine.filter(EXHAUSTED_AUTOMATIC).values("pk")), author=author)
-    kept = ticked.frozen().count()
+    unfrozen, kept = _unfreeze(list(rows.filter(unfreeze=True).values_list("customer", flat=True)), author)
     return Outcome(author.batch, len(keys), changed, unfrozen, freeze_exhausted(mine, author=author), kept)
+
+
+def _unfreeze(keys: list[int], author: Author) -> tuple[int, int]:
+    """Unfreeze Now: whoever's budget suffices; how many were, and how many stay frozen (domain 3.8, 3.9)."""
+    if not keys:
+        return 0, 0
+    ticked = Customer.objects.filter(pk__among=keys)
+    stays = list(ticked.frozen().filter(EXHAUSTED_AUTOMATIC).values_list("pk", flat=True))
+    return unfreeze_accounts(ticked.exclude(pk__among=stays), author=author), len(stays)
 
 
 def _lock_grants(partners: list[Partner]) -> None:
@@ -108,10 +115,12 @@ def _lock(
     grants = refuse_partners(rows, operation.operator)
     lock(Customer.objects.of(operation.operator).filter(pk__in=rows.values("customer")))
     # Statements after the locks: they see what those we waited for have written.
-    standing = list(still_as_reviewed(rows, month).values_list("pk", flat=True))
-    if len(standing) != rows.count() and not only_unchanged:
+    standing = still_as_reviewed(rows, month)
+    if standing.count() == rows.count():
+        return rows, grants
+    if not only_unchanged:
         raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
-    return rows.filter(pk__among=standing), grants
+    return rows.filter(pk__among=list(standing.values_list("pk", flat=True))), grants
 
 
 def _record(rows: QuerySet[ReviewedCustomer], month: int, author: Author, note: str) -> int:

@@ -83,7 +83,8 @@ def set_budgets_of_many(request: ConsoleRequest) -> HttpResponse:
     except (NotAllowed, Changed, Busy):
         raise
     except Refusal as error:
-        form.add_error(error.field if error.field in form.fields else None, error.message)
+        field = (form.by or "amount") if error.field == "amount" else error.field
+        form.add_error(field if field in form.fields else None, error.message)
         return _show(request, customers, form, status=422)
     return redirect("operation", pk=operation.pk)
 
