@@ -220,6 +220,9 @@ class Operation(Record):
     operator = models.ForeignKey(User, PROTECT, related_name="operations")
     partner = models.ForeignKey(Partner, PROTECT, related_name="+")
     terms = models.JSONField(default=dict)
+    replaces = models.ForeignKey(
+        "self", PROTECT, null=True, related_name="replaced_by", help_text="The review this one was edited from."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
 

@@ -102,7 +102,7 @@ def edit_review(
     The states are those of now. The former review stays as it was and its code confirms nothing of the new one.
     """
     month = current_month()
-    again = verification.review(operation.kind, operation.terms, operator=operation.operator)
+    again = verification.review(operation.kind, operation.terms, operator=operation.operator, replaces=operation)
     ours = "customer__customer_id__in"
     amount = Case(
         *[When(customer__customer_id=each, then=money(value)) for each, value in (amounts or {}).items()],

@@ -89,7 +89,7 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     _take_from_pools(records, grants, operation.operator)
     _write_budgets(records)
     mine = Customer.objects.filter(pk__among=keys)
-    unfrozen, kept = _unfreeze(list(rows.filter(unfreeze=True).values_list("customer", flat=True)), author)
+    unfrozen, kept = _unfreeze(list(rows.filter(unfreeze=True).values_list("customer_id", flat=True)), author)
     return Outcome(author.batch, len(keys), changed, unfrozen, freeze_exhausted(mine, author=author), kept)
 
 

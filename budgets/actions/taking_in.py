@@ -34,7 +34,8 @@ AT_ONCE = 10_000
 
 MOVED = """
 CREATE TEMPORARY TABLE moved AS
-SELECT i.account, i.month, i.total, e.id AS expenditure_id, c.id AS customer_id, i.total - COALESCE(e.total, 0) AS delta,
+SELECT i.account, i.month, i.total, e.id AS expenditure_id, c.id AS customer_id,
+    i.total - COALESCE(e.total, 0) AS delta,
     CASE WHEN e.id IS NULL OR e.total <> i.total THEN 1 ELSE 0 END AS differs
 FROM incoming i
 LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
