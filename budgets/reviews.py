@@ -58,7 +58,7 @@ class Review:
 
 def is_batch(operation: Operation) -> bool:
     """Whether the operation is about several customers, and so has a review page."""
-    return operation.reviewed.count() != 1
+    return operation.kind == Operation.Kind.UNDO_BATCH or operation.reviewed.count() != 1
 
 
 def members(operation: Operation, key: str) -> QuerySet[ReviewedCustomer]:
@@ -193,12 +193,15 @@ def _facts_of_many(operation: Operation) -> Facts:
     return facts + [(str(Effect(effect).label).capitalize(), str(number)) for effect, number in effects]
 
 
-def tell(outcome: Outcome, budget_type: str | None) -> str:
-    """The success message: for one customer it names the type, for many the numbers."""
-    return _tell_one(outcome, budget_type) if outcome.customers == 1 else _tell_many(outcome)
+def tell(outcome: Outcome, operation: Operation) -> str:
+    """The success message of a confirmed operation: for one customer it names the type, for many the numbers."""
+    if is_batch(operation):
+        return _tell_many(outcome, undone=operation.kind == Operation.Kind.UNDO_BATCH)
+    return tell_one(outcome, operation.terms["budget_type"])
 
 
-def _tell_one(outcome: Outcome, budget_type: str | None) -> str:
+def tell_one(outcome: Outcome, budget_type: str | None) -> str:
+    """The success message for one customer: it names the type and what became of the account."""
     if not outcome.changed:
         said = _("The budget stands as it was.")
     elif budget_type == BudgetType.MONTHLY:
@@ -212,8 +215,11 @@ def _tell_one(outcome: Outcome, budget_type: str | None) -> str:
     return said
 
 
-def _tell_many(outcome: Outcome) -> str:
-    said = [ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed) % {"n": outcome.changed}]
+def _tell_many(outcome: Outcome, *, undone: bool) -> str:
+    text = ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed)
+    if undone:
+        text = ngettext("%(n)s budget is undone.", "%(n)s budgets are undone.", outcome.changed)
+    said = [text % {"n": outcome.changed}]
     figures = (
         (outcome.unfrozen, ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", outcome.unfrozen)),
         (outcome.frozen, ngettext("%(n)s account frozen.", "%(n)s accounts frozen.", outcome.frozen)),

@@ -213,6 +213,7 @@ class Operation(Record):
 
     class Kind(models.TextChoices):
         SET_BUDGET = "SET_BUDGET", _("Set Budget")
+        UNDO_BATCH = "UNDO_BATCH", _("Undo Batch")
         TURN_OFF_VERIFICATION = "TURN_OFF_VERIFICATION", _("Turn Off Verification Code")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

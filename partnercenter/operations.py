@@ -33,7 +33,7 @@ def _operation(request: ConsoleRequest, pk: Any) -> Operation:
 
 
 def _sets_budgets(operation: Operation) -> bool:
-    return operation.kind == Operation.Kind.SET_BUDGET
+    return operation.kind in (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
 
 
 def _facts(operation: Operation) -> Facts:
@@ -52,7 +52,7 @@ def _refuse_outdated(operation: Operation) -> None:
 def _apply(operation: Operation, *, only_unchanged: bool) -> str:
     if _sets_budgets(operation):
         outcome = apply_budgets(operation, only_unchanged=only_unchanged)
-        return tell(outcome, operation.terms["budget_type"])
+        return tell(outcome, operation)
     _refuse_outdated(operation)
     Partner.objects.filter(pk=operation.partner.pk).update(verification_required=False)
     return _("The verification code is turned off.")

@@ -268,3 +268,78 @@ def test_what_was_reviewed_is_kept_for_each_customer(client, three):
     assert set(ReviewedCustomer.objects.values_list("budget_type", "amount", "account_freezing")) == {
         ("ONE_TIME", Decimal(100), "AUTOMATIC")
     }
+
+
+def undo(client: Client, path: str, **ticked: str) -> str:
+    """Ask for the undo of a confirmed batch; the path of its review."""
+    answer = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/", ticked)
+    assert answer.status_code == 302, answer.content.decode()
+    return answer["Location"]
+
+
+def test_a_batch_is_listed_and_undone_to_what_stood_before(client, acme, ann):
+    with_budget, first = make.customers(acme, 2)
+    make.budget(with_budget, ann, "70", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    path = review(client, [with_budget, first])
+    client.post(path)
+    batch = f"/budgets/batches/{path.split('/')[-2]}/"
+    assert batch in client.get("/budgets/batches/").content.decode()
+    assert client.get(batch).context["standing"] == 2
+    assert "2 budgets are undone." in client.post(undo(client, path), follow=True).content.decode()
+    stands = make.stored(with_budget)
+    assert (stands.budget_type, stands.amount, stands.account_freezing) == ("MONTHLY", Decimal(70), "MANUAL")
+    assert not Budget.objects.filter(customer=first).exists()
+    last = first.adjustment_records.latest("pk")
+    assert (last.operation, last.budget_type_after) == (AdjustmentRecord.Operation.REMOVED, None)
+
+
+def test_undo_brings_back_what_a_one_time_budget_counts_from(sign_in, acme, ann, september):
+    one, other = make.customers(acme, 2)
+    make.budget([one, other], ann, "100")
+    make.report((one, "2026-09", "60"))
+    september.move_to("2026-10-05T04:00:00Z", tick=False)
+    client = sign_in(ann)
+    path = review(client, [one, other], budget_type="MONTHLY")
+    client.post(path)
+    assert make.stored(one).used == 0
+    client.post(undo(client, path))
+    assert (make.stored(one).counted_from, make.stored(one).used) == (202609, Decimal("60.00"))
+
+
+def test_undo_leaves_whoever_has_moved_on(client, three, ann):
+    path = review(client, three)
+    client.post(path)
+    make.budget(three[0], ann, "7")
+    assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["moved_on"] == 1
+    client.post(undo(client, path))
+    assert amounts(three) == [Decimal("7.00"), None, None]
+
+
+def test_undo_unfreezes_whom_the_batch_froze_if_that_is_ticked(client, acme, ann):
+    customers = make.customers(acme, 2)
+    make.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    make.report((customers[0], "2026-09", "200"))
+    path = review(client, customers, **{**ONE_TIME, "amount": "150"})
+    client.post(path)
+    assert make.fresh(customers[0]).is_frozen
+    back = undo(client, path, unfreeze="on")
+    assert groups(client, back)["UNFROZEN"] == 1
+    client.post(back)
+    assert not make.fresh(customers[0]).is_frozen
+    assert amounts(customers) == [Decimal("500.00")] * 2
+
+
+def test_another_partners_batch_does_not_exist(client, three, carl, sign_in):
+    path = review(client, three)
+    client.post(path)
+    batch = f"/budgets/batches/{path.split('/')[-2]}/"
+    stranger = sign_in(carl)
+    assert [stranger.get(batch).status_code, stranger.post(f"{batch}undo/").status_code] == [404, 404]
+
+
+def test_undoing_gives_the_quota_back(client, three, acme):
+    path = review(client, three)
+    client.post(path)
+    client.post(undo(client, path))
+    acme.grant.refresh_from_db()
+    assert acme.grant.one_time_allocated == 0

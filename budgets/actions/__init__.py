@@ -10,6 +10,7 @@ from budgets.actions.reviewing import edit_review, review_budgets
 from budgets.actions.setting import Outcome, apply_budgets, set_budgets
 from budgets.actions.taking_in import TakenIn, take_in_report
 from budgets.actions.terms import Changes, Relative, Terms
+from budgets.actions.undoing import review_undo
 
 __all__ = [
     "Changes",
@@ -24,6 +25,7 @@ __all__ = [
     "edit_review",
     "restore_budgets",
     "review_budgets",
+    "review_undo",
     "set_budgets",
     "take_in_report",
 ]

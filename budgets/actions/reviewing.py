@@ -84,8 +84,8 @@ def review_in(
         raise Refusal(_("A customer of the referral model has no budget."))
     operation = verification.review(Operation.Kind.SET_BUDGET, as_json(terms, unfreeze=unfreeze), operator=operator)
     rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze), month)
-    _keep(operation, rows, customer="pk", prefix="")
-    _refuse_review(operation, month, unfreeze=unfreeze)
+    keep(operation, rows, customer="pk", prefix="")
+    refuse_review(operation, month, unfreeze=unfreeze)
     return operation
 
 
@@ -109,31 +109,32 @@ def edit_review(
         default=F("amount"),
         output_field=MoneyField(),
     )
-    rows = terms_of_rows(operation.reviewed.all()).annotate(amount_after=amount)
+    rows = terms_of_rows(operation.reviewed.all()).annotate(new_amount=amount)
     by_operator = Case(
         When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
-        When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(Q(type_after__isnull=True))),
+        When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(Q(new_type__isnull=True))),
         default=F("left_out"),
         output_field=CharField(),
     )
-    rows = foresee(rows.annotate(left_out_after=by_operator), month, prefix="customer__")
-    _keep(again, rows, customer="customer_id", prefix="customer__")
-    _refuse_review(again, month, unfreeze=False)
+    rows = foresee(rows.annotate(new_left_out=by_operator), month, prefix="customer__")
+    keep(again, rows, customer="customer_id", prefix="customer__")
+    refuse_review(again, month, unfreeze=False)
     return again
 
 
 def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
     """Reviewed rows with their terms under the names that `foresee` goes by."""
     return reviewed.annotate(
-        type_after=F("budget_type"),
-        amount_after=F("amount"),
-        policy_after=F("account_freezing"),
+        new_type=F("budget_type"),
+        new_amount=F("amount"),
+        new_policy=F("account_freezing"),
         counted_from_given=F("counted_from"),
-        unfreeze_after=F("unfreeze"),
+        new_unfreeze=F("unfreeze"),
     )
 
 
-def _keep(operation: Operation, rows: QuerySet[Any], *, customer: str, prefix: str) -> int:
+def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, prefix: str) -> int:
+    """Keep rows with their terms and what `foresee` says of them as the customers of an operation."""
     return insert_from(
         ReviewedCustomer,
         rows,
@@ -142,12 +143,12 @@ def _keep(operation: Operation, rows: QuerySet[Any], *, customer: str, prefix: s
         adjustment_record=f"{prefix}budget__record_id",
         freeze_kind=f"{prefix}freeze_kind",
         frozen_since=f"{prefix}frozen_since",
-        budget_type="type_after",
-        amount="amount_after",
-        account_freezing="policy_after",
+        budget_type="new_type",
+        amount="new_amount",
+        account_freezing="new_policy",
         counted_from="counted_from_given",
-        unfreeze="unfreeze_after",
-        left_out="left_out_after",
+        unfreeze="new_unfreeze",
+        left_out="new_left_out",
         exhausts="exhausts_after",
         effect="effect_after",
     )
@@ -175,7 +176,8 @@ def changes_nothing(operation: Operation) -> bool:
     return not rows.exclude(pk__in=same).exists()
 
 
-def _refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
+def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
+    """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
     rows = included(operation)
     number = rows.count()
     if not number:

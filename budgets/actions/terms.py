@@ -59,15 +59,15 @@ def with_terms(customers: QuerySet[Any], terms: Terms | Changes, month: int, *, 
     amount, goes_by_budget = _amount(terms.amount, month)
     needs_budget = Q(budget__isnull=True) if terms.budget_type is None or goes_by_budget else Q(pk__in=[])
     return customers.annotate(
-        type_after=_given(terms.budget_type, F("budget__budget_type")),
-        amount_after=amount,
-        policy_after=_given(
+        new_type=_given(terms.budget_type, F("budget__budget_type")),
+        new_amount=amount,
+        new_policy=_given(
             terms.account_freezing,
             Coalesce(F("budget__account_freezing"), Value(AccountFreezing.MANUAL), output_field=CharField()),
         ),
         counted_from_given=Value(None, output_field=IntegerField()),
-        unfreeze_after=Value(unfreeze, output_field=models.BooleanField()),
-    ).annotate(left_out_after=left_out(needs_budget))
+        new_unfreeze=Value(unfreeze, output_field=models.BooleanField()),
+    ).annotate(new_left_out=left_out(needs_budget))
 
 
 def _given(value: str | None, otherwise: Any) -> Any:
@@ -75,11 +75,11 @@ def _given(value: str | None, otherwise: Any) -> Any:
 
 
 def left_out(needs_budget: Q) -> Case:
-    """Why the terms cannot be set for a row, by its `amount_after`; "" where they can."""
+    """Why the terms cannot be set for a row, by its `new_amount`; "" where they can."""
     return Case(
         When(needs_budget, then=Value(LeftOut.NO_BUDGET)),
-        When(amount_after__lte=money(0), then=Value(LeftOut.NOT_POSITIVE)),
-        When(amount_after__gt=money(LARGEST_BUDGET), then=Value(LeftOut.TOO_LARGE)),
+        When(new_amount__lte=money(0), then=Value(LeftOut.NOT_POSITIVE)),
+        When(new_amount__gt=money(LARGEST_BUDGET), then=Value(LeftOut.TOO_LARGE)),
         default=Value(LeftOut.NONE),
         output_field=CharField(),
     )
@@ -119,7 +119,7 @@ def _times(amount: Any, factor: Decimal, over: int) -> Any:
 def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[Any]:
     """The rows with what their terms would do: `counts_from`, `used_after`, `exhausts_after`, `effect_after`."""
     customer = f"{prefix}pk" if not prefix else "customer_id"
-    one_time = Q(**{f"{prefix}budget__budget_type": BudgetType.ONE_TIME}) & Q(type_after=BudgetType.ONE_TIME)
+    one_time = Q(**{f"{prefix}budget__budget_type": BudgetType.ONE_TIME}) & Q(new_type=BudgetType.ONE_TIME)
     counts_from = Case(
         When(counted_from_given__isnull=False, then=F("counted_from_given")),
         When(one_time, then=F(f"{prefix}budget__counted_from")),
@@ -128,7 +128,7 @@ def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[An
     )
     # A sum only where the period changes: within it the budget's own figure is that sum.
     stands = When(**{f"{prefix}budget__counted_from": F("counts_from")}, then=F(f"{prefix}budget__used"))
-    exhausts = When(GreaterThanOrEqual(F("used_after"), F("amount_after")), then=Value(True))
+    exhausts = When(GreaterThanOrEqual(F("used_after"), F("new_amount")), then=Value(True))
     return (
         rows.annotate(counts_from=counts_from)
         .annotate(used_after=Case(stands, default=spent("counts_from", month, customer)))
@@ -139,9 +139,9 @@ def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[An
 
 def _effect(prefix: str) -> Case:
     frozen = ~Q(**{f"{prefix}freeze_kind": FreezeKind.NONE})
-    stuck = Q(exhausts_after=True, policy_after__in=list(FROZEN_BY))
+    stuck = Q(exhausts_after=True, new_policy__in=list(FROZEN_BY))
     return Case(
-        When(frozen & Q(unfreeze_after=True) & ~stuck, then=Value(Effect.UNFROZEN)),
+        When(frozen & Q(new_unfreeze=True) & ~stuck, then=Value(Effect.UNFROZEN)),
         When(frozen, then=Value(Effect.STAYS_FROZEN)),
         When(stuck, then=Value(Effect.FROZEN)),
         default=Value(Effect.NONE),

@@ -13,7 +13,7 @@ from budgets import showing
 from budgets.actions import current_month, review_budgets, set_budgets
 from budgets.actions.reviewing import as_shown, changes_nothing
 from budgets.forms import SetBudgetForm
-from budgets.reviews import tell
+from budgets.reviews import tell_one
 from budgets.standing import why_frozen
 from budgets.views import many
 from customers.actions import reveal_names
@@ -122,7 +122,7 @@ def _carry_out(request: ConsoleRequest, customer: Customer, form: SetBudgetForm)
             return done(request, _("The budget stands as it was."), level=messages.INFO)
         return redirect("operation", pk=operation.pk)
     outcome = set_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, as_seen=as_seen)
-    said = tell(outcome, form.terms.budget_type)
+    said = tell_one(outcome, form.terms.budget_type)
     return done(request, said, level=messages.SUCCESS if outcome.changed or outcome.unfrozen else messages.INFO)
 
 
