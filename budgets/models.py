@@ -40,9 +40,9 @@ class AdjustmentRecord(Record):
         REMOVED = "REMOVED", _("Removed")
         DELETE = "DELETE", _("Deleted")
 
-    customer = models.ForeignKey(Customer, PROTECT, related_name="adjustment_records")
+    customer = models.ForeignKey(Customer, PROTECT, related_name="adjustment_records", db_index=False)
     at = models.DateTimeField(_("time"))
-    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(_("operator"), max_length=150)
     partner_company = models.CharField(max_length=256)
     partner_account_name = models.CharField(max_length=128)
@@ -105,7 +105,9 @@ class Budget(models.Model):
     used = MoneyField(_("used"), default=Decimal("0.00"))
     usage = models.BigIntegerField(_("usage"), default=0, help_text="Whole percents, cut off.")
     level = models.SmallIntegerField(default=0, help_text="0, 75, 90 or 100: the highest mark reached.")
-    record = models.ForeignKey(AdjustmentRecord, PROTECT, related_name="+", help_text="The record it stands on.")
+    record = models.ForeignKey(
+        AdjustmentRecord, PROTECT, related_name="+", db_index=False, help_text="The record it stands on."
+    )
 
     class Meta:
         verbose_name = _("budget")
@@ -149,7 +151,7 @@ class ExpenditureReport(models.Model):
     reported_at = models.DateTimeField(_("time"), help_text="The time its totals are of.")
     taken_in_at = models.DateTimeField()
     covers_until = models.DateTimeField(null=True, help_text="The latest usage it covers (ChargePeriodEnd).")
-    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     partner = models.ForeignKey(
         Partner, PROTECT, null=True, related_name="reports", help_text="Whose customers alone it was for."
@@ -172,7 +174,7 @@ class Expenditure(models.Model):
 
     account = models.CharField(max_length=128, help_text="The customer ID as reported.")
     month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")
-    customer = models.ForeignKey(Customer, PROTECT, null=True, related_name="expenditures")
+    customer = models.ForeignKey(Customer, PROTECT, null=True, related_name="expenditures", db_index=False)
     total = MoneyField()
     reported_at = models.DateTimeField()
     report = models.ForeignKey(ExpenditureReport, PROTECT, related_name="expenditures", db_index=False)

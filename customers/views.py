@@ -46,6 +46,8 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "names_shown_seconds": seconds,
         "notice": "" if partner.is_distributor else refusal(user, partner, grant),
         "next_path": request.get_full_path(),
+        "may_select": any(row.may_act for row in page.object_list),
+        "filters_query": listing.with_query(request.GET, page=None, sort=None),
     }
     return answer(request, "customers/customer_list.html", context, partial="list", target="customer-list")
 

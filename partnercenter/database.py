@@ -85,8 +85,10 @@ class Among(Lookup):
         return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", [*params, self.rhs]
+        kind = self.lhs.output_field.db_type(connection)
+        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, self.rhs]
 
 
 def text(value: str) -> Value:

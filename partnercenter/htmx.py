@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
@@ -103,17 +104,24 @@ def answer(
 
 
 def done(
-    request: ConsoleRequest, message: str, *, then: str = "customers", level: int = messages.SUCCESS
+    request: ConsoleRequest,
+    message: str,
+    *,
+    then: str = "customers",
+    level: int = messages.SUCCESS,
+    selection_done: bool = False,
 ) -> HttpResponse:
     """An action succeeded: HTMX closes the dialog, shows the message and reloads the list; else a page with it."""
     if not request.htmx:
         messages.add_message(request, level, message)
         return redirect(then)
-    events = {
+    events: dict[str, Any] = {
         "dialog:close": {},
         "toast": {"level": messages.constants.DEFAULT_TAGS[level], "text": message},
         "customers:changed": {},
     }
+    if selection_done:
+        events["selection:clear"] = {}
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
 
 
@@ -127,3 +135,10 @@ def for_partner(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def paged(page: Page, rows: list[Any]) -> dict[str, Any]:
+    """A page of what was asked for, with the rows as they are shown, and the page numbers to go to."""
+    elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
+    page.object_list = rows
+    return {"page": page, "elided": elided}

@@ -156,6 +156,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# As many customers as may be ticked, and what else a form has.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_100
 
 # --- Who signs in -----------------------------------------------------------------------------------------------------
 

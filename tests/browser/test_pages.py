@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
-from budgets.actions import Terms
-from budgets.actions.reviewing import preview_budgets, review_budgets
+from budgets.actions import Terms, review_budgets
 from budgets.models import ExpenditureReport
 from customers.models import Customer
 from partnercenter.models import BudgetType, Operation, Partner, User
@@ -30,8 +29,7 @@ SIGNED_IN = [
 def reviewed(customer: Customer, operator: User) -> Operation:
     customers = Customer.objects.filter(pk=customer.pk)
     terms = Terms(BudgetType.MONTHLY, make.MILLION / 2, None)
-    outcome = preview_budgets(customers, terms, operator=operator, unfreeze=False)
-    return review_budgets(customers, terms, operator=operator, unfreeze=False, outcome=outcome)
+    return review_budgets(customers, terms, operator=operator, unfreeze=False)
 
 
 @pytest.fixture
