@@ -73,7 +73,7 @@ MORE = (
 class CustomerFilter(django_filters.FilterSet):
     """The filters of the list. A value that means nothing is ignored, as if it had not been given."""
 
-    q = django_filters.CharFilter(method="search")
+    q = django_filters.CharFilter(method="search", max_length=200)
     status = django_filters.ChoiceFilter(
         choices=Status.choices, empty_label=_("All statuses"), label=_("Status"), method="with_status"
     )

@@ -9,7 +9,7 @@ from django.db.models import F, Max, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from budgets.models import Expenditure
+from budgets.models import THIS_MONTH, Expenditure
 from budgets.standing import why_frozen
 from customers import paging
 from customers.filters import CustomerFilter, Status
@@ -107,7 +107,9 @@ def rows(customers: Iterable[Customer], *, user: User, names_shown: bool) -> lis
 
 def as_of_expenditure(customers: QuerySet[Customer]) -> dict[int, datetime]:
     """Of when the current estimate is, per customer: the newest total that counts (domain 8.1)."""
-    counted = Expenditure.objects.filter(customer__in=customers, month__gte=F("customer__budget__counted_from"))
+    counted = Expenditure.objects.filter(
+        customer__in=customers, month__gte=F("customer__budget__counted_from"), month__lte=THIS_MONTH
+    )
     return dict(counted.order_by().values_list("customer").annotate(Max("reported_at")))
 
 

@@ -64,7 +64,7 @@ class Customer(models.Model):
         RESELLER = "RESELLER", _("Reseller model")
         REFERRAL = "REFERRAL", _("Referral model")
 
-    partner = models.ForeignKey(Partner, PROTECT, related_name="customers")
+    partner = models.ForeignKey(Partner, PROTECT, related_name="customers", db_index=False)
     customer_id = models.CharField(_("customer ID"), max_length=128)
     account_name = models.CharField(_("account name"), max_length=256)
     name = models.CharField(_("customer name"), max_length=256)
@@ -137,7 +137,7 @@ class FreezeRecord(Record):
         FREEZE = "FREEZE", _("Freeze")
         UNFREEZE = "UNFREEZE", _("Unfreeze")
 
-    customer = models.ForeignKey(Customer, PROTECT, related_name="freeze_records")
+    customer = models.ForeignKey(Customer, PROTECT, related_name="freeze_records", db_index=False)
     at = models.DateTimeField(_("time"))
     operation = models.CharField(max_length=10, choices=Operation)
     kind_before = models.CharField(max_length=24, choices=FreezeKind, blank=True)
@@ -145,7 +145,7 @@ class FreezeRecord(Record):
     origin_before = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
     origin_after = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
     reason = models.CharField(max_length=256, blank=True)
-    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     channel = models.CharField(max_length=10, choices=Channel)
     batch = models.UUIDField(help_text="What all records of one action have in common.")
@@ -182,14 +182,45 @@ class RevealRecord(Record):
         return f"{self.operator} {self.page} {self.at:%Y-%m-%d %H:%M}"
 
 
-class ReviewedCustomer(Record):
-    """A customer of an operation, with the state in which it was reviewed."""
+class LeftOut(models.TextChoices):
+    """Why a customer of a review is not set."""
 
-    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed")
+    NONE = "", "--"
+    BY_OPERATOR = "BY_OPERATOR", _("left out")
+    NO_BUDGET = "NO_BUDGET", _("no budget to go by")
+    NOT_POSITIVE = "NOT_POSITIVE", _("would come to 0 or less")
+    TOO_LARGE = "TOO_LARGE", _("would come to more than a budget may be")
+
+
+class Effect(models.TextChoices):
+    """What the review says becomes of an account."""
+
+    NONE = "", "--"
+    FROZEN = "FROZEN", _("frozen at once")
+    UNFROZEN = "UNFROZEN", _("unfrozen")
+    STAYS_FROZEN = "STAYS_FROZEN", _("stays frozen")
+
+
+class ReviewedCustomer(Record):
+    """A customer of an operation: the state in which it was reviewed, its own terms, and what they were said to do.
+
+    `budget_type` None takes the budget away (undo of a first budget); `counted_from` None follows the rules.
+    """
+
+    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed", db_index=False)
     customer = models.ForeignKey(Customer, PROTECT, related_name="reviews")
     adjustment_record = models.BigIntegerField(null=True, help_text="The record the budget stood on; none: no budget.")
     freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True)
     frozen_since = models.DateTimeField(null=True)
+
+    budget_type = models.CharField(max_length=10, choices=BudgetType, null=True)
+    amount = MoneyField(null=True)
+    account_freezing = models.CharField(max_length=24, choices=AccountFreezing, null=True)
+    counted_from = models.PositiveIntegerField(null=True)
+    unfreeze = models.BooleanField(default=False)
+    left_out = models.CharField(max_length=16, choices=LeftOut, blank=True)
+    exhausts = models.BooleanField(default=False, help_text="The budget would be used up at once.")
+    effect = models.CharField(max_length=16, choices=Effect, blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -12,6 +12,7 @@ from customers.actions import reveal_names
 from customers.filters import CustomerFilter
 from customers.masking import seconds_shown, show_names
 from customers.models import Customer
+from customers.paging import address
 from partnercenter.htmx import ConsoleRequest, answer, for_partner
 from partnercenter.permissions import grant_of, pools_of, refusal
 
@@ -47,6 +48,8 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "names_shown_seconds": seconds,
         "notice": "" if partner.is_distributor else refusal(user, partner, grant),
         "next_path": request.get_full_path(),
+        "may_select": any(row.may_act for row in page.object_list),
+        "filters_query": address(request.GET, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
     }
     return answer(request, "customers/customer_list.html", context, partial="list", target="customer-list")
 

@@ -38,14 +38,20 @@ def writing() -> Iterator[None]:
                     cursor.execute("SET LOCAL lock_timeout = '10s'")
             yield
     except OperationalError as error:
-        if not _waited_too_long(error):
+        if not waited_too_long(error):
             raise
-        raise Busy(
-            _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
-        ) from error
+        raise busy() from error
 
 
-def _waited_too_long(error: OperationalError) -> bool:
+def busy() -> Busy:
+    """What whoever waited too long is told."""
+    return Busy(
+        _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
+    )
+
+
+def waited_too_long(error: BaseException) -> bool:
+    """Whether the database gave up waiting for another transaction."""
     return getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error)
 
 
@@ -82,8 +88,10 @@ class Among(Lookup):
         return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", [*params, self.rhs]
+        kind = self.lhs.output_field.db_type(connection)
+        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, self.rhs]
 
 
 def text(value: str) -> Value:

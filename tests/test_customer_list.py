@@ -304,3 +304,12 @@ def test_the_fragment_is_the_list_alone_with_the_counts_out_of_band(mixed, clien
     assert 'hx-swap-oob="true"' in content
     whole = client.get("/customers/", headers={**headers, "HX-History-Restore-Request": "true"})
     assert whole.content.startswith(b"<!doctype html>")
+
+
+def test_a_month_to_come_is_no_estimate_yet(acme, ann, sign_in):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100")
+    make.report((customer, "2999-01", "5"))
+    page = sign_in(ann).get("/customers/")
+    [row] = page.context["page"].object_list
+    assert (row.used, row.as_of) == (0, None)

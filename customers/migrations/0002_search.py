@@ -29,4 +29,9 @@ class Migration(migrations.Migration):
             " (partner_id, split_part(search, E'\\n', 2) text_pattern_ops)",
             "DROP INDEX customer_begins_account",
         ),
+        VendorSQL(
+            "postgresql",
+            "CREATE INDEX customer_tags ON customers_customer USING gin (partner_id, tags gin_trgm_ops) WHERE tags <> ''",
+            "DROP INDEX customer_tags",
+        ),
     ]
