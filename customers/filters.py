@@ -105,8 +105,7 @@ class CustomerFilter(django_filters.FilterSet):
     )
     size = django_filters.ChoiceFilter(
         choices=[(str(size), size) for size in SIZES],
-        empty_label=None,
-        initial=DEFAULT_SIZE,
+        empty_label=_("Default"),
         label=_("Customers a page"),
         method="kept",
     )
