@@ -105,9 +105,12 @@ class Budget(models.Model):
     used = MoneyField(_("used"), default=Decimal("0.00"))
     usage = models.BigIntegerField(_("usage"), default=0, help_text="Whole percents, cut off.")
     level = models.SmallIntegerField(default=0, help_text="0, 75, 90 or 100: the highest mark reached.")
+    # Without an index: nobody looks budgets up by record, and records are never deleted.
     record = models.ForeignKey(
         AdjustmentRecord, PROTECT, related_name="+", db_index=False, help_text="The record it stands on."
     )
+    # The customer's own, which it never leaves: an index cannot reach over to it.
+    partner = models.ForeignKey(Partner, PROTECT, related_name="+", db_index=False, db_constraint=False)
 
     class Meta:
         verbose_name = _("budget")
@@ -127,9 +130,9 @@ class Budget(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["budget_type", "counted_from"], name="budget_by_month"),
-            models.Index(fields=["usage", "customer"], name="budget_by_usage"),
-            models.Index(fields=["customer"], name="budget_exhausted", condition=Q(level=100)),
+            models.Index(fields=["partner", "usage", "customer"], name="budget_by_usage"),
+            models.Index(fields=["partner", "amount", "customer"], name="budget_by_amount"),
+            models.Index(fields=["partner", "used", "customer"], name="budget_by_used"),
         ]
 
     def __str__(self) -> str:

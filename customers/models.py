@@ -37,12 +37,15 @@ class AccountFreezing(models.TextChoices):
     AUTOMATIC_WITH_RESOURCES = "AUTOMATIC_WITH_RESOURCES", _("Automatic, with resources")
 
 
+CURRENT = Q(disassociated_on__isnull=True)
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     """What can be asked about customers."""
 
     def of(self, user: User) -> Self:
         """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
-        current = self.filter(disassociated_on=None)
+        current = self.filter(CURRENT)
         if not user.is_active or user.partner is None:
             return current.none()
         if user.partner.is_distributor:
@@ -80,6 +83,7 @@ class Customer(models.Model):
     freeze_origin = models.CharField(max_length=24, choices=FreezeOrigin, blank=True, default=FreezeOrigin.NONE)
     frozen_since = models.DateTimeField(null=True)
     freeze_reason = models.CharField(max_length=256, blank=True)
+    has_budget = models.BooleanField(default=False, help_text="Changes together with the budget.")
 
     objects = CustomerQuerySet.as_manager()
 
@@ -90,7 +94,7 @@ class Customer(models.Model):
             models.UniqueConstraint(
                 name="one_current_association_per_customer_id",
                 fields=["customer_id"],
-                condition=Q(disassociated_on__isnull=True),
+                condition=CURRENT,
             ),
             models.CheckConstraint(
                 name="frozen_has_origin_and_time",
@@ -99,10 +103,23 @@ class Customer(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["partner", "account_name", "id"], name="customer_by_account_name"),
-            models.Index(fields=["partner", "name", "id"], name="customer_by_name"),
-            models.Index(fields=["partner", "associated_on", "id"], name="customer_by_associated_on"),
-            models.Index(fields=["partner", "id"], name="customer_frozen", condition=~Q(freeze_kind="")),
+            # One for each order of the list, so that a page is read and none is sorted.
+            models.Index(fields=["partner", "account_name", "id"], name="customer_by_account_name", condition=CURRENT),
+            models.Index(fields=["partner", "name", "id"], name="customer_by_name", condition=CURRENT),
+            models.Index(
+                fields=["partner", "associated_on", "id"], name="customer_by_associated_on", condition=CURRENT
+            ),
+            models.Index(
+                fields=["partner", "account_name", "id"], name="customer_frozen", condition=CURRENT & ~Q(freeze_kind="")
+            ),
+            models.Index(
+                fields=["partner", "account_manager", "account_name", "id"],
+                name="customer_by_manager",
+                condition=CURRENT & ~Q(account_manager=""),
+            ),
+            models.Index(
+                fields=["partner", "id"], name="customer_without_budget", condition=CURRENT & Q(has_budget=False)
+            ),
         ]
 
     def __str__(self) -> str:

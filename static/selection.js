@@ -11,7 +11,7 @@
   const ids = new Set();
   let allOf = ""; // where all that match the filters are selected: the address that means just these
 
-  const number = () => (allOf ? Number(form().dataset.matching) : ids.size);
+  const shown = () => (allOf ? form().dataset.matching : ids.size.toLocaleString(document.documentElement.lang));
   const isSelected = (box) => Boolean(allOf) || ids.has(box.value);
 
   function say(text) {
@@ -33,10 +33,10 @@
     const page = boxes();
     for (const box of page) box.checked = isSelected(box);
     showHead(page);
-    const words = (allOf ? texts().all : texts().some).replace("{n}", number().toLocaleString(document.documentElement.lang));
+    const words = (allOf ? texts().all : texts().some).replace("{n}", shown());
     if (byId("selected").textContent !== words) byId("selected").textContent = words;
     byId("select-all-matching").hidden = Boolean(allOf) || form().dataset.matching === "0";
-    byId("clear-selection").hidden = number() === 0;
+    byId("clear-selection").hidden = !allOf && ids.size === 0;
   }
 
   // ---- What changes it ------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@
 
   // Before HTMX hears of it: nothing would come of it.
   document.addEventListener("submit", (event) => {
-    if (event.target !== form() || number()) return;
+    if (event.target !== form() || allOf || ids.size) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     say(texts().none);

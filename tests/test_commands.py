@@ -151,6 +151,8 @@ def test_check_budgets_is_content_with_what_actions_wrote(acme, ann):
         (lambda: Budget.objects.update(level=75), "level: stored 75, derived 0"),
         (lambda: Grant.objects.update(one_time_allocated=Decimal("99.00")), "one-time budgets allocated: stored 9900"),
         (lambda: Budget.objects.update(account_freezing="MANUAL"), "budget as recorded"),
+        (lambda: Budget.objects.update(partner=0), "partner of a budget: stored 0"),
+        (lambda: Customer.objects.update(has_budget=False), "whether there is a budget: stored 0, derived 1"),
     ],
 )
 def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):

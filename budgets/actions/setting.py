@@ -188,4 +188,10 @@ def _write_budgets(records: QuerySet[AdjustmentRecord]) -> None:
     removed = records.filter(operation=AdjustmentRecord.Operation.REMOVED)
     Budget.objects.filter(customer__in=removed.values("customer")).delete()
     stand = records.filter(operation=AdjustmentRecord.Operation.SETTING)
-    insert_from(Budget, stand, customer="customer_id", **columns, on_conflict=["customer"], update=list(columns))
+    # The partner comes with a first budget and stays: a customer never moves to another.
+    columns_once = {"customer": "customer_id", "partner": "customer__partner_id"}
+    insert_from(Budget, stand, **columns_once, **columns, on_conflict=["customer"], update=list(columns))
+    for rows, has_budget in ((stand.filter(amount_before=None), True), (removed, False)):
+        Customer.objects.filter(pk__among=list(rows.values_list("customer_id", flat=True))).update(
+            has_budget=has_budget
+        )
