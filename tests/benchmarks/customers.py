@@ -92,7 +92,7 @@ def copy(model: type[models.Model], steps: dict[type[models.Model], int], copies
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < {copies - 1})"
-            f' INSERT INTO "{table}" ({columns}) SELECT {values} FROM n CROSS JOIN "{table}" t ORDER BY n.k, t."{fields[0].column}"'
+            f' INSERT INTO "{table}" ({columns}) SELECT {values} FROM n CROSS JOIN "{table}" t ORDER BY 1'
         )
         for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
             cursor.execute(statement)
