@@ -91,13 +91,14 @@ def timed(way: Callable[..., object], *given: Any) -> float:
     return time.perf_counter() - start
 
 
-def growth(what: str, taken: dict[int, float]) -> list[Row]:
-    """A row for each tenfold number of customers."""
-    return [
-        Row(f"growth tenfold: {what}", size, taken[size], f"for {size // 10:,}", taken[size // 10], 11)
-        for size in sorted(taken)
-        if size // 10 in taken
-    ]
+def growth(what: str, taken: dict[int, list[float]]) -> list[Row]:
+    """A row for each tenfold number of customers; `taken` has the seconds of the product and of bare SQL."""
+    rows = []
+    for size in sorted(taken):
+        if before := taken.get(size // 10):
+            beside = f"for {size // 10:,} (bare SQL grows {_ratio(taken[size][1] / before[1])})"
+            rows.append(Row(f"growth tenfold: {what}", size, taken[size][0], beside, before[0], 11))
+    return rows
 
 
 def tell(row: Row) -> None:
