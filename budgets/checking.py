@@ -42,6 +42,15 @@ CHECKS = {
         SELECT c.customer_id, 0, 1 FROM budgets_budget b JOIN customers_customer c ON c.id = b.customer_id
         WHERE b.level = 100 AND b.account_freezing <> 'MANUAL' AND c.freeze_kind = ''
     """,
+    "whether there is a budget": """
+        SELECT c.customer_id, CAST(c.has_budget AS integer), CASE WHEN b.customer_id IS NULL THEN 0 ELSE 1 END
+        FROM customers_customer c LEFT JOIN budgets_budget b ON b.customer_id = c.id
+        WHERE CAST(c.has_budget AS integer) <> CASE WHEN b.customer_id IS NULL THEN 0 ELSE 1 END
+    """,
+    "partner of a budget": """
+        SELECT c.customer_id, b.partner_id, c.partner_id FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE b.partner_id <> c.partner_id
+    """,
     "owner of expenditure": """
         SELECT e.account, COALESCE(e.customer_id, 0), c.id FROM budgets_expenditure e
         JOIN customers_customer c ON c.customer_id = e.account AND c.disassociated_on IS NULL

@@ -1,18 +1,22 @@
 """The forms of Set Budget and of taking in a report."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from budgets.actions import Terms
+from budgets.actions import Changes, Relative, Terms
+from budgets.actions.quota import no_quota
 from budgets.actions.reviewing import version_of
-from budgets.actions.setting import no_quota
 from customers.models import AccountFreezing, Customer, FreezeOrigin
 from partnercenter.models import BudgetType
-from partnercenter.money import AmountField
+from partnercenter.money import LARGEST_BUDGET, AmountField
+
+POLICIES = [(choice.value, choice.label) for choice in (AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL)]
 
 
 class TypesAllowed(forms.RadioSelect):
@@ -31,10 +35,10 @@ class SetBudgetForm(forms.Form):
     """Set Budget for one customer. `version` is what the form showed of it, "" where the sender saw none."""
 
     budget_type = forms.ChoiceField(label=_("Budget Type"), choices=BudgetType, widget=TypesAllowed)
-    amount = AmountField(label=_("Budget"))
+    amount = AmountField(label=_("Budget"), largest=LARGEST_BUDGET)
     account_freezing = forms.ChoiceField(
         label=_("Account Freezing"),
-        choices=[(choice.value, choice.label) for choice in (AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL)],
+        choices=POLICIES,
         widget=forms.RadioSelect,
         required=False,
     )
@@ -78,6 +82,101 @@ class SetBudgetForm(forms.Form):
             self.cleaned_data["amount"],
             AccountFreezing(policy) if policy else None,
         )
+
+
+class AmountBy(models.TextChoices):
+    """By what the amounts of many customers go."""
+
+    AMOUNT = "AMOUNT", _("Amount")
+    PERCENT = "PERCENT", _("Percent of the present budget")
+    PLUS = "PLUS", _("Present budget plus")
+    LAST_MONTH = "LAST_MONTH", _("Last month's expenditure times")
+    LEAVE = "LEAVE", _("Leave as it is")
+
+
+LEAVE = ("", _("Leave as it is"))
+
+
+def number_field(label: Any, *, smallest: str = "0.01", largest: str) -> forms.DecimalField:
+    """A number of two decimals, typed as such."""
+    return forms.DecimalField(
+        label=label,
+        required=False,
+        min_value=Decimal(smallest),
+        max_value=Decimal(largest),
+        decimal_places=2,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+
+
+class SetBudgetsForm(forms.Form):
+    """Set Budget for many: each of type, amount and policy may be left as it is."""
+
+    budget_type = forms.ChoiceField(
+        label=_("Budget Type"), choices=[LEAVE, *BudgetType.choices], widget=TypesAllowed, required=False
+    )
+    amount_by = forms.ChoiceField(
+        label=_("Budget"), choices=AmountBy, widget=forms.RadioSelect, required=False, initial=AmountBy.AMOUNT
+    )
+    amount = AmountField(label=_("Amount"), required=False)
+    percent = number_field(_("Percent"), largest="10000")
+    plus = number_field(_("Plus"), smallest="-2147483647", largest="2147483647")
+    last_month_times = number_field(_("Times"), largest="1000")
+    round_up_to = number_field(_("Round up to a multiple of"), largest="1000000")
+    account_freezing = forms.ChoiceField(
+        label=_("Account Freezing"),
+        choices=[LEAVE, *POLICIES],
+        widget=forms.RadioSelect,
+        required=False,
+    )
+    unfreeze_now = forms.BooleanField(required=False)
+
+    def __init__(self, data: Any = None, *, allowed: set[str], frozen: int) -> None:
+        super().__init__(data, label_suffix="")
+        self.type_notes = [no_quota(name) for name in BudgetType.values if name not in allowed]
+        self.fields["budget_type"].widget.allowed = {"", *allowed}
+        self.fields["unfreeze_now"].label = _("Unfreeze Account (%(n)s frozen)") % {"n": frozen}
+        if not frozen:
+            del self.fields["unfreeze_now"]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        filled = [name for name in FIELD_OF.values() if given.get(name) is not None]
+        if given.get("amount_by"):
+            # What was typed beside the chosen way is not meant.
+            by = FIELD_OF.get(given["amount_by"])
+            if by and by not in filled and by not in self.errors:
+                self.add_error(by, _("Enter a value."))
+            filled = [by] if by else []
+        if len(filled) > 1:
+            raise ValidationError(_("Give one of amount, percent, plus and last month's expenditure."))
+        self.by = filled[0] if filled else None
+        if not (self.by or given.get("budget_type") or given.get("account_freezing") or given.get("unfreeze_now")):
+            raise ValidationError(_("Everything is left as it is: choose what to set."))
+        return given
+
+    @property
+    def terms(self) -> Changes:
+        """What the valid form asks for."""
+        given = self.cleaned_data
+        amount: Decimal | Relative | None = None
+        if self.by == "amount":
+            amount = given["amount"]
+        elif self.by:
+            amount = Relative(**{self.by: given[self.by]}, round_up_to=given.get("round_up_to"))
+        return Changes(
+            BudgetType(given["budget_type"]) if given["budget_type"] else None,
+            amount,
+            AccountFreezing(given["account_freezing"]) if given["account_freezing"] else None,
+        )
+
+
+FIELD_OF = {
+    AmountBy.AMOUNT: "amount",
+    AmountBy.PERCENT: "percent",
+    AmountBy.PLUS: "plus",
+    AmountBy.LAST_MONTH: "last_month_times",
+}
 
 
 class Files(forms.ClearableFileInput):

@@ -28,6 +28,10 @@ class BillingMonth(models.Model):
         return str(self.month)
 
 
+# The billing month that counts, as an expression.
+THIS_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
+
+
 class AdjustmentRecord(Record):
     """One change of one budget: every term before and after (domain 9). `*_before` is None for a first budget."""
 
@@ -36,9 +40,9 @@ class AdjustmentRecord(Record):
         REMOVED = "REMOVED", _("Removed")
         DELETE = "DELETE", _("Deleted")
 
-    customer = models.ForeignKey(Customer, PROTECT, related_name="adjustment_records")
+    customer = models.ForeignKey(Customer, PROTECT, related_name="adjustment_records", db_index=False)
     at = models.DateTimeField(_("time"))
-    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(_("operator"), max_length=150)
     partner_company = models.CharField(max_length=256)
     partner_account_name = models.CharField(max_length=128)
@@ -101,7 +105,12 @@ class Budget(models.Model):
     used = MoneyField(_("used"), default=Decimal("0.00"))
     usage = models.BigIntegerField(_("usage"), default=0, help_text="Whole percents, cut off.")
     level = models.SmallIntegerField(default=0, help_text="0, 75, 90 or 100: the highest mark reached.")
-    record = models.ForeignKey(AdjustmentRecord, PROTECT, related_name="+", help_text="The record it stands on.")
+    # Without an index: nobody looks budgets up by record, and records are never deleted.
+    record = models.ForeignKey(
+        AdjustmentRecord, PROTECT, related_name="+", db_index=False, help_text="The record it stands on."
+    )
+    # The customer's own, which it never leaves: an index cannot reach over to it.
+    partner = models.ForeignKey(Partner, PROTECT, related_name="+", db_index=False, db_constraint=False)
 
     class Meta:
         verbose_name = _("budget")
@@ -121,9 +130,9 @@ class Budget(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["budget_type", "counted_from"], name="budget_by_month"),
-            models.Index(fields=["usage", "customer"], name="budget_by_usage"),
-            models.Index(fields=["customer"], name="budget_exhausted", condition=Q(level=100)),
+            models.Index(fields=["partner", "usage", "customer"], name="budget_by_usage"),
+            models.Index(fields=["partner", "amount", "customer"], name="budget_by_amount"),
+            models.Index(fields=["partner", "used", "customer"], name="budget_by_used"),
         ]
 
     def __str__(self) -> str:
@@ -145,7 +154,7 @@ class ExpenditureReport(models.Model):
     reported_at = models.DateTimeField(_("time"), help_text="The time its totals are of.")
     taken_in_at = models.DateTimeField()
     covers_until = models.DateTimeField(null=True, help_text="The latest usage it covers (ChargePeriodEnd).")
-    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     partner = models.ForeignKey(
         Partner, PROTECT, null=True, related_name="reports", help_text="Whose customers alone it was for."
@@ -168,7 +177,7 @@ class Expenditure(models.Model):
 
     account = models.CharField(max_length=128, help_text="The customer ID as reported.")
     month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")
-    customer = models.ForeignKey(Customer, PROTECT, null=True, related_name="expenditures")
+    customer = models.ForeignKey(Customer, PROTECT, null=True, related_name="expenditures", db_index=False)
     total = MoneyField()
     reported_at = models.DateTimeField()
     report = models.ForeignKey(ExpenditureReport, PROTECT, related_name="expenditures", db_index=False)

@@ -29,6 +29,7 @@ LONGEST_CUSTOMER_ID = 128
 NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,9}))?")
 DECIMALS, WHOLE_DIGITS = 12, 13
 CENT = 10 ** (DECIMALS - 2)
+LARGEST_TOTAL = 10 ** (DECIMALS + WHOLE_DIGITS)
 
 
 @dataclass
@@ -116,7 +117,7 @@ class _Reading:
         if customer_id:
             # A stated total is whole already: parts beside it would count twice.
             key = _key(customer_id, month, self.report.stated)
-            self.report.summed[key] = self.report.summed.get(key, 0) + units
+            self.report.summed[key] = _bounded(self.report.summed.get(key, 0) + units)
         else:
             self.report.unattributed_lines += 1
             self.report.unattributed_units += units
@@ -125,7 +126,7 @@ class _Reading:
         month = parse_month(_present(month_text, "month"))
         units = _units(_present(total, "list_price_total"))
         customer_id = _present(customer_id, "customer_id")
-        self.report.stated[_key(customer_id, month, self.report.stated, self.report.summed)] = units
+        self.report.stated[_key(customer_id, month, self.report.stated, self.report.summed)] = _bounded(units)
 
 
 def _columns(header: list[str], wanted: str | None) -> tuple[str, Callable[[list[str]], tuple[str, ...]]]:
@@ -180,6 +181,13 @@ def _units(text: str) -> int:
     if significant and (power < -DECIMALS or power + len(significant) > WHOLE_DIGITS):
         raise ValueError(_("%(text)s is too large or too fine a number") % {"text": text[:LONGEST_SHOWN]})
     return int(sign + significant) * 10 ** (power + DECIMALS) if significant else 0
+
+
+def _bounded(units: int) -> int:
+    """A total, unless it is so large that the database could not count on with it."""
+    if abs(units) >= LARGEST_TOTAL:
+        raise ValueError(_("the total of this customer and month is 10,000,000,000,000 or more"))
+    return units
 
 
 def _cents(units: int) -> int:

@@ -13,7 +13,7 @@ from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureRep
 from budgets.months import month_name, previous_month
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
-from partnercenter.models import BudgetType, Partner
+from partnercenter.models import BudgetType, Confirmation, Partner
 from partnercenter.money import show_amount
 
 
@@ -162,4 +162,44 @@ def show_frozen(records: Iterable[FreezeRecord]) -> list[dict[str, Any]]:
             "used": record.used,
         }
         for record in records
+    ]
+
+
+def show_batches(confirmations: Iterable[Confirmation]) -> list[dict[str, Any]]:
+    """Batches as rows, with how many budgets each changed and accounts it froze and unfroze."""
+    listed = list(confirmations)
+    keys = [each.pk for each in listed]
+    changed = _numbers(AdjustmentRecord.objects.filter(batch__in=keys))
+    frozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.FREEZE))
+    unfrozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.UNFREEZE))
+    return [
+        {
+            "pk": each.pk,
+            "at": each.at,
+            "operator": each.operation.operator.username,
+            "operation_label": each.operation.get_kind_display(),
+            "confirmed_label": each.get_how_display(),
+            "changed": changed.get(each.pk, 0),
+            "frozen": frozen.get(each.pk, 0),
+            "unfrozen": unfrozen.get(each.pk, 0),
+        }
+        for each in listed
+    ]
+
+
+def _numbers(records: Any) -> dict[Any, int]:
+    return dict(records.order_by().values_list("batch").annotate(Count("pk")))
+
+
+def show_records_of_batch(records: Iterable[AdjustmentRecord]) -> list[dict[str, Any]]:
+    """Adjustment records as rows, with whose they are."""
+    listed = list(records)
+    return [
+        shown
+        | {
+            "account_name": record.customer.account_name,
+            "customer_id": record.customer.customer_id,
+            "budget_type_before_label": record.get_budget_type_before_display() or "--",
+        }
+        for record, shown in zip(listed, show_records(listed), strict=True)
     ]

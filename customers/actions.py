@@ -3,7 +3,6 @@
 Freezing and unfreezing are steps of a transaction in which the caller has locked the customers.
 """
 
-import unicodedata
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -46,11 +45,6 @@ class NewCustomer:
     mobile: str = ""
     account_manager: str = ""
     tags: tuple[str, ...] = ()
-
-
-def fold(*texts: str) -> str:
-    """Texts as the search compares them: letter case and width put aside, in writing as in asking."""
-    return "\n".join(unicodedata.normalize("NFKC", text).casefold() for text in texts)
 
 
 def freeze_accounts(

@@ -4,22 +4,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, Max, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from budgets.models import Expenditure
+from budgets.models import THIS_MONTH, Expenditure
 from budgets.standing import why_frozen
-from customers.filters import IS_EXHAUSTED, IS_FROZEN, CustomerFilter, Status
+from customers import paging
+from customers.filters import CustomerFilter, Status
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
+from customers.paging import CustomerPage, address
+from partnercenter.database import COUNTED, count_up_to
 from partnercenter.models import User
 from partnercenter.permissions import refusal
 
-PER_PAGE = 50
 BAR = 72
 NEAR = 75
 
@@ -67,7 +67,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many customers match, how many of them are frozen and used up; the queries lead to these."""
+    """How many customers match, how many of them are frozen and used up; the queries lead to these.
+
+    Exact up to 1,000; 1,001 means more.
+    """
 
     customers: int
     frozen: int
@@ -76,30 +79,23 @@ class Counts:
     exhausted_query: str
 
 
-class CountedPaginator(Paginator):
-    """A paginator that is told the number it would have to count."""
-
-    def __init__(self, customers: Any, count: int) -> None:
-        super().__init__(customers, PER_PAGE)
-        self.count = count
-
-
 def count(filters: CustomerFilter, query: QueryDict) -> Counts:
-    """The counts above the list, equal to what the filters show, in one query."""
-    numbers = filters.qs.order_by().aggregate(
-        customers=Count("pk"), frozen=Count("pk", filter=IS_FROZEN), exhausted=Count("pk", filter=IS_EXHAUSTED)
-    )
+    """The counts above the list, equal to what the filters show, in one query that stops where "1,000+" is known."""
+    customers, frozen, exhausted = count_up_to(COUNTED + 1, filters.qs, *filters.frozen_and_exhausted())
     return Counts(
-        **numbers,
-        frozen_query=with_query(query, status=Status.FROZEN, page=None),
-        exhausted_query=with_query(query, status=Status.EXHAUSTED, page=None),
+        customers,
+        frozen,
+        exhausted,
+        frozen_query=address(query, status=Status.FROZEN),
+        exhausted_query=address(query, status=Status.EXHAUSTED),
     )
 
 
-def page_of(filters: CustomerFilter, counts: Counts, number: Any) -> Page:
-    """One page of customers, with their budgets, partners and grants; the nearest where there is no such page."""
-    customers = filters.ordered().select_related("budget", "partner__grant", "partner__distributor")
-    return CountedPaginator(customers, counts.customers).get_page(number)
+def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
+    """The page that is asked for, of customers with their budgets, partners and grants."""
+    shown = Customer.objects.select_related("budget", "partner__grant", "partner__distributor")
+    order = filters.ordered(few=filters.narrowed and counts.customers <= COUNTED)
+    return paging.page_of(order, query, total=counts.customers, size=filters.per_page, rows=shown)
 
 
 def rows(customers: Iterable[Customer], *, user: User, names_shown: bool) -> list[Row]:
@@ -111,7 +107,9 @@ def rows(customers: Iterable[Customer], *, user: User, names_shown: bool) -> lis
 
 def as_of_expenditure(customers: QuerySet[Customer]) -> dict[int, datetime]:
     """Of when the current estimate is, per customer: the newest total that counts (domain 8.1)."""
-    counted = Expenditure.objects.filter(customer__in=customers, month__gte=F("customer__budget__counted_from"))
+    counted = Expenditure.objects.filter(
+        customer__in=customers, month__gte=F("customer__budget__counted_from"), month__lte=THIS_MONTH
+    )
     return dict(counted.order_by().values_list("customer").annotate(Max("reported_at")))
 
 
@@ -205,15 +203,4 @@ def _with_sort(column: Header, sorted_by: str, query: QueryDict) -> Header:
         return column
     order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sorted_by, "")
     key = f"-{column.key}" if order == "ascending" else column.key
-    return Header(column.label, column.key, column.numeric, column.eye, order, with_query(query, sort=key, page=None))
-
-
-def with_query(query: QueryDict, **changes: str | None) -> str:
-    """The query string with some parameters changed, or taken out where None."""
-    changed = query.copy()
-    for name, value in changes.items():
-        if value is None:
-            changed.pop(name, None)
-        else:
-            changed[name] = str(value)
-    return f"?{changed.urlencode()}"
+    return Header(column.label, column.key, column.numeric, column.eye, order, address(query, sort=key))

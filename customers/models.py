@@ -37,12 +37,15 @@ class AccountFreezing(models.TextChoices):
     AUTOMATIC_WITH_RESOURCES = "AUTOMATIC_WITH_RESOURCES", _("Automatic, with resources")
 
 
+CURRENT = Q(disassociated_on__isnull=True)
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     """What can be asked about customers."""
 
     def of(self, user: User) -> Self:
         """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
-        current = self.filter(disassociated_on=None)
+        current = self.filter(CURRENT)
         if not user.is_active or user.partner is None:
             return current.none()
         if user.partner.is_distributor:
@@ -61,7 +64,7 @@ class Customer(models.Model):
         RESELLER = "RESELLER", _("Reseller model")
         REFERRAL = "REFERRAL", _("Referral model")
 
-    partner = models.ForeignKey(Partner, PROTECT, related_name="customers")
+    partner = models.ForeignKey(Partner, PROTECT, related_name="customers", db_index=False)
     customer_id = models.CharField(_("customer ID"), max_length=128)
     account_name = models.CharField(_("account name"), max_length=256)
     name = models.CharField(_("customer name"), max_length=256)
@@ -80,6 +83,7 @@ class Customer(models.Model):
     freeze_origin = models.CharField(max_length=24, choices=FreezeOrigin, blank=True, default=FreezeOrigin.NONE)
     frozen_since = models.DateTimeField(null=True)
     freeze_reason = models.CharField(max_length=256, blank=True)
+    has_budget = models.BooleanField(default=False, help_text="Changes together with the budget.")
 
     objects = CustomerQuerySet.as_manager()
 
@@ -90,7 +94,7 @@ class Customer(models.Model):
             models.UniqueConstraint(
                 name="one_current_association_per_customer_id",
                 fields=["customer_id"],
-                condition=Q(disassociated_on__isnull=True),
+                condition=CURRENT,
             ),
             models.CheckConstraint(
                 name="frozen_has_origin_and_time",
@@ -99,10 +103,23 @@ class Customer(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["partner", "account_name", "id"], name="customer_by_account_name"),
-            models.Index(fields=["partner", "name", "id"], name="customer_by_name"),
-            models.Index(fields=["partner", "associated_on", "id"], name="customer_by_associated_on"),
-            models.Index(fields=["partner", "id"], name="customer_frozen", condition=~Q(freeze_kind="")),
+            # One for each order of the list, so that a page is read and none is sorted.
+            models.Index(fields=["partner", "account_name", "id"], name="customer_by_account_name", condition=CURRENT),
+            models.Index(fields=["partner", "name", "id"], name="customer_by_name", condition=CURRENT),
+            models.Index(
+                fields=["partner", "associated_on", "id"], name="customer_by_associated_on", condition=CURRENT
+            ),
+            models.Index(
+                fields=["partner", "account_name", "id"], name="customer_frozen", condition=CURRENT & ~Q(freeze_kind="")
+            ),
+            models.Index(
+                fields=["partner", "account_manager", "account_name", "id"],
+                name="customer_by_manager",
+                condition=CURRENT & ~Q(account_manager=""),
+            ),
+            models.Index(
+                fields=["partner", "id"], name="customer_without_budget", condition=CURRENT & Q(has_budget=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,7 +137,7 @@ class FreezeRecord(Record):
         FREEZE = "FREEZE", _("Freeze")
         UNFREEZE = "UNFREEZE", _("Unfreeze")
 
-    customer = models.ForeignKey(Customer, PROTECT, related_name="freeze_records")
+    customer = models.ForeignKey(Customer, PROTECT, related_name="freeze_records", db_index=False)
     at = models.DateTimeField(_("time"))
     operation = models.CharField(max_length=10, choices=Operation)
     kind_before = models.CharField(max_length=24, choices=FreezeKind, blank=True)
@@ -128,7 +145,7 @@ class FreezeRecord(Record):
     origin_before = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
     origin_after = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
     reason = models.CharField(max_length=256, blank=True)
-    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     channel = models.CharField(max_length=10, choices=Channel)
     batch = models.UUIDField(help_text="What all records of one action have in common.")
@@ -165,14 +182,45 @@ class RevealRecord(Record):
         return f"{self.operator} {self.page} {self.at:%Y-%m-%d %H:%M}"
 
 
-class ReviewedCustomer(Record):
-    """A customer of an operation, with the state in which it was reviewed."""
+class LeftOut(models.TextChoices):
+    """Why a customer of a review is not set."""
 
-    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed")
+    NONE = "", "--"
+    BY_OPERATOR = "BY_OPERATOR", _("left out")
+    NO_BUDGET = "NO_BUDGET", _("no budget to go by")
+    NOT_POSITIVE = "NOT_POSITIVE", _("would come to 0 or less")
+    TOO_LARGE = "TOO_LARGE", _("would come to more than a budget may be")
+
+
+class Effect(models.TextChoices):
+    """What the review says becomes of an account."""
+
+    NONE = "", "--"
+    FROZEN = "FROZEN", _("frozen at once")
+    UNFROZEN = "UNFROZEN", _("unfrozen")
+    STAYS_FROZEN = "STAYS_FROZEN", _("stays frozen")
+
+
+class ReviewedCustomer(Record):
+    """A customer of an operation: the state in which it was reviewed, its own terms, and what they were said to do.
+
+    `budget_type` None takes the budget away (undo of a first budget); `counted_from` None follows the rules.
+    """
+
+    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed", db_index=False)
     customer = models.ForeignKey(Customer, PROTECT, related_name="reviews")
     adjustment_record = models.BigIntegerField(null=True, help_text="The record the budget stood on; none: no budget.")
     freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True)
     frozen_since = models.DateTimeField(null=True)
+
+    budget_type = models.CharField(max_length=10, choices=BudgetType, null=True)
+    amount = MoneyField(null=True)
+    account_freezing = models.CharField(max_length=24, choices=AccountFreezing, null=True)
+    counted_from = models.PositiveIntegerField(null=True)
+    unfreeze = models.BooleanField(default=False)
+    left_out = models.CharField(max_length=16, choices=LeftOut, blank=True)
+    exhausts = models.BooleanField(default=False, help_text="The budget would be used up at once.")
+    effect = models.CharField(max_length=16, choices=Effect, blank=True)
 
     class Meta:
         constraints: ClassVar = [

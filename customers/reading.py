@@ -1,5 +1,6 @@
 """Reading files of customers to associate."""
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -118,11 +119,13 @@ def _refuse_malformed(newcomer: NewCustomer) -> None:
     """ValueError where a value does not fit its column, or an address is none."""
     for column in ("customer_id", "account_name", "name", "email", "mobile", "account_manager"):
         text, longest = getattr(newcomer, column), _longest(column)
-        if len(text) > longest or not text.isprintable():
+        if len(text) > longest or not _is_text(text):
             raise ValueError(
                 _("%(column)s is longer than %(longest)s characters or not printable")
                 % {"column": column, "longest": longest}
             )
+    if not newcomer.customer_id.isprintable():
+        raise ValueError(_("the customer ID is not printable"))
     if sum(len(tag) + 1 for tag in newcomer.tags) >= _longest("tags"):
         raise ValueError(_("too many tags"))
     if newcomer.email:
@@ -130,6 +133,11 @@ def _refuse_malformed(newcomer: NewCustomer) -> None:
             validate_email(newcomer.email)
         except ValidationError:
             raise ValueError(_("%(text)r is no e-mail address") % {"text": newcomer.email}) from None
+
+
+def _is_text(text: str) -> bool:
+    """No control characters, line ends or halves of one; every space and joiner of any script is text."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 
 def _longest(column: str) -> int:

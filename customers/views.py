@@ -12,6 +12,7 @@ from customers.actions import reveal_names
 from customers.filters import CustomerFilter
 from customers.masking import seconds_shown, show_names
 from customers.models import Customer
+from customers.paging import address
 from partnercenter.htmx import ConsoleRequest, answer, for_partner
 from partnercenter.permissions import grant_of, pools_of, refusal
 
@@ -19,26 +20,27 @@ from partnercenter.permissions import grant_of, pools_of, refusal
 @require_safe
 @for_partner
 def customer_list(request: ConsoleRequest) -> HttpResponse:
-    """Customer Management: the customers this person may look at, filtered, sorted, 50 a page."""
+    """Customer Management: the customers this person may look at, filtered, sorted, page by page."""
     current_month()
     user, partner = request.user, request.user.partner
     filters = CustomerFilter(request.GET, Customer.objects.of(user))
     counts = listing.count(filters, request.GET)
-    page = listing.page_of(filters, counts, request.GET.get("page"))
+    page = listing.page_of(filters, counts, request.GET)
     seconds = seconds_shown(request.session)
-    customers = list(page.object_list)
+    customers = page.object_list
     if seconds:
         reveal_names(customers, operator=user, page=request.path)
     page.object_list = listing.rows(customers, user=user, names_shown=seconds > 0)
     grant = grant_of(partner)
     context = {
         "page": page,
-        "elided": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
         "headers": listing.headers(
             filters, request.GET, show_reseller=partner.is_distributor, currency=settings.CURRENCY
         ),
         "filters": filters.form,
         "filtered": filters.narrowed,
+        "more_filters": filters.more,
+        "more_filtered": filters.narrowed_more,
         "counts": counts,
         "pools": pools_of(grant),
         "show_reseller": partner.is_distributor,
@@ -46,6 +48,8 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "names_shown_seconds": seconds,
         "notice": "" if partner.is_distributor else refusal(user, partner, grant),
         "next_path": request.get_full_path(),
+        "may_select": any(row.may_act for row in page.object_list),
+        "filters_query": address(request.GET, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
     }
     return answer(request, "customers/customer_list.html", context, partial="list", target="customer-list")
 

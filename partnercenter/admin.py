@@ -92,10 +92,8 @@ class PartnerUserAdmin(UserAdmin):
         return [*self.fieldsets, *extra]
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
-        if obj is None or request.user.is_superuser:
-            return []
-        # Whoever holds the address of an account can choose its password.
-        return ["partner", "email"] if obj.last_login else ["partner"]
+        # Whoever changes the address of an account can choose its password.
+        return ["username", "partner", "email"] if obj and not request.user.is_superuser else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "partner":

@@ -1,7 +1,7 @@
 """What the ORM does not say for itself, the same on SQLite and PostgreSQL.
 
-Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array, and
-`INSERT .. SELECT` compiled from a queryset.
+Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array,
+`INSERT .. SELECT` compiled from a queryset, counts that stop, and migrations in the SQL of one engine.
 """
 
 import json
@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, connection, migrations, models, transaction
 from django.db.models import F, Lookup, Value
 from django.utils.translation import gettext as _
 
 from partnercenter.refusals import Busy
 
 LOCK_NOT_AVAILABLE = "55P03"
+
+# The list never counts more than it shows: "1,000+" (performance, goals).
+COUNTED = 1_000
 
 # The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
 MONTH, REPORT = 20_401, 20_402
@@ -35,14 +38,20 @@ def writing() -> Iterator[None]:
                     cursor.execute("SET LOCAL lock_timeout = '10s'")
             yield
     except OperationalError as error:
-        if not _waited_too_long(error):
+        if not waited_too_long(error):
             raise
-        raise Busy(
-            _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
-        ) from error
+        raise busy() from error
 
 
-def _waited_too_long(error: OperationalError) -> bool:
+def busy() -> Busy:
+    """What whoever waited too long is told."""
+    return Busy(
+        _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
+    )
+
+
+def waited_too_long(error: BaseException) -> bool:
+    """Whether the database gave up waiting for another transaction."""
     return getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error)
 
 
@@ -79,8 +88,10 @@ class Among(Lookup):
         return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", [*params, self.rhs]
+        kind = self.lhs.output_field.db_type(connection)
+        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, self.rhs]
 
 
 def text(value: str) -> Value:
@@ -136,3 +147,39 @@ def _conflict(model: type[models.Model], on_conflict: Iterable[str], update: Ite
     if not target:
         return ""
     return f" ON CONFLICT ({target}) DO UPDATE SET " + ", ".join(f"{c} = EXCLUDED.{c}" for c in columns(update))
+
+
+def count_up_to(most: int, *querysets: models.QuerySet[Any]) -> list[int]:
+    """How many rows each of the querysets has, but never more than `most`: one statement, read no further."""
+    counts: list[str] = []
+    params: list[Any] = []
+    for rows in querysets:
+        try:
+            select, given = rows.order_by().values_list("pk")[:most].query.sql_with_params()
+        except EmptyResultSet:
+            counts.append("0")
+            continue
+        counts.append(f"(SELECT COUNT(*) FROM ({select}) AS counted)")
+        params += given
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(counts)}", params)
+        return list(cursor.fetchone())
+
+
+class VendorSQL(migrations.RunSQL):
+    """`RunSQL` on one kind of database, such as "postgresql"; nothing elsewhere."""
+
+    def __init__(self, vendor: str, sql: str, reverse_sql: str) -> None:
+        super().__init__(sql, reverse_sql)
+        self.vendor = vendor
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return type(self).__name__, [self.vendor, self.sql, self.reverse_sql], {}
+
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == self.vendor:
+            super().database_forwards(app_label, schema_editor, *states)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == self.vendor:
+            super().database_backwards(app_label, schema_editor, *states)

@@ -9,7 +9,11 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
@@ -18,6 +22,7 @@ from django.utils.http import urlencode
 from django.views.defaults import permission_denied
 from django_htmx.middleware import HtmxDetails
 
+from partnercenter.database import busy, waited_too_long
 from partnercenter.refusals import NotAllowed, Refusal
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -46,12 +51,28 @@ class ConsoleMiddleware:
 
     def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
         """A refusal that no view had a better answer to: the page says why, with its status."""
+        if isinstance(exception, OperationalError) and waited_too_long(exception):
+            exception = busy()
         if isinstance(exception, NotAllowed):
             return permission_denied(request, PermissionDenied(exception.message))
-        if isinstance(exception, Refusal):
-            context = {"message": exception.message}
-            return render(request, "partnercenter/refused.html", context, status=exception.status)
-        return None
+        return _refused(request, exception) if isinstance(exception, Refusal) else None
+
+
+def _refused(request: Any, refusal: Refusal) -> HttpResponse:
+    return render(request, "partnercenter/refused.html", {"message": refusal.message}, status=refusal.status)
+
+
+class ConsoleSessionMiddleware(SessionMiddleware):
+    """A session that cannot be saved since the database is busy, as SQLite may be, is told like every other wait."""
+
+    def process_response(self, request: Any, response: Any) -> Any:
+        try:
+            return super().process_response(request, response)
+        except (OperationalError, SessionInterrupted) as error:
+            causes = (error, error.__context__, getattr(error.__context__, "__context__", None))
+            if not any(cause is not None and waited_too_long(cause) for cause in causes):
+                raise
+            return _refused(request, busy())
 
 
 def _ended_session(request: Any, response: HttpResponse) -> bool:
@@ -83,17 +104,24 @@ def answer(
 
 
 def done(
-    request: ConsoleRequest, message: str, *, then: str = "customers", level: int = messages.SUCCESS
+    request: ConsoleRequest,
+    message: str,
+    *,
+    then: str = "customers",
+    level: int = messages.SUCCESS,
+    selection_done: bool = False,
 ) -> HttpResponse:
     """An action succeeded: HTMX closes the dialog, shows the message and reloads the list; else a page with it."""
     if not request.htmx:
         messages.add_message(request, level, message)
         return redirect(then)
-    events = {
+    events: dict[str, Any] = {
         "dialog:close": {},
         "toast": {"level": messages.constants.DEFAULT_TAGS[level], "text": message},
         "customers:changed": {},
     }
+    if selection_done:
+        events["selection:clear"] = {}
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
 
 
@@ -107,3 +135,10 @@ def for_partner(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def paged(page: Page, rows: list[Any]) -> dict[str, Any]:
+    """A page of what was asked for, with the rows as they are shown, and the page numbers to go to."""
+    elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
+    page.object_list = rows
+    return {"page": page, "elided": elided}

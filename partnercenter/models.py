@@ -44,7 +44,7 @@ def validate_time_zone(name: str) -> None:
     """ValidationError unless the name is one of the IANA database."""
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         raise ValidationError(_("Enter a time zone such as Asia/Shanghai or Europe/Berlin.")) from error
 
 
@@ -213,6 +213,7 @@ class Operation(Record):
 
     class Kind(models.TextChoices):
         SET_BUDGET = "SET_BUDGET", _("Set Budget")
+        UNDO_BATCH = "UNDO_BATCH", _("Undo Batch")
         TURN_OFF_VERIFICATION = "TURN_OFF_VERIFICATION", _("Turn Off Verification Code")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -220,6 +221,9 @@ class Operation(Record):
     operator = models.ForeignKey(User, PROTECT, related_name="operations")
     partner = models.ForeignKey(Partner, PROTECT, related_name="+")
     terms = models.JSONField(default=dict)
+    replaces = models.ForeignKey(
+        "self", PROTECT, null=True, related_name="replaced_by", help_text="The review this one was edited from."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
 

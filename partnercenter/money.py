@@ -17,6 +17,7 @@ from django.db.models import Value
 from django.utils.translation import gettext_lazy as _
 
 LARGEST_BUDGET = Decimal("2147483647.00")
+LARGEST_AMOUNT = Decimal("99999999999999.99")
 CENT = Decimal("0.01")
 
 # ASCII digits only: `\d` also takes Arabic-Indic ones.
@@ -96,19 +97,18 @@ class MoneyField(models.Field):
 
 
 class AmountField(forms.CharField):
-    """An amount as a person types it: `1200`, `1,200.50`; more than 0, at most two decimals, at most 2147483647.00."""
+    """An amount as a person types it: `1200`, `1,200.50`; more than 0, at most two decimals, at most `largest`."""
 
     default_error_messages = {
         "invalid": _("Enter an amount such as 1200 or 1,200.50, with at most two decimal places."),
     }
-    default_validators = [
-        MinValueValidator(CENT, _("Enter an amount greater than 0.")),
-        MaxValueValidator(LARGEST_BUDGET, _("Enter an amount of at most 2,147,483,647.00.")),
-    ]
+    default_validators = [MinValueValidator(CENT, _("Enter an amount greater than 0."))]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, largest: Decimal = LARGEST_AMOUNT, **kwargs: Any) -> None:
         kwargs.setdefault("widget", forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}))
         super().__init__(**kwargs)
+        message = _("Enter an amount of at most %(limit)s.") % {"limit": show_amount(largest)}
+        self.validators.append(MaxValueValidator(largest, message))
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, Decimal) or value in self.empty_values:

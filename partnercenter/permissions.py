@@ -67,6 +67,11 @@ def types_allowed(user: User, partner: Partner, grant: Grant | None) -> set[str]
     return set(BudgetType.values) if bound is None else bound.types
 
 
+def may_switch(user: User) -> bool:
+    """Whether this person may turn the verification code on and off (domain 5.5)."""
+    return user.has_perm(SWITCH)
+
+
 def grant_of(partner: Partner) -> Grant | None:
     """The reseller's grant, given or not; None for a partner that needs none."""
     return Grant.objects.filter(partner=partner).first() if partner.is_reseller else None

@@ -5,9 +5,11 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,6 +30,8 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
 CURRENCY = env.str("CURRENCY", "USD")
 BILLING_TIME_ZONE = env.str("BILLING_TIME_ZONE", "Asia/Shanghai")
+if BILLING_TIME_ZONE not in available_timezones():
+    raise ImproperlyConfigured("BILLING_TIME_ZONE names no time zone: write one such as Asia/Shanghai")
 UPLOAD_MAX_MEGABYTES = env.int("UPLOAD_MAX_MEGABYTES", 200)
 PAY_PER_USE_WHEN_EXHAUSTED = env.bool("PAY_PER_USE_WHEN_EXHAUSTED", True)
 
@@ -66,7 +70,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = str(VAR / "mail")
 if env.str("EMAIL_URL", ""):
-    globals().update(env.dj_email_url("EMAIL_URL"))
+    MAIL = env.dj_email_url("EMAIL_URL")
+    if "EMAIL_BACKEND" not in MAIL:
+        raise ImproperlyConfigured("EMAIL_URL names no kind of mail: write smtp://, smtps:// or file:///")
+    globals().update(MAIL)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "partner-center@localhost")
 
@@ -98,7 +105,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "partnercenter.htmx.ConsoleSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -149,6 +156,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# As many customers as may be ticked, and what else a form has.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_100
 
 # --- Who signs in -----------------------------------------------------------------------------------------------------
 
@@ -195,6 +204,8 @@ OTP_EMAIL_THROTTLE_FACTOR = 1
 OTP_EMAIL_SENDER = DEFAULT_FROM_EMAIL
 OTP_EMAIL_SUBJECT = "Partner Center verification code"
 OTP_EMAIL_BODY_TEMPLATE_PATH = "partnercenter/verification_email.txt"
+# A code that can be read in the administration confirms nothing.
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 CODES_PER_HOUR = 15
 CODES_PER_DAY = 60
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from partnercenter import views
+from partnercenter import operations, views
 from partnercenter.admin import sign_in_to_admin
 from partnercenter.sign_in import NewPassword
 
@@ -52,8 +52,9 @@ urlpatterns = [
         name="password_reset_complete",
     ),
     path("partner-information/", views.partner_information, name="partner_information"),
-    path("operations/<uuid:pk>/", views.operation, name="operation"),
-    path("operations/<uuid:pk>/code/", views.operation_code, name="operation_code"),
+    path("operations/<uuid:pk>/", operations.operation, name="operation"),
+    path("operations/<uuid:pk>/code/", operations.operation_code, name="operation_code"),
+    path("operations/<uuid:pk>/edit/", operations.operation_edit, name="operation_edit"),
     path("customers/", include("customers.urls")),
     path("", include("budgets.urls")),
     path("admin/login/", sign_in_to_admin),

@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import BadHeaderError
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -41,13 +42,22 @@ class CodeState:
     wait_seconds: int
 
 
-def review(kind: str, terms: dict[str, Any], *, operator: User) -> Operation:
-    """Keep what an operator is about to confirm. `terms` is JSON; the customers are kept by the caller as rows."""
+def review(kind: str, terms: dict[str, Any], *, operator: User, replaces: Operation | None = None) -> Operation:
+    """Keep what an operator is about to confirm. `terms` is JSON; the customers are kept by the caller as rows.
+
+    A review that is edited is replaced: it can be confirmed no more, nor can its code.
+    """
     if operator.partner is None:
         raise NotAllowed(_("Your account belongs to no partner: you cannot act on customers."))
     now = timezone.now()
     return Operation.objects.create(
-        kind=kind, terms=terms, operator=operator, partner=operator.partner, created_at=now, expires_at=now + LIFETIME
+        kind=kind,
+        terms=terms,
+        operator=operator,
+        partner=operator.partner,
+        replaces=replaces,
+        created_at=now,
+        expires_at=now + LIFETIME,
     )
 
 
@@ -55,6 +65,8 @@ def refuse_finished(operation: Operation) -> None:
     """Raises Finished where the operation was completed already or has expired."""
     if Confirmation.objects.filter(pk=operation.pk).exists():
         raise Finished(_("This operation has already been completed. Nothing was done twice."))
+    if operation.replaced_by.exists():
+        raise Finished(_("This review was edited: confirm the newer one. Nothing was changed."))
     if timezone.now() >= operation.expires_at:
         raise Finished(_("This operation has expired and nothing was changed. Start again from the list."))
 
@@ -96,7 +108,7 @@ def send_code(operation: Operation, facts: list[tuple[str, Any]]) -> None:
         _refuse_too_many(operation.operator)
         try:
             device.generate_challenge({"operation": operation, "facts": facts, "minutes": code_minutes()})
-        except (OSError, BadHeaderError) as error:
+        except (OSError, BadHeaderError, ImproperlyConfigured) as error:
             # Raised inside the transaction: the cooldown that django-otp set before sending is rolled back with it.
             raise Refusal(
                 _("The verification code could not be sent. Try again, or ask your administrator.")

@@ -7,6 +7,7 @@
   const byId = (id) => document.getElementById(id);
   const dialog = () => byId("dialog");
   const inDialog = (element) => element?.id === "dialog-body";
+  const usedIn = ({ elt, triggeringEvent }) => triggeringEvent?.submitter ?? elt;
 
   // ---- Toasts ---------------------------------------------------------------------------------------------------------
 
@@ -57,6 +58,7 @@
 
   let openerId = "";
   let pending = null; // the request whose answer goes into the dialog: {xhr, writes}
+  const openers = new WeakSet(); // the requests that open it; one by POST carries a selection and writes nothing
 
   function focusInside() {
     const body = byId("dialog-body");
@@ -65,11 +67,26 @@
     found?.focus();
   }
 
-  // The eye keeps the focus; anything else leads to what is to be read or filled in first.
-  function showDialog(asker) {
+  // Work goes on where it was: at the same control, else at its like in the row beside, else at the group that is open.
+  function keepPlace(used) {
+    const body = byId("dialog-body");
+    if (body.contains(document.activeElement)) return;
+    const row = used.closest("tr");
+    const kind = used.id.replace(/[^-]*$/, "");
+    const beside = [row?.nextElementSibling, row?.previousElementSibling].map((each) => each?.querySelector(`[id^="${kind}"]`)?.id);
+    // Not by the document: the list below has pages with the same names.
+    const same = [used.id, ...beside].filter(Boolean).map((id) => body.querySelector(`#${CSS.escape(id)}`)).find(Boolean);
+    const place = same ?? body.querySelector("[data-keep-place] [aria-expanded=true], [data-keep-place] a");
+    if (place) place.focus();
+    else focusInside();
+  }
+
+  // The eye and the rows of a review keep the focus; anything else leads to what is to be read or filled in first.
+  function showDialog(used) {
     byId("dialog-alert").replaceChildren();
     if (!dialog().open) dialog().showModal();
-    if (asker.matches(".eye-form")) return byId("eye-one")?.focus();
+    if (used.closest(".eye-form")) return byId("eye-one")?.focus();
+    if (used.closest("[data-keep-place]") && !byId("dialog-body").querySelector("[role=alert][tabindex]")) return keepPlace(used);
     dialog().scrollTop = 0;
     focusInside();
   }
@@ -88,10 +105,13 @@
   }
 
   document.addEventListener("htmx:beforeSend", (event) => {
-    const { elt, target, xhr, requestConfig } = event.detail;
+    const { target, xhr, requestConfig } = event.detail;
     if (!inDialog(target)) return;
-    if (!dialog().open) openerId = elt.id;
-    pending = { xhr, writes: requestConfig.verb !== "get" };
+    if (!dialog().open) {
+      openerId = usedIn(requestConfig).id;
+      openers.add(xhr);
+    }
+    pending = { xhr, writes: requestConfig.verb !== "get" && !openers.has(xhr) };
     if (pending.writes) dialog().setAttribute("closedby", "none");
   });
 
@@ -103,12 +123,15 @@
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { target, requestConfig } = event.detail;
-    if (inDialog(target) && requestConfig.verb !== "get" && !dialog().open) event.detail.shouldSwap = false;
+    const { target, requestConfig, xhr } = event.detail;
+    if (inDialog(target) && requestConfig.verb !== "get" && !dialog().open && !openers.has(xhr)) event.detail.shouldSwap = false;
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (inDialog(event.detail.target)) showDialog(event.detail.requestConfig.elt);
+    if (!inDialog(event.detail.target)) return;
+    showDialog(usedIn(event.detail.requestConfig));
+    // HTMX would move the focus there once more when it settles.
+    for (const field of byId("dialog-body").querySelectorAll("[autofocus]")) field.removeAttribute("autofocus");
   });
 
   document.addEventListener("dialog:close", () => dialog().open && dialog().close());

@@ -12,6 +12,8 @@ from partnercenter import append_only
 from partnercenter.models import Partner, User
 from tests import make
 
+pytest_plugins = ["tests.browser.chromium"]
+
 # Playwright keeps an event loop running, at which Django would refuse to touch the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
@@ -19,7 +21,8 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 @pytest.fixture(scope="session", autouse=True)
 def flush_lifts_append_only() -> Iterator[None]:
     """The flush after a transactional test may empty the record tables; nothing else ever may."""
-    flush = TransactionTestCase._fixture_teardown
+    case: Any = TransactionTestCase
+    flush = case._fixture_teardown
 
     def teardown(self: Any) -> None:
         append_only.remove()
@@ -31,6 +34,19 @@ def flush_lifts_append_only() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Before the database is dropped, whoever a browser's last request still holds it for is sent away."""
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -14,8 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
-from budgets.actions import Terms
-from budgets.actions.reviewing import preview_budgets, review_budgets
+from budgets.actions import Terms, review_budgets
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import BudgetType, Partner, User
@@ -66,6 +65,11 @@ PAGES = [
     Page("operation", "get", "/operations/{operation}/", 302, 404, 404, 404, 403),
     Page("operation", "post", "/operations/{operation}/", 302, 404, 404, 404, 403),
     Page("operation_code", "post", "/operations/{operation}/code/", 302, 404, 404, 404, 403, "GET"),
+    Page("batches", "get", "/budgets/batches/", 302, 200, 200, 200, 403, "POST"),
+    Page("batch", "get", "/budgets/batches/{operation}/", 302, 404, 404, 404, 403, "POST"),
+    Page("undo_batch", "post", "/budgets/batches/{operation}/undo/", 302, 404, 404, 404, 403, "GET"),
+    Page("operation_edit", "post", "/operations/{operation}/edit/", 302, 404, 404, 404, 403, "GET"),
+    Page("budget_terms", "post", "/budgets/terms/?{customer}", 302, 422, 403, 403, 403, "GET"),
     Page("customers", "get", "/customers/", 302, 200, 200, 200, 403, "POST"),
     Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),
     Page("set_budget", "get", "/budgets/set/?{customer}", 302, 404, 403, 403, 403),
@@ -99,8 +103,7 @@ def world(acme: Partner, ann: User, ungranted: Partner) -> World:
     customer = make.customer(acme)
     chosen = Customer.objects.filter(pk=customer.pk)
     terms = Terms(BudgetType.ONE_TIME, Decimal(100))
-    outcome = preview_budgets(chosen, terms, operator=ann, unfreeze=False)
-    operation = review_budgets(chosen, terms, operator=ann, unfreeze=False, outcome=outcome)
+    operation = review_budgets(chosen, terms, operator=ann, unfreeze=False)
     taken = make.report((customer, "2026-01", "1"), operator=ann, only=acme)
     return World(customer, make.customer(ungranted), operation.pk, taken.report)
 

@@ -8,7 +8,6 @@ from django.apps import apps
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from partnercenter.append_only import Record
 from partnercenter.models import Grant, GrantRecord, Partner, User
@@ -133,7 +132,7 @@ def test_the_same_quotas_again_leave_no_record(client, acme):
     assert GrantRecord.objects.count() == number
 
 
-@pytest.mark.parametrize("bad", ["0", "-1", "1.005", "1e3", "2147483647.01", "x"])
+@pytest.mark.parametrize("bad", ["0", "-1", "1.005", "1e3", "99999999999999999", "x"])
 def test_a_quota_that_is_none_is_refused(bad, client, acme):
     response = set_quotas(client, acme, bad, "5")
     assert response.status_code == 200
@@ -281,18 +280,14 @@ def test_a_revocation_in_the_administration_holds_in_the_console_at_once(client,
 
 
 def test_a_distributors_staff_cannot_take_an_account_over_by_its_address(dora, ben, sign_in):
-    ben.last_login = timezone.now()
-    ben.save()
     page = f"/admin/partnercenter/user/{ben.pk}/change/"
-    form = {"username": "ben", "role": ben.role, "is_active": "on", "email": "dora@dora-distribution.example"}
+    form = {"username": "dora2", "role": ben.role, "is_active": "on", "email": "dora@dora-distribution.example"}
     assert sign_in(dora).post(page, form).status_code == 302
     ben.refresh_from_db()
-    assert ben.email == "ben@acme-reseller.example"
+    assert (ben.username, ben.email) == ("ben", "ben@acme-reseller.example")
 
 
-def test_the_address_of_a_user_who_has_never_signed_in_can_be_mended(dora, ben, sign_in):
-    page = f"/admin/partnercenter/user/{ben.pk}/change/"
-    form = {"username": "ben", "role": ben.role, "is_active": "on", "email": "ben.b@acme-reseller.example"}
-    assert sign_in(dora).post(page, form).status_code == 302
-    ben.refresh_from_db()
-    assert ben.email == "ben.b@acme-reseller.example"
+def test_a_time_zone_that_is_none_is_told_to_the_platform(platform, sign_in):
+    form = {"kind": "DISTRIBUTOR", "account_name": "new", "company": "New", "time_zone": "Mars/X"}
+    answer = sign_in(platform).post("/admin/partnercenter/partner/add/", form)
+    assert "Enter a time zone such as Asia/Shanghai" in answer.content.decode()

@@ -50,6 +50,12 @@ def test_only_the_first_three_columns_and_partner_are_needed(acme, file):
     assert Customer.objects.get().association_type == Customer.AssociationType.RESELLER
 
 
+@pytest.mark.parametrize("name", ["王　秀英", "Tom\u00a0Co", "👩\u200d👩\u200d👧 Shop", "می\u200cخواهم"])
+def test_every_space_and_joiner_of_any_script_is_text(acme, file, name):
+    run("associate_customers", file(f"4711,a,{name},,,,,,acme-reseller\n"))
+    assert Customer.objects.get().name == name.strip()
+
+
 def test_a_referral_customer_is_not_frozen(acme, file):
     run("associate_customers", file("4711,a,b,REFERRAL,,,,,acme-reseller\n"))
     assert not Customer.objects.get().is_frozen
@@ -88,6 +94,11 @@ def test_may_purchase_answers_with_its_reason(acme, ann, time_machine):
     make.report((customer, "2026-09", "100"))
     used_up = run("may_purchase", customer.customer_id).splitlines()
     assert used_up == ["no: The budget is used up: 100.00 of 100.00.", "pay-per-use: yes"]
+
+
+def test_may_purchase_tells_times_in_the_billing_time_zone(acme, time_machine):
+    time_machine.move_to("2026-09-20T20:30:00Z", tick=False)
+    assert "since 2026-09-21 04:30" in run("may_purchase", make.customer(acme).customer_id)
 
 
 def test_without_a_budget_a_customer_cannot_purchase(acme):
@@ -140,6 +151,8 @@ def test_check_budgets_is_content_with_what_actions_wrote(acme, ann):
         (lambda: Budget.objects.update(level=75), "level: stored 75, derived 0"),
         (lambda: Grant.objects.update(one_time_allocated=Decimal("99.00")), "one-time budgets allocated: stored 9900"),
         (lambda: Budget.objects.update(account_freezing="MANUAL"), "budget as recorded"),
+        (lambda: Budget.objects.update(partner=0), "partner of a budget: stored 0"),
+        (lambda: Customer.objects.update(has_budget=False), "whether there is a budget: stored 0, derived 1"),
     ],
 )
 def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):

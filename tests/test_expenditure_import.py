@@ -60,7 +60,7 @@ def test_the_totals_equal_an_independent_computation_for_every_sub_account(clock
     assert len({account for account, _month in stored}) == 73
     assert said["lines"] == "1000"
     assert said["customers"] == "73"
-    assert said["total"] == f"{sum(expected.values()):,.2f}"
+    assert said["totals"] == f"{sum(expected.values()):,.2f}"
     assert said["unknown"] == "0"
 
 

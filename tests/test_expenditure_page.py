@@ -90,7 +90,7 @@ def test_a_report_larger_than_the_bound_is_refused(ann, sign_in, settings):
 def test_a_report_that_changes_nothing_says_so_and_leaves_no_row(acme, ann, sign_in):
     client = sign_in(ann)
     answer = client.post(PAGE, {"file": SimpleUploadedFile("a.csv", HEADER.encode())}, follow=True)
-    assert "it changes nothing" in answer.content.decode()
+    assert "changes nothing" in answer.content.decode()
     assert not ExpenditureReport.objects.exists()
 
 
@@ -106,6 +106,14 @@ def test_of_the_platforms_reports_a_partner_sees_only_whom_of_its_own_they_froze
     assert theirs.account_name not in pages
     assert "12,345.67" not in pages
     assert "12,355.67" not in pages
+
+
+def test_who_uploads_another_partners_file_is_told_whose_it_is_not(borealis, ann, sign_in):
+    make.customer(borealis, "theirs")
+    answer = sign_in(ann).post(
+        PAGE, {"file": SimpleUploadedFile("a.csv", f"{HEADER}theirs,2026-09,1\n".encode())}, follow=True
+    )
+    assert "1 customer IDs in it are not yours." in answer.content.decode()
 
 
 def test_another_partners_report_does_not_exist(acme, borealis, ann, carl, sign_in):

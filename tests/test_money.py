@@ -267,7 +267,11 @@ def test_what_is_no_plain_amount_is_refused(typed: str, language: str) -> None:
 )
 def test_a_refusal_says_what_is_wrong(typed: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        AmountField().clean(typed)
+        AmountField(largest=LARGEST_BUDGET).clean(typed)
+
+
+def test_a_quota_may_be_larger_than_any_one_budget() -> None:
+    assert AmountField().clean("2,000,000,000,000") == Decimal(2_000_000_000_000)
 
 
 def test_an_optional_amount_may_be_left_empty() -> None:

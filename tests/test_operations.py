@@ -54,7 +54,8 @@ def test_nothing_is_waiting_where_nothing_would_change(client, customer, carl):
     make.budget(customer, carl, "200")
     response = client.post(f"/budgets/set/?customer={customer.customer_id}", TERMS, follow=True)
     assert [str(each) for each in response.context["messages"]] == ["The budget stands as it was."]
-    assert not Operation.objects.exists()
+    assert response.redirect_chain[-1][0] == "/customers/"
+    assert customer.adjustment_records.count() == 1
 
 
 @pytest.mark.parametrize("changes", [{"amount": "0"}, {"amount": "1000000.01"}, {"budget_type": "X"}])
@@ -110,7 +111,7 @@ def test_the_quota_used_up_meanwhile_refuses_and_leaves_the_code_good(client, pa
     response = confirm(client, path, code)
     assert response.status_code == 422
     assert "this needs 1,000,100.00" in response.content.decode()
-    assert not Confirmation.objects.exists()
+    assert not Confirmation.objects.filter(operation=path.split("/")[-2]).exists()
     make.budget(other, carl, "1")
     assert confirm(client, path, code).status_code == 302
 
@@ -249,3 +250,26 @@ def test_an_authenticator_still_confirms_after_a_mailed_code_was_asked_for(clien
     get_code(client, path)
     assert mail.outbox
     assert confirm(client, path, code).status_code == 302
+
+
+def test_whoever_may_not_act_any_more_is_told_before_a_code_is_sent_or_looked_at(client, path, carl, mailoutbox):
+    User.objects.filter(pk=carl.pk).update(role=User.Role.VIEWER)
+    assert confirm(client, path, "").status_code == 403
+    assert client.post(f"{path}code/").status_code == 403
+    assert client.get(path).status_code == 403
+    assert not mailoutbox
+
+
+def test_an_outdated_operation_sends_no_code(client, path, customer, carl, mailoutbox):
+    make.budget(customer, carl, "33")
+    assert client.post(f"{path}code/").status_code == 409
+    assert not mailoutbox
+
+
+def test_a_mail_folder_that_cannot_be_written_is_a_failed_mail(client, path, settings, tmp_path):
+    (tmp_path / "mail").write_text("no folder")
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    answer = client.post(f"{path}code/")
+    assert answer.status_code == 422
+    assert "could not be sent" in answer.content.decode()

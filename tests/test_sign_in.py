@@ -277,3 +277,19 @@ def test_there_is_one_sign_in_page_for_console_and_administration(ann, platform,
     refused = sign_in(ann).get("/admin/", follow=True)
     assert refused.status_code == 403
     assert "Your account may not enter the administration." in refused.content.decode()
+
+
+def test_a_form_from_before_a_new_sign_in_is_answered_by_a_page_of_our_own(ann):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ann, "partnercenter.permissions.GrantBackend")
+    answer = client.post("/customers/names/", {"shown": "1"})
+    assert answer.status_code == 403
+    assert "This page is outdated. Reload it and try again." in answer.content.decode()
+    assert "<style" not in answer.content.decode()
+
+
+def test_signing_in_from_a_second_tab_leads_home(ann):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ann, "partnercenter.permissions.GrantBackend")
+    answer = client.post("/sign-in/", {"username": "ann", "password": make.PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/")

@@ -105,7 +105,7 @@ def test_in_the_dialog_the_code_is_asked_for_in_it_and_success_closes_it(client,
     code = get_code(client, posted["Location"])
     response = confirm(client, posted["Location"], code, IN_DIALOG)
     assert response.status_code == 204
-    assert set(json.loads(response["HX-Trigger"])) == {"dialog:close", "toast", "customers:changed"}
+    assert set(json.loads(response["HX-Trigger"])) == {"dialog:close", "toast", "customers:changed", "selection:clear"}
 
 
 def test_the_page_and_the_mail_say_what_is_confirmed_with_masked_names(client, customer, path):

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from budgets.actions.month import hold_month
 from budgets.models import Expenditure
-from customers.actions import Author, NewCustomer, fold, freeze_accounts
+from customers.actions import Author, NewCustomer, freeze_accounts
 from customers.models import Customer, FreezeKind, FreezeOrigin
+from customers.search import fold
 from partnercenter.database import REPORT, hold, writing
 from partnercenter.models import Channel, User
 

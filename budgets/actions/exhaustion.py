@@ -5,7 +5,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 
-from budgets.models import FROZEN_BY, MARKS, Expenditure
+from budgets.models import FROZEN_BY, MARKS, THIS_MONTH, Expenditure
 from customers.actions import Author, freeze_accounts
 from customers.models import CustomerQuerySet, FreezeOrigin
 
@@ -53,9 +53,9 @@ def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
 
 def budget_figures() -> dict[str, Any]:
     """The fields of a freeze record that tell of the budget and the report behind it, over a customer's row."""
-    newest = Expenditure.objects.filter(customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from")).order_by(
-        "-reported_at", "-month"
-    )
+    newest = Expenditure.objects.filter(
+        customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=THIS_MONTH
+    ).order_by("-reported_at", "-month")
     return {
         **{name: f"budget__{name}" for name in ("budget_type", "amount", "used", "account_freezing", "counted_from")},
         "report": Subquery(newest.values("report")[:1]),

@@ -14,10 +14,10 @@ from partnercenter.models import BudgetType, Channel
 
 # A monthly budget starts anew: what counts is the new month's expenditure so far.
 RESTORE_MONTHLY = """
-SELECT b.customer_id, CAST(%s AS integer) AS counted_from, CAST(COALESCE((
-    SELECT SUM(e.total) FROM budgets_expenditure e WHERE e.customer_id = b.customer_id AND e.month = %s
-), 0) AS bigint) AS used
-FROM budgets_budget b WHERE b.budget_type = %s AND b.counted_from < %s
+SELECT b.customer_id, CAST(%s AS integer) AS counted_from, CAST(COALESCE(SUM(e.total), 0) AS bigint) AS used
+FROM budgets_budget b LEFT JOIN budgets_expenditure e ON e.customer_id = b.customer_id AND e.month = %s
+WHERE b.budget_type = %s AND b.counted_from < %s
+GROUP BY b.customer_id
 """
 # A one-time budget never does; expenditure stated for months to come begins to count (domain 3.2).
 COUNT_MONTHS_COME = """

@@ -1,22 +1,28 @@
-"""What an operator saw and is to confirm, and holding it against what stands now (domain 6.3, 9)."""
+"""What an operator saw and is to confirm, and holding it against what stands now (domain 6.3, 9).
+
+A review keeps, as rows, the customers with the state they were seen in, the terms each gets and what these were said to
+do. The same rows are later set from, so nothing else than what was reviewed can be applied.
+"""
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Q, UUIDField, Value
+from django.db.models import Case, CharField, F, Q, QuerySet, UUIDField, Value, When
 from django.utils.translation import gettext as _
 
-from budgets.actions.setting import Outcome, Terms, set_budgets
-from customers.masking import mask_name
-from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, ReviewedCustomer
+from budgets.actions.month import current_month
+from budgets.actions.quota import partners_of, refuse_over_quota, refuse_partners
+from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, with_terms
+from customers.models import Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
-from partnercenter.models import BudgetType, Operation, User
-from partnercenter.money import show_amount
-from partnercenter.refusals import Changed
+from partnercenter.models import Operation, User
+from partnercenter.money import MoneyField, money, show_amount
+from partnercenter.permissions import grant_of, refusal
+from partnercenter.refusals import Changed, NotAllowed, Refusal
 
 VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
@@ -48,111 +54,189 @@ def _same(field: str, value: Any) -> Q:
     return Q(**{f"{field}__isnull": True}) if value is None else Q(**{field: value})
 
 
-def as_reviewed(operation: Operation) -> Q:
-    """The condition each customer of an operation still meets if nothing changed since the review."""
-    both_without = Q(budget__isnull=True, reviews__adjustment_record__isnull=True)
-    both_unfrozen = Q(frozen_since__isnull=True, reviews__frozen_since__isnull=True)
-    return (
-        Q(reviews__operation=operation)
-        & (both_without | Q(budget__record=F("reviews__adjustment_record")))
-        & Q(freeze_kind=F("reviews__freeze_kind"))
-        & (both_unfrozen | Q(frozen_since=F("reviews__frozen_since")))
-    )
-
-
-def preview_budgets(customers: CustomerQuerySet, terms: Terms, **how: Any) -> Outcome:
-    """What `set_budgets` would do and whether it would be refused, by doing it and taking it back."""
-    with writing():
-        outcome = set_budgets(customers, terms, **how)
-        transaction.set_rollback(True)
-    return outcome
-
-
 @writing()
 def review_budgets(
-    customers: CustomerQuerySet, terms: Terms, *, operator: User, unfreeze: bool, outcome: Outcome
+    customers: CustomerQuerySet, terms: Terms | Changes, *, operator: User, unfreeze: bool, as_seen: Q | None = None
 ) -> Operation:
-    """Keep the customers and terms as an operation to be confirmed; `outcome` is what the preview said."""
-    kept = {
-        "budget_type": terms.budget_type,
-        "amount": str(terms.amount),
-        "account_freezing": terms.account_freezing,
-        "unfreeze": unfreeze,
-        "would_unfreeze": outcome.unfrozen,
-        "would_freeze": outcome.frozen,
-    }
-    operation = verification.review(Operation.Kind.SET_BUDGET, kept, operator=operator)
-    insert_from(
-        ReviewedCustomer,
-        customers.of(operator),
-        operation=Value(operation.pk, output_field=UUIDField()),
-        customer="pk",
-        adjustment_record="budget__record_id",
-        freeze_kind="freeze_kind",
-        frozen_since="frozen_since",
-    )
+    """Keep the customers, the terms each would get and what these would do, as an operation to be confirmed.
+
+    Customers to whom the terms cannot be applied are kept as left out. Raises NotAllowed, Refusal (no customer, a
+    referral customer, a type without quota, over quota, Unfreeze Now of one customer whose budget would be used up),
+    or Changed where a customer is not `as_seen`. Nothing is set.
+    """
+    return review_in(current_month(), customers, terms, operator=operator, unfreeze=unfreeze, as_seen=as_seen)
+
+
+def review_in(
+    month: int,
+    customers: CustomerQuerySet,
+    terms: Terms | Changes,
+    *,
+    operator: User,
+    unfreeze: bool,
+    as_seen: Q | None = None,
+) -> Operation:
+    """What `review_budgets` says, for a caller that holds the month: whoever has locks may not restore it."""
+    customers = customers.of(operator)
+    if as_seen is not None and customers.filter(as_seen).count() != customers.count():
+        raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
+    if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
+        raise Refusal(_("A customer of the referral model has no budget."))
+    operation = verification.review(Operation.Kind.SET_BUDGET, as_json(terms, unfreeze=unfreeze), operator=operator)
+    rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze), month)
+    keep(operation, rows, customer="pk", prefix="")
+    refuse_review(operation, month, unfreeze=unfreeze)
     return operation
 
 
-def terms_of(operation: Operation) -> Terms:
-    """The terms that were reviewed."""
-    kept = operation.terms
-    policy = kept["account_freezing"]
-    return Terms(BudgetType(kept["budget_type"]), Decimal(kept["amount"]), AccountFreezing(policy) if policy else None)
+@writing()
+def edit_review(
+    operation: Operation,
+    *,
+    leave_out: Iterable[str] = (),
+    take_in: Iterable[str] = (),
+    amounts: Mapping[str, Decimal] | None = None,
+) -> Operation:
+    """A new review with some customers (by customer ID) left out, taken in again, or given another amount.
+
+    The states are those of now. The former review stays as it was and its code confirms nothing of the new one.
+    """
+    month = current_month()
+    again = verification.review(operation.kind, operation.terms, operator=operation.operator, replaces=operation)
+    ours = "customer__customer_id__in"
+    amount = Case(
+        *[When(customer__customer_id=each, then=money(value)) for each, value in (amounts or {}).items()],
+        default=F("amount"),
+        output_field=MoneyField(),
+    )
+    rows = terms_of_rows(operation.reviewed.all()).annotate(new_amount=amount)
+    by_operator = Case(
+        When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
+        When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(Q(new_type__isnull=True))),
+        default=F("left_out"),
+        output_field=CharField(),
+    )
+    rows = foresee(rows.annotate(new_left_out=by_operator), month, prefix="customer__")
+    keep(again, rows, customer="customer_id", prefix="customer__")
+    refuse_review(again, month, unfreeze=False)
+    return again
+
+
+def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
+    """Reviewed rows with their terms under the names that `foresee` goes by."""
+    return reviewed.annotate(
+        new_type=F("budget_type"),
+        new_amount=F("amount"),
+        new_policy=F("account_freezing"),
+        counted_from_given=F("counted_from"),
+        new_unfreeze=F("unfreeze"),
+    )
+
+
+def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, prefix: str) -> int:
+    """Keep rows with their terms and what `foresee` says of them as the customers of an operation."""
+    return insert_from(
+        ReviewedCustomer,
+        rows,
+        operation=Value(operation.pk, output_field=UUIDField()),
+        customer=customer,
+        adjustment_record=f"{prefix}budget__record_id",
+        freeze_kind=f"{prefix}freeze_kind",
+        frozen_since=f"{prefix}frozen_since",
+        budget_type="new_type",
+        amount="new_amount",
+        account_freezing="new_policy",
+        counted_from="counted_from_given",
+        unfreeze="new_unfreeze",
+        left_out="new_left_out",
+        exhausts="exhausts_after",
+        effect="effect_after",
+    )
+
+
+def included(operation: Operation) -> QuerySet[ReviewedCustomer]:
+    """The rows of a review that are set."""
+    return ReviewedCustomer.objects.filter(operation=operation, left_out=LeftOut.NONE)
+
+
+def unchanged(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
+    """The rows whose terms are those that stand (domain 3.1)."""
+    return rows.filter(
+        Q(counted_from__isnull=True) | Q(customer__budget__counted_from=F("counted_from")),
+        customer__budget__budget_type=F("budget_type"),
+        customer__budget__amount=F("amount"),
+        customer__budget__account_freezing=F("account_freezing"),
+    )
+
+
+def changes_nothing(operation: Operation) -> bool:
+    """Whether nobody's budget would change and nobody be unfrozen: there is nothing to confirm then."""
+    rows = included(operation)
+    same = unchanged(rows).exclude(effect=Effect.UNFROZEN).values("pk")
+    return not rows.exclude(pk__in=same).exists()
+
+
+def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
+    """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
+    rows = included(operation)
+    number = rows.count()
+    if not number:
+        raise Refusal(_("None of the customers can be given this budget."))
+    grants = refuse_partners(rows, operation.operator)
+    refuse_over_quota(rows, grants, operation.operator)
+    if unfreeze and number == 1 and rows.filter(effect=Effect.STAYS_FROZEN).exists():
+        raise Refusal(cannot_unfreeze(operation, month), "unfreeze_now")
+
+
+def cannot_unfreeze(operation: Operation, month: int) -> str:
+    """The refusal that names both figures (domain 3.9)."""
+    row = foresee(terms_of_rows(included(operation)), month, prefix="customer__").get()
+    return _(
+        "The account cannot be unfrozen: %(used)s is used of a budget of %(amount)s with automatic freezing. "
+        "Set a budget above %(used)s, or choose Manual."
+    ) % {"used": show_amount(row.used_after), "amount": show_amount(row.amount)}
+
+
+def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int) -> QuerySet[ReviewedCustomer]:
+    """The rows whose customer is in the state that was reviewed, and to whom the same would happen.
+
+    A report that only moves what is used changes neither.
+    """
+    both_without = Q(customer__budget__isnull=True, adjustment_record__isnull=True)
+    both_unfrozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
+    return foresee(terms_of_rows(rows), month, prefix="customer__").filter(
+        both_without | Q(customer__budget__record=F("adjustment_record")),
+        both_unfrozen | Q(customer__frozen_since=F("frozen_since")),
+        customer__freeze_kind=F("freeze_kind"),
+        customer__disassociated_on=None,
+        exhausts_after=F("exhausts"),
+        effect_after=F("effect"),
+    )
 
 
 def refuse_outdated(operation: Operation) -> None:
-    """Raises Changed where a budget or freeze state is not as reviewed: told before the code is looked at."""
-    reviewed = Customer.objects.of(operation.operator).filter(reviews__operation=operation)
-    number = ReviewedCustomer.objects.filter(operation=operation).count()
-    if reviewed.filter(as_reviewed(operation)).distinct().count() != number:
+    """Raises NotAllowed where grant or role do not allow it any more, Changed where anything is not as reviewed.
+
+    Told before a code is sent or looked at.
+    """
+    rows = included(operation)
+    for partner in partners_of(rows):
+        if reason := refusal(operation.operator, partner, grant_of(partner)):
+            raise NotAllowed(reason)
+    if still_as_reviewed(rows, current_month()).count() != rows.count():
         raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
 
 
-def apply_reviewed(operation: Operation) -> str:
-    """Set the budgets of a confirmed operation, and give the message for the operator."""
-    terms = terms_of(operation)
-    outcome = set_budgets(
-        Customer.objects.filter(pk__in=operation.reviewed.values("customer")),
-        terms,
-        operator=operation.operator,
-        unfreeze=operation.terms["unfreeze"],
-        as_seen=as_reviewed(operation),
-        batch=operation.pk,
-    )
-    return tell(outcome, terms)
-
-
-def tell(outcome: Outcome, terms: Terms) -> str:
-    """The success message for one customer: it names the type and what became of the account."""
-    if terms.budget_type == BudgetType.MONTHLY:
-        said = _("The monthly budget is set.")
-    else:
-        said = _("The one-time budget is set.")
-    if not outcome.changed:
-        said = _("The budget stands as it was.")
-    if outcome.unfrozen:
-        said += " " + _("The account is unfrozen.")
-    if outcome.frozen:
-        said += " " + _("The budget is used up: the account is frozen.")
-    return said
-
-
-def facts_of(operation: Operation) -> list[tuple[str, str]]:
-    """What is to be confirmed, line by line, with masked names: for the page and for the mail with the code."""
-    terms, kept = terms_of(operation), operation.terms
-    customer = Customer.objects.filter(reviews__operation=operation).get()
-    facts = [
-        (_("Account Name"), customer.account_name),
-        (_("Customer Name"), mask_name(customer.name)),
-        (_("Budget Type"), str(terms.budget_type.label)),
-        (_("Budget"), f"{show_amount(terms.amount)}"),
-        (_("Account Freezing"), str(terms.account_freezing.label) if terms.account_freezing else _("Unchanged")),
-    ]
-    if kept["unfreeze"]:
-        facts.append((_("Unfreeze Now"), _("Yes")))
-    if kept["would_freeze"]:
-        facts.append((_("Effect"), _("The budget is used up at once: the account is frozen.")))
-    elif kept["would_unfreeze"]:
-        facts.append((_("Effect"), _("The account is unfrozen.")))
-    return facts
+def as_json(terms: Terms | Changes, *, unfreeze: bool) -> dict[str, Any]:
+    """Terms as an operation keeps them, for showing what was asked for."""
+    amount: Any = terms.amount
+    if isinstance(amount, Relative):
+        amount = {name: str(value) for name, value in vars(amount).items() if value is not None}
+    elif amount is not None:
+        amount = str(amount)
+    return {
+        "budget_type": terms.budget_type,
+        "amount": amount,
+        "account_freezing": terms.account_freezing,
+        "unfreeze": unfreeze,
+    }

@@ -34,7 +34,8 @@ AT_ONCE = 10_000
 
 MOVED = """
 CREATE TEMPORARY TABLE moved AS
-SELECT i.account, i.month, i.total, c.id AS customer_id, i.total - COALESCE(e.total, 0) AS delta,
+SELECT i.account, i.month, i.total, e.id AS expenditure_id, c.id AS customer_id,
+    i.total - COALESCE(e.total, 0) AS delta,
     CASE WHEN e.id IS NULL OR e.total <> i.total THEN 1 ELSE 0 END AS differs
 FROM incoming i
 LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
@@ -47,11 +48,14 @@ SELECT count(*) FROM (
     ORDER BY id FOR NO KEY UPDATE
 ) AS locked
 """
-WRITE_TOTALS = """
+# One report at a time is taken in, so what is there stays there: cheaper than an upsert of all.
+REPLACE_TOTALS = """
+UPDATE budgets_expenditure SET customer_id = m.customer_id, total = m.total, reported_at = %s, report_id = %s
+FROM moved m WHERE m.expenditure_id = budgets_expenditure.id
+"""
+NEW_TOTALS = """
 INSERT INTO budgets_expenditure (account, month, customer_id, total, reported_at, report_id)
-SELECT account, month, customer_id, total, %s, %s FROM moved WHERE true
-ON CONFLICT (account, month) DO UPDATE SET customer_id = EXCLUDED.customer_id, total = EXCLUDED.total,
-    reported_at = EXCLUDED.reported_at, report_id = EXCLUDED.report_id
+SELECT account, month, customer_id, total, %s, %s FROM moved WHERE expenditure_id IS NULL
 """
 USED_AFTER = """
 SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(m.delta) AS bigint) AS used
@@ -204,7 +208,8 @@ def _apply(report: ExpenditureReport, month: int, author: Author, taken: TakenIn
     if connection.vendor == "postgresql":
         _number(LOCK_MOVED)
     moment = models.DateTimeField().get_db_prep_value(report.reported_at, connection)
-    _run(WRITE_TOTALS, [moment, report._meta.pk.get_db_prep_value(report.pk, connection)])
+    for write in (REPLACE_TOTALS, NEW_TOTALS):
+        _run(write, [moment, report._meta.pk.get_db_prep_value(report.pk, connection)])
     taken.exhausted = _number(EXHAUSTED, [month])
     move_used(USED_AFTER, [month])
     moved = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM moved WHERE delta <> 0", []))

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from budgets.actions import current_month
 from budgets.checking import differences
 from budgets.models import Budget
+from partnercenter.commands import ConsoleCommand
 
 
-class Command(BaseCommand):
+class Command(ConsoleCommand):
     help = (
         "Prove that stored usage equals the expenditure behind it and allocated quota the budgets behind it. "
         "Lists every difference and exits with status 1 where there is one."

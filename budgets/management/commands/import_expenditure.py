@@ -8,29 +8,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 from tqdm import tqdm
 
 from budgets.actions import TakenIn, take_in_report
 from budgets.reports import FORMATS, ReadReport, read_report
-from partnercenter.csv_files import BadFile, Progress
+from partnercenter.commands import ConsoleCommand
+from partnercenter.csv_files import Progress
 from partnercenter.money import show_amount
-from partnercenter.refusals import Refusal
 
 
 def moment(text: str) -> datetime:
     """An ISO 8601 time; UTC where it names no offset."""
     try:
         at = parse_datetime(text)
-    except ValueError:
-        at = None
-    if at is None:
-        raise ArgumentTypeError(f"{text!r} is no time such as 2026-09-30T12:00:00+08:00")
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        if at is not None:
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ArgumentTypeError(f"{text!r} is no time such as 2026-09-30T12:00:00+08:00")
 
 
-class Command(BaseCommand):
+class Command(ConsoleCommand):
     help = (
         "Take in one expenditure report: FOCUS or plain CSV, gzipped or not. Several files are the parts of one "
         "report. It is taken in as a whole or, where a line is bad, not at all."
@@ -46,16 +45,7 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, files: list[Path], format: str | None, reported_at: datetime | None, **options: Any
     ) -> None:
-        try:
-            read = self._read(files, format)
-            taken = take_in_report(read, operator=None, reported_at=reported_at)
-        except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}") from error
-        except BadFile as bad:
-            raise CommandError(bad.told()) from bad
-        except Refusal as refusal:
-            raise CommandError(refusal.message) from refusal
-        self._tell(taken)
+        self._tell(take_in_report(self._read(files, format), operator=None, reported_at=reported_at))
 
     @staticmethod
     def _read(files: list[Path], format: str | None) -> ReadReport:
@@ -68,7 +58,7 @@ class Command(BaseCommand):
             ("lines", taken.lines),
             ("customers", taken.customers),
             ("months", ", ".join(taken.months) or "--"),
-            ("total", show_amount(taken.total)),
+            ("totals", show_amount(taken.total)),
             ("changed", taken.changed),
             ("older, ignored", taken.older),
             ("exhausted", taken.exhausted),

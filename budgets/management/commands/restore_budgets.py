@@ -2,19 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from budgets.actions import restore_budgets
 from budgets.months import month_name
-from partnercenter.refusals import Refusal
+from partnercenter.commands import ConsoleCommand
 
 
-class Command(BaseCommand):
+class Command(ConsoleCommand):
     help = "Restore monthly budgets where a new billing month has begun. Safe to run at any time and twice."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            done = restore_budgets()
-        except Refusal as refusal:
-            raise CommandError(refusal.message) from refusal
+        done = restore_budgets()
         self.stdout.write(f"{month_name(done.month)}: {done.restored} budgets restored, {done.frozen} accounts frozen.")

@@ -4,15 +4,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from budgets.actions import associate_customers
 from customers.reading import read_customers
-from partnercenter.csv_files import BadFile
-from partnercenter.refusals import Refusal
+from partnercenter.commands import ConsoleCommand
 
 
-class Command(BaseCommand):
+class Command(ConsoleCommand):
     help = (
         "Associate the customers of a CSV file (customer_id,account_name,name,partner and optional columns): all of "
         "them or, where a line is bad, none. Customers of the reseller model start frozen, without a budget."
@@ -22,13 +19,6 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
-        try:
-            with file.open("rb") as content:
-                number = associate_customers(read_customers(file.name, content))
-        except OSError as error:
-            raise CommandError(f"{file}: {error.strerror}") from error
-        except BadFile as bad:
-            raise CommandError(bad.told()) from bad
-        except Refusal as refusal:
-            raise CommandError(refusal.message) from refusal
+        with file.open("rb") as content:
+            number = associate_customers(read_customers(file.name, content))
         self.stdout.write(self.style.SUCCESS(f"{number} customers associated."))

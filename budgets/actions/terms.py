@@ -1,0 +1,149 @@
+"""What is set for whom, and what it would do: terms as columns of a queryset, whatever the customers come from.
+
+The rows may be customers themselves (`prefix` ""), or anything that points to one (`prefix` "customer__"): the rows of
+a review that is edited, the records of a batch that is undone. The expressions are the same.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, CharField, ExpressionWrapper, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Cast, Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
+
+from budgets.models import FROZEN_BY, spent
+from budgets.months import previous_month
+from customers.models import AccountFreezing, Effect, FreezeKind, LeftOut
+from partnercenter.models import BudgetType
+from partnercenter.money import LARGEST_BUDGET, MoneyField, money, to_cents
+
+HUNDREDTHS = 100
+
+
+@dataclass(frozen=True)
+class Relative:
+    """An amount that goes by what each customer has; one of the first three, two decimals at most.
+
+    `percent` of the present budget (110 is ten percent more), the present budget `plus` an amount, or last month's
+    expenditure times a factor; rounded to the cent, halves up, then up to a multiple of `round_up_to`.
+    """
+
+    percent: Decimal | None = None
+    plus: Decimal | None = None
+    last_month_times: Decimal | None = None
+    round_up_to: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is set. `amount` is the new total; without `account_freezing` the policy is unchanged, at first Manual."""
+
+    budget_type: BudgetType
+    amount: Decimal
+    account_freezing: AccountFreezing | None = None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is set for many, by what each has: None leaves it as it is."""
+
+    budget_type: BudgetType | None = None
+    amount: Decimal | Relative | None = None
+    account_freezing: AccountFreezing | None = None
+
+
+def with_terms(customers: QuerySet[Any], terms: Terms | Changes, month: int, *, unfreeze: bool) -> QuerySet[Any]:
+    """The customers with the terms each would get, and why it would be left out."""
+    amount, goes_by_budget = _amount(terms.amount, month)
+    needs_budget = Q(budget__isnull=True) if terms.budget_type is None or goes_by_budget else Q(pk__in=[])
+    return customers.annotate(
+        new_type=_given(terms.budget_type, F("budget__budget_type")),
+        new_amount=amount,
+        new_policy=_given(
+            terms.account_freezing,
+            Coalesce(F("budget__account_freezing"), Value(AccountFreezing.MANUAL), output_field=CharField()),
+        ),
+        counted_from_given=Value(None, output_field=IntegerField()),
+        new_unfreeze=Value(unfreeze, output_field=models.BooleanField()),
+    ).annotate(new_left_out=left_out(needs_budget))
+
+
+def _given(value: str | None, otherwise: Any) -> Any:
+    return otherwise if value is None else Value(value, output_field=CharField())
+
+
+def left_out(needs_budget: Q) -> Case:
+    """Why the terms cannot be set for a row, by its `new_amount`; "" where they can."""
+    return Case(
+        When(needs_budget, then=Value(LeftOut.NO_BUDGET)),
+        When(new_amount__lte=money(0), then=Value(LeftOut.NOT_POSITIVE)),
+        When(new_amount__gt=money(LARGEST_BUDGET), then=Value(LeftOut.TOO_LARGE)),
+        default=Value(LeftOut.NONE),
+        output_field=CharField(),
+    )
+
+
+def _amount(amount: Decimal | Relative | None, month: int) -> tuple[Any, bool]:
+    """The amount as an expression over a customer, and whether it goes by the budget that stands."""
+    if isinstance(amount, Decimal):
+        return money(amount), False
+    if amount is None:
+        return F("budget__amount"), True
+    cents, goes_by_budget = _relative(amount, month)
+    if amount.round_up_to:
+        step = to_cents(amount.round_up_to)
+        cents = (cents + Value(step - 1)) / Value(step) * Value(step)
+    return ExpressionWrapper(cents, output_field=MoneyField()), goes_by_budget
+
+
+def _relative(amount: Relative, month: int) -> tuple[Any, bool]:
+    present: Any = F("budget__amount")
+    if amount.percent is not None:
+        return _times(present, amount.percent, HUNDREDTHS), True
+    if amount.last_month_times is not None:
+        last = previous_month(month)
+        return _times(spent(last, last), amount.last_month_times, 1), False
+    return present + Value(to_cents(amount.plus or Decimal(0))), True
+
+
+def _times(amount: Any, factor: Decimal, over: int) -> Any:
+    """Cents times a factor of two decimals, halves up; whole numbers all the way."""
+    # A sum is no whole number to PostgreSQL until it is said to be one.
+    whole = Cast(amount, models.BigIntegerField())
+    over *= HUNDREDTHS
+    return (whole * Value(int(factor * HUNDREDTHS)) + Value(over // 2)) / Value(over)
+
+
+def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[Any]:
+    """The rows with what their terms would do: `counts_from`, `used_after`, `exhausts_after`, `effect_after`."""
+    customer = f"{prefix}pk" if not prefix else "customer_id"
+    one_time = Q(**{f"{prefix}budget__budget_type": BudgetType.ONE_TIME}) & Q(new_type=BudgetType.ONE_TIME)
+    counts_from = Case(
+        When(counted_from_given__isnull=False, then=F("counted_from_given")),
+        When(one_time, then=F(f"{prefix}budget__counted_from")),
+        default=Value(month),
+        output_field=IntegerField(),
+    )
+    # A sum only where the period changes: within it the budget's own figure is that sum.
+    stands = When(**{f"{prefix}budget__counted_from": F("counts_from")}, then=F(f"{prefix}budget__used"))
+    exhausts = When(GreaterThanOrEqual(F("used_after"), F("new_amount")), then=Value(True))
+    return (
+        rows.annotate(counts_from=counts_from)
+        .annotate(used_after=Case(stands, default=spent("counts_from", month, customer)))
+        .annotate(exhausts_after=Case(exhausts, default=Value(False), output_field=models.BooleanField()))
+        .annotate(effect_after=_effect(prefix))
+    )
+
+
+def _effect(prefix: str) -> Case:
+    frozen = ~Q(**{f"{prefix}freeze_kind": FreezeKind.NONE})
+    stuck = Q(exhausts_after=True, new_policy__in=list(FROZEN_BY))
+    return Case(
+        When(frozen & Q(new_unfreeze=True) & ~stuck, then=Value(Effect.UNFROZEN)),
+        When(frozen, then=Value(Effect.STAYS_FROZEN)),
+        When(stuck, then=Value(Effect.FROZEN)),
+        default=Value(Effect.NONE),
+        output_field=CharField(),
+    )

@@ -1,0 +1,56 @@
+"""Undo of a batch: whoever still stands as the batch left it goes back to what it had before."""
+
+import uuid
+from typing import Any
+
+from django.db.models import BooleanField, Case, CharField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+
+from budgets.actions.month import current_month
+from budgets.actions.reviewing import keep, refuse_review
+from budgets.actions.terms import foresee
+from budgets.models import AdjustmentRecord
+from customers.models import Customer, FreezeRecord, LeftOut
+from partnercenter import verification
+from partnercenter.database import writing
+from partnercenter.models import BudgetType, Operation, User
+
+STILL_STANDS = Q(customer__budget__record=F("pk")) | Q(
+    operation=AdjustmentRecord.Operation.REMOVED, customer__budget__isnull=True
+)
+
+
+def records_of(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
+    """The adjustment records of a batch, as far as its customers are the person's own."""
+    return AdjustmentRecord.objects.filter(batch=batch, customer__in=Customer.objects.of(user))
+
+
+@writing()
+def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool) -> Operation:
+    """A review that puts the customers which still stand as the batch left them back to what they had.
+
+    Type, amount and policy, counted_from where it was one-time; a first budget goes (`REMOVED`). Those that have moved
+    on are left as they are. With `unfreeze` whom the batch froze is unfrozen. Raises what `review_budgets` does.
+    """
+    month = current_month()
+    terms = {"undo": str(batch), "budget_type": None, "unfreeze": unfreeze}
+    operation = verification.review(Operation.Kind.UNDO_BATCH, terms, operator=operator)
+    rows: Any = records_of(batch, operator).filter(STILL_STANDS)
+    frozen_by_it = FreezeRecord.objects.filter(
+        batch=batch,
+        operation=FreezeRecord.Operation.FREEZE,
+        customer=OuterRef("customer"),
+        at=OuterRef("customer__frozen_since"),
+    )
+    rows = rows.annotate(
+        new_type=F("budget_type_before"),
+        new_amount=F("amount_before"),
+        new_policy=F("account_freezing_before"),
+        counted_from_given=Case(
+            When(budget_type_before=BudgetType.ONE_TIME, then=F("counted_from_before")), output_field=IntegerField()
+        ),
+        new_unfreeze=Exists(frozen_by_it) if unfreeze else Value(False, output_field=BooleanField()),
+        new_left_out=Value(LeftOut.NONE, output_field=CharField()),
+    )
+    keep(operation, foresee(rows, month, prefix="customer__"), customer="customer_id", prefix="customer__")
+    refuse_review(operation, month, unfreeze=False)
+    return operation

@@ -1,0 +1,228 @@
+"""Reviews as pages and mails show them: what will happen to whom, and what came of it."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from budgets.actions import Outcome
+from budgets.actions.quota import moves
+from budgets.actions.reviewing import included, still_as_reviewed, unchanged
+from budgets.months import month_name, previous_month
+from customers.masking import mask_name
+from customers.models import Effect, FreezeOrigin, LeftOut, ReviewedCustomer
+from partnercenter.models import BudgetType, Operation
+from partnercenter.money import money, show_amount
+from partnercenter.permissions import grant_of
+
+Facts = list[tuple[str, str]]
+PER_PAGE = 20
+NAMED = 50
+
+IN = Q(left_out=LeftOut.NONE)
+UNFROZEN = IN & Q(effect=Effect.UNFROZEN)
+GROUPS: dict[str, tuple[Any, Q]] = {
+    "TYPE": (
+        gettext_lazy("Change type"),
+        IN & Q(customer__budget__isnull=False) & ~Q(customer__budget__budget_type=F("budget_type")),
+    ),
+    "EXHAUSTED": (gettext_lazy("Used up at once"), IN & Q(exhausts=True)),
+    "FROZEN": (gettext_lazy("Frozen at once"), IN & Q(effect=Effect.FROZEN)),
+    "UNFROZEN": (gettext_lazy("Unfrozen"), UNFROZEN & ~Q(customer__freeze_origin=FreezeOrigin.PARTNER)),
+    "UNFROZEN_PARTNER": (
+        gettext_lazy("Unfrozen, although frozen by a person"),
+        UNFROZEN & Q(customer__freeze_origin=FreezeOrigin.PARTNER),
+    ),
+    "STAYS_FROZEN": (gettext_lazy("Stay frozen"), IN & Q(effect=Effect.STAYS_FROZEN)),
+    "UNCHANGED": (gettext_lazy("Nothing changes"), IN & ~Q(effect=Effect.UNFROZEN)),
+    "LEFT_OUT": (gettext_lazy("Left out"), ~IN),
+    "ALL": (gettext_lazy("All to be set"), IN),
+}
+
+
+@dataclass
+class Review:
+    """A review as its page shows it."""
+
+    number: int
+    totals: list[dict[str, Any]]
+    pools: list[dict[str, Any]]
+    groups: list[dict[str, Any]]
+    open: dict[str, Any] | None = field(default=None)
+
+
+def is_batch(operation: Operation) -> bool:
+    """Whether the operation is about several customers, and so has a review page."""
+    return operation.kind == Operation.Kind.UNDO_BATCH or operation.reviewed.count() != 1
+
+
+def members(operation: Operation, key: str) -> QuerySet[ReviewedCustomer]:
+    """The rows of one group of a review; none for a group that does not exist."""
+    rows = ReviewedCustomer.objects.filter(operation=operation)
+    if key not in GROUPS:
+        return rows.none()
+    rows = rows.filter(GROUPS[key][1])
+    return rows.filter(pk__in=unchanged(rows).values("pk")) if key == "UNCHANGED" else rows
+
+
+def review_of(operation: Operation, month: int, *, key: str = "", number: Any = 1) -> Review:
+    """The review with its figures, each group counted, and one group opened."""
+    counts = {name: members(operation, name).count() for name in GROUPS}
+    return Review(
+        number=counts["ALL"],
+        totals=_totals(operation),
+        pools=_pools(operation),
+        groups=[
+            {"key": name, "label": GROUPS[name][0], "count": count, "query": f"?group={name}", "open": name == key}
+            for name, count in counts.items()
+        ],
+        open=_opened(operation, month, key, number) if counts.get(key) else None,
+    )
+
+
+def _totals(operation: Operation) -> list[dict[str, Any]]:
+    sums = {
+        f"{side}_{kind}": Sum(f"{path}amount", filter=Q(**{f"{path}budget_type": kind}), default=money(0))
+        for side, path in (("before", "customer__budget__"), ("after", ""))
+        for kind in BudgetType.values
+    }
+    found = included(operation).aggregate(**sums)
+    return [
+        {"label": kind.label, "before": found[f"before_{kind}"], "after": found[f"after_{kind}"]} for kind in BudgetType
+    ]
+
+
+def _pools(operation: Operation) -> list[dict[str, Any]]:
+    """The quotas of the operator's own partner, before and after."""
+    grant = grant_of(operation.partner)
+    if grant is None:
+        return []
+    by = moves(included(operation), "customer__budget__", "").get(operation.partner.pk, {})
+    shown = []
+    for kind in BudgetType.values:
+        pool = grant.pool(kind)
+        after = pool.allocated + by.get(kind, Decimal(0))
+        over = pool.granted is not None and after > pool.granted
+        shown.append(
+            {"label": pool.label, "granted": pool.granted, "before": pool.allocated, "after": after, "over": over}
+        )
+    return shown
+
+
+def _opened(operation: Operation, month: int, key: str, number: Any) -> dict[str, Any]:
+    rows = members(operation, key).select_related("customer__budget").order_by("customer__account_name", "pk")
+    page: Page = Paginator(rows, PER_PAGE).get_page(number)
+    elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
+    page.object_list = [_row(row, month) for row in page.object_list]
+    return {"key": key, "label": GROUPS[key][0], "page": page, "elided": elided, "rows": page.object_list}
+
+
+def _row(row: ReviewedCustomer, month: int) -> dict[str, Any]:
+    budget = getattr(row.customer, "budget", None)
+    return {
+        "key": row.customer.pk,
+        "customer_id": row.customer.customer_id,
+        "account_name": row.customer.account_name,
+        "name": mask_name(row.customer.name),
+        "type_before": budget.get_budget_type_display() if budget else "--",
+        "amount_before": budget and budget.amount,
+        "type_after": row.get_budget_type_display() or "--",
+        "amount_after": row.amount,
+        "freezing_after": row.get_account_freezing_display() or "--",
+        "effect_label": row.get_effect_display(),
+        "note": _note(row, month),
+        "left_out": row.left_out != LeftOut.NONE,
+        "why_left_out": row.get_left_out_display(),
+    }
+
+
+def _note(row: ReviewedCustomer, month: int) -> str:
+    """Which months a change of type forgets (domain 3.3)."""
+    budget = getattr(row.customer, "budget", None)
+    if budget is None or budget.counted_from >= month:
+        return ""
+    if (budget.budget_type, row.budget_type) != (BudgetType.ONE_TIME, BudgetType.MONTHLY):
+        return ""
+    months = {"first": month_name(budget.counted_from), "last": month_name(previous_month(month))}
+    return _("%(first)s to %(last)s no longer count") % months
+
+
+def stale_of(operation: Operation, month: int) -> dict[str, Any]:
+    """Who is not as reviewed any more (409), and how many still are."""
+    rows = included(operation)
+    standing = still_as_reviewed(rows, month).values("pk")
+    changed = rows.exclude(pk__in=standing)
+    count = changed.count()
+    names = changed.order_by("customer__account_name").values_list("customer__account_name", flat=True)
+    return {"count": count, "unchanged": rows.count() - count, "accounts": list(names[:NAMED])}
+
+
+def facts_of(operation: Operation) -> Facts:
+    """What is to be confirmed, line by line, with masked names: for the page and for the mail with the code."""
+    if is_batch(operation):
+        return _facts_of_many(operation)
+    row = operation.reviewed.select_related("customer").get()
+    facts = [
+        (_("Account Name"), row.customer.account_name),
+        (_("Customer Name"), mask_name(row.customer.name)),
+        (_("Budget Type"), str(row.get_budget_type_display())),
+        (_("Budget"), f"{settings.CURRENCY} {show_amount(row.amount)}"),
+        (_("Account Freezing"), str(row.get_account_freezing_display())),
+    ]
+    if row.unfreeze:
+        facts.append((_("Unfreeze Now"), _("Yes")))
+    if row.effect == Effect.FROZEN:
+        facts.append((_("Effect"), _("The budget is used up at once: the account is frozen.")))
+    elif row.effect == Effect.UNFROZEN:
+        facts.append((_("Effect"), _("The account is unfrozen.")))
+    return facts
+
+
+def _facts_of_many(operation: Operation) -> Facts:
+    facts = [(_("Customers"), str(included(operation).count()))]
+    for total in _totals(operation):
+        if total["before"] or total["after"]:
+            change = f"{settings.CURRENCY} {show_amount(total['before'])} > {show_amount(total['after'])}"
+            facts.append((str(total["label"]), change))
+    effects = included(operation).exclude(effect=Effect.NONE).order_by().values_list("effect").annotate(Count("pk"))
+    return facts + [(str(Effect(effect).label).capitalize(), str(number)) for effect, number in effects]
+
+
+def tell(outcome: Outcome, operation: Operation) -> str:
+    """The success message of a confirmed operation: for one customer it names the type, for many the numbers."""
+    if is_batch(operation):
+        return _tell_many(outcome, undone=operation.kind == Operation.Kind.UNDO_BATCH)
+    return tell_one(outcome, operation.terms["budget_type"])
+
+
+def tell_one(outcome: Outcome, budget_type: str | None) -> str:
+    """The success message for one customer: it names the type and what became of the account."""
+    if not outcome.changed:
+        said = _("The budget stands as it was.")
+    elif budget_type == BudgetType.MONTHLY:
+        said = _("The monthly budget is set.")
+    else:
+        said = _("The one-time budget is set.")
+    if outcome.unfrozen:
+        said += " " + _("The account is unfrozen.")
+    if outcome.frozen:
+        said += " " + _("The budget is used up: the account is frozen.")
+    return said
+
+
+def _tell_many(outcome: Outcome, *, undone: bool) -> str:
+    text = ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed)
+    if undone:
+        text = ngettext("%(n)s budget is undone.", "%(n)s budgets are undone.", outcome.changed)
+    said = [text % {"n": outcome.changed}]
+    figures = (
+        (outcome.unfrozen, ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", outcome.unfrozen)),
+        (outcome.frozen, ngettext("%(n)s account frozen.", "%(n)s accounts frozen.", outcome.frozen)),
+        (outcome.kept, ngettext("%(n)s account stays frozen.", "%(n)s accounts stay frozen.", outcome.kept)),
+    )
+    return " ".join([*said, *(text % {"n": number} for number, text in figures if number)])

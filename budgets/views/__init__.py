@@ -1,0 +1,17 @@
+"""The pages of budgets: Set Budget for one customer and for many, and Customer Expenditure."""
+
+from budgets.views.batches import batch, batches, undo
+from budgets.views.expenditure import expenditure, expenditure_report
+from budgets.views.many import terms
+from budgets.views.one import adjustment_records, set_budget
+
+__all__ = [
+    "adjustment_records",
+    "batch",
+    "batches",
+    "expenditure",
+    "expenditure_report",
+    "set_budget",
+    "terms",
+    "undo",
+]

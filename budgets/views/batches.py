@@ -1,0 +1,74 @@
+"""Budget Batches: what was set in one go, by whom, and taking it back."""
+
+import uuid
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from budgets import showing
+from budgets.actions import current_month, review_undo
+from budgets.actions.undoing import STILL_STANDS, records_of
+from partnercenter.htmx import ConsoleRequest, for_partner, paged
+from partnercenter.models import Confirmation, Operation
+from partnercenter.permissions import grant_of, refusal
+from partnercenter.refusals import NotAllowed
+
+BATCHES_PER_PAGE = 20
+RECORDS_PER_PAGE = 50
+
+
+def _confirmed(request: ConsoleRequest) -> Any:
+    """The batches of the person's own company, newest first."""
+    kinds = (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
+    mine = Confirmation.objects.filter(operation__partner=request.user.partner, operation__kind__in=kinds)
+    return mine.select_related("operation__operator").order_by("-at", "pk")
+
+
+@require_safe
+@for_partner
+def batches(request: ConsoleRequest) -> HttpResponse:
+    """Budget Batches: each with operator, time and counts."""
+    page = Paginator(_confirmed(request), BATCHES_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "budgets/batches.html", paged(page, showing.show_batches(page.object_list)))
+
+
+def _batch(request: ConsoleRequest, pk: uuid.UUID) -> Confirmation:
+    found = _confirmed(request).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_safe
+@for_partner
+def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
+    """One batch: its adjustment records, how many still stand as it left them, and Undo."""
+    current_month()
+    confirmed, records = _batch(request, pk), records_of(pk, request.user)
+    page = Paginator(records.select_related("customer").order_by("pk"), RECORDS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    standing = records.filter(STILL_STANDS).count()
+    user = request.user
+    context = paged(page, showing.show_records_of_batch(page.object_list)) | {
+        "batch": showing.show_batches([confirmed])[0],
+        "standing": standing,
+        "moved_on": page.paginator.count - standing,
+        "may_undo": bool(standing) and not refusal(user, user.partner, grant_of(user.partner)),
+    }
+    return render(request, "budgets/batch.html", context)
+
+
+@require_POST
+@for_partner
+def undo(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
+    """Review the undo of a batch; nothing is undone before its OK."""
+    current_month()
+    confirmed, user = _batch(request, pk), request.user
+    if why_not := refusal(user, user.partner, grant_of(user.partner)):
+        raise NotAllowed(why_not)
+    operation = review_undo(confirmed.pk, operator=user, unfreeze=request.POST.get("unfreeze") == "on")
+    return redirect("operation", pk=operation.pk)

@@ -1,0 +1,197 @@
+"""Operations to be confirmed: their page, Get Code, OK, and the edits of a review (domain 6)."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from budgets.actions import apply_budgets, current_month, edit_review
+from budgets.actions.reviewing import refuse_outdated
+from budgets.reviews import Facts, facts_of, is_batch, members, review_of, stale_of, tell
+from customers.masking import mask_email
+from partnercenter import verification
+from partnercenter.forms import CodeForm
+from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
+from partnercenter.models import Operation, Partner
+from partnercenter.money import AmountField
+from partnercenter.permissions import may_switch
+from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
+
+AMOUNT = "amount_"
+
+
+def _operation(request: ConsoleRequest, pk: Any) -> Operation:
+    """The operator's own; anybody else's does not exist."""
+    own = Operation.objects.filter(operator=request.user, partner=request.user.partner)
+    return get_object_or_404(own.select_related("operator__partner", "partner"), pk=pk)
+
+
+def _sets_budgets(operation: Operation) -> bool:
+    return operation.kind in (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
+
+
+def _facts(operation: Operation) -> Facts:
+    if _sets_budgets(operation):
+        return facts_of(operation)
+    return [(_("Company"), operation.partner.company), (_("Verification code"), _("Turn off for all operators"))]
+
+
+def _refuse_outdated(operation: Operation) -> None:
+    if _sets_budgets(operation):
+        refuse_outdated(operation)
+    elif not may_switch(operation.operator):
+        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
+
+
+def _apply(operation: Operation, *, only_unchanged: bool) -> str:
+    if _sets_budgets(operation):
+        outcome = apply_budgets(operation, only_unchanged=only_unchanged)
+        return tell(outcome, operation)
+    _refuse_outdated(operation)
+    Partner.objects.filter(pk=operation.partner.pk).update(verification_required=False)
+    return _("The verification code is turned off.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_partner
+def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
+    """GET what is to be confirmed; POST confirms, with `verification_code` where the switch is on.
+
+    After a 409 `apply=unchanged` sets those customers of a batch that are still as reviewed.
+    """
+    current_month()
+    reviewed = _operation(request, pk)
+    form = CodeForm(request.POST if request.method == "POST" else None, label_suffix="")
+    if request.method != "POST":
+        return _show(request, reviewed, form)
+    form.is_valid()
+    only_unchanged = request.POST.get("apply") == "unchanged" and _sets_budgets(reviewed)
+    try:
+        verification.refuse_finished(reviewed)
+        if not only_unchanged:
+            _refuse_outdated(reviewed)
+        code = request.POST.get("verification_code", "")
+        message = verification.confirm(reviewed, code, lambda: _apply(reviewed, only_unchanged=only_unchanged))
+    except NotAllowed:
+        raise
+    except Refusal as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)
+        return _show(request, reviewed, form, status=error.status, error=error)
+    return done(request, message, then=_back(reviewed), selection_done=True)
+
+
+def _back(operation: Operation) -> str:
+    return "customers" if _sets_budgets(operation) else "partner_information"
+
+
+@require_POST
+@for_partner
+def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
+    """Get Code: mail the operator a code for this operation."""
+    current_month()
+    reviewed = _operation(request, pk)
+    form = CodeForm(label_suffix="")
+    try:
+        _refuse_outdated(reviewed)
+        verification.send_code(reviewed, _facts(reviewed))
+    except NotAllowed:
+        raise
+    except Refusal as error:
+        return _show(request, reviewed, form, status=error.status, error=error)
+    notice = _("A verification code has been sent to you by e-mail.")
+    if request.htmx:
+        return _show(request, reviewed, form, notice=notice)
+    messages.success(request, notice)
+    return redirect("operation", pk=reviewed.pk)
+
+
+@require_POST
+@for_partner
+def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponse:
+    """Leave customers out of a review, take them in again, or give one another amount: a new review (domain 6.3)."""
+    current_month()
+    reviewed = _operation(request, pk)
+    form = CodeForm(label_suffix="")
+    try:
+        verification.refuse_finished(reviewed)
+        if not _sets_budgets(reviewed):
+            raise Refusal(_("Nothing of this can be changed."))
+        leave_out = request.POST.getlist("leave_out") + _group(reviewed, request.POST.get("leave_out_group", ""))
+        again = edit_review(
+            reviewed, leave_out=leave_out, take_in=request.POST.getlist("take_in"), amounts=_amounts(request)
+        )
+    except (NotAllowed, Busy):
+        raise
+    except Refusal as error:
+        return _show(request, reviewed, form, status=error.status, error=error)
+    # The group that was open stays open.
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('operation', args=[again.pk])}{f'?{query}' if query else ''}")
+
+
+def _group(reviewed: Operation, key: str) -> list[str]:
+    return list(members(reviewed, key).values_list("customer__customer_id", flat=True))
+
+
+def _amounts(request: ConsoleRequest) -> dict[str, Decimal]:
+    """The amounts given as `amount_<customer ID>`. Raises Refusal where one is none."""
+    field = AmountField()
+    given = {name.removeprefix(AMOUNT): text for name, text in request.POST.items() if name.startswith(AMOUNT)}
+    try:
+        return {customer_id: field.clean(text) for customer_id, text in given.items()}
+    except ValidationError as error:
+        raise Refusal(error.messages[0], "amount") from error
+
+
+def _show(
+    request: ConsoleRequest,
+    reviewed: Operation,
+    form: CodeForm,
+    *,
+    status: int = 200,
+    notice: str = "",
+    error: Refusal | None = None,
+) -> HttpResponse:
+    """The page of an operation; one that is completed, expired or outdated has only its outcome and the way back."""
+    batch = _sets_budgets(reviewed) and is_batch(reviewed)
+    outcome, stale = _outcome(reviewed, batch=batch)
+    code = verification.code_state(reviewed)
+    context = {
+        "operation": {"pk": reviewed.pk, "title": reviewed.get_kind_display(), "expires_at": reviewed.expires_at},
+        "back": _back(reviewed),
+        "facts": _facts(reviewed),
+        "needs_code": verification.needs_code(reviewed),
+        "form": form,
+        "email": mask_email(reviewed.operator.email),
+        "code_minutes": verification.code_minutes(),
+        "wait_seconds": code.wait_seconds,
+        "notice": notice,
+        "error": error.message if error and error.field not in form.fields and not (outcome or stale) else "",
+        "outcome": outcome,
+    }
+    template = "partnercenter/operation.html"
+    if batch:
+        template = "budgets/review.html"
+        key, number = request.GET.get("group", ""), request.GET.get("page")
+        context |= {"review": review_of(reviewed, current_month(), key=key, number=number), "stale": stale}
+    return answer(request, template, context, partial="form", target="dialog-body", status=status)
+
+
+def _outcome(reviewed: Operation, *, batch: bool) -> tuple[str, dict[str, Any] | None]:
+    """Why there is nothing to confirm any more, or for a batch who is not as reviewed; "" and None where there is."""
+    try:
+        verification.refuse_finished(reviewed)
+        _refuse_outdated(reviewed)
+    except NotAllowed:
+        raise
+    except Changed as changed:
+        return ("", stale_of(reviewed, current_month())) if batch else (changed.message, None)
+    except Refusal as finished:
+        return finished.message, None
+    return "", None

@@ -1,0 +1,107 @@
+"""Every page as a page: nothing found by axe in either scheme, and no wider than a window of 320 pixels."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from budgets.actions import Terms, review_budgets
+from budgets.models import ExpenditureReport
+from customers.models import Customer
+from partnercenter.models import BudgetType, Operation, Partner, User
+from tests import make
+from tests.browser.person import Person
+from tests.browser.watch import Watch, found_by_axe
+
+NARROW = {"width": 320, "height": 640}
+WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+FOR_ANYBODY = ["/sign-in/", "/password/reset/", "/password/reset/sent/", "/password/reset/complete/"]
+SIGNED_IN = [
+    "/",
+    "/password/",
+    "/partner-information/",
+    "/customers/",
+    "/customers/?q=nobody",
+    "/customers/expenditure/",
+]
+
+
+def reviewed(customer: Customer, operator: User) -> Operation:
+    customers = Customer.objects.filter(pk=customer.pk)
+    terms = Terms(BudgetType.MONTHLY, make.MILLION / 2, None)
+    return review_budgets(customers, terms, operator=operator, unfreeze=False)
+
+
+@pytest.fixture
+def pages(kestwick: Customer, ann: User, acme: Partner, watch: Watch) -> list[str]:
+    """Addresses of every page and of its states, for ann, whose customer's account a report froze."""
+    watch.allow(404)
+    make.budget(kestwick, ann, "1000000")
+    make.report((kestwick, "2026-09", "1234567.89"), operator=ann, only=acme)
+    about = f"?customer={kestwick.customer_id}"
+    report, operation = ExpenditureReport.objects.get(), reviewed(kestwick, ann)
+    Partner.objects.filter(pk=acme.pk).update(verification_required=True)
+    return [
+        *SIGNED_IN,
+        f"/customers/expenditure/{report.pk}/",
+        f"/budgets/set/{about}",
+        f"/budgets/records/{about}",
+        f"/operations/{operation.pk}/",
+        "/nowhere/",
+    ]
+
+
+@pytest.fixture
+def person(sit_down, ann) -> Person:
+    return sit_down(ann, signed_in=False)
+
+
+def visit(page: Page, addresses: list[str]) -> Iterator[str]:
+    for address in addresses:
+        page.goto(address)
+        yield address
+
+
+def every_page(person: Person, pages: list[str]) -> Iterator[str]:
+    yield from visit(person.page, FOR_ANYBODY)
+    person.page.goto("/sign-in/")
+    person.sign_in()
+    yield from visit(person.page, pages)
+
+
+def test_axe_finds_nothing_on_any_page(person, pages):
+    assert {address: found for address in every_page(person, pages) if (found := found_by_axe(person.page))} == {}
+
+
+@pytest.mark.browser_context_args(viewport=NARROW)
+def test_no_page_is_wider_than_320_pixels(person, pages):
+    widths = {address: person.page.evaluate(WIDTHS) for address in every_page(person, pages)}
+    assert {address: width for address, width in widths.items() if width[0] > width[1]} == {}
+    assert len(widths) == len(FOR_ANYBODY) + len(pages)
+
+
+@pytest.mark.browser_context_args(viewport=NARROW)
+def test_dialog_and_menus_fit_into_320_pixels(sit_down, ann, kestwick):
+    person = sit_down(ann)
+    person.page.goto("/customers/")
+    for menu in ("Sales", "acme-reseller"):
+        person.page.locator("summary", has_text=menu).click()
+        panel = person.page.locator("details[open] .menu-panel").bounding_box()
+        assert panel is not None
+        assert panel["x"] >= 0
+        assert panel["x"] + panel["width"] <= NARROW["width"]
+        person.page.keyboard.press("Escape")
+    person.open_set_budget(kestwick)
+    dialog = person.page.get_by_role("dialog")
+    assert dialog.evaluate("element => element.scrollWidth <= element.clientWidth")
+    assert person.page.evaluate("() => document.documentElement.scrollWidth") == NARROW["width"]
+    person.meets_no_barrier()
+
+
+def test_what_does_not_work_out_has_no_barrier_either(sit_down, vera, kestwick, acme, watch):
+    watch.allow(403)
+    person = sit_down(vera)
+    for address in (f"/budgets/set/?customer={kestwick.customer_id}", "/customers/expenditure/"):
+        person.page.goto(address)
+        assert person.page.get_by_role("heading", name="You may not do this").is_visible()
+        person.meets_no_barrier()

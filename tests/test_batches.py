@@ -1,0 +1,345 @@
+"""Set Budget for many: chosen, reviewed, edited, confirmed, applied once (domain 3.9, 3.10, 5.3, 6.3)."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from budgets.models import AdjustmentRecord, Budget
+from customers.models import AccountFreezing, Customer, ReviewedCustomer
+from partnercenter.models import BudgetType, Operation
+from tests import make
+
+SET = "/budgets/set/"
+ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
+
+
+@pytest.fixture(autouse=True)
+def september(time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+    return time_machine
+
+
+@pytest.fixture
+def client(ann, sign_in) -> Client:
+    return sign_in(ann)
+
+
+@pytest.fixture
+def three(acme) -> list[Customer]:
+    return make.customers(acme, 3)
+
+
+def ids(customers: list[Customer]) -> list[str]:
+    return [customer.customer_id for customer in customers]
+
+
+def review(client: Client, customers: list[Customer], **terms: str) -> str:
+    """Send terms for these customers; the path of the review."""
+    answer = client.post(SET, {"customer": ids(customers), **(terms or ONE_TIME)})
+    assert answer.status_code == 302, answer.content.decode()
+    return answer["Location"]
+
+
+def groups(client: Client, path: str) -> dict[str, int]:
+    return {group["key"]: group["count"] for group in client.get(path).context["review"].groups if group["count"]}
+
+
+def amounts(customers: list[Customer]) -> list[Decimal | None]:
+    stored: dict[Any, Decimal] = dict(Budget.objects.values_list("customer", "amount"))
+    return [stored.get(customer.pk) for customer in customers]
+
+
+def test_nothing_is_set_before_ok_and_once_after_it(client, three):
+    path = review(client, three, **ONE_TIME, unfreeze_now="on")
+    assert not Budget.objects.exists()
+    assert groups(client, path) == {"UNFROZEN": 3, "ALL": 3}
+    answer = client.post(path, follow=True)
+    assert "3 budgets are set. 3 accounts unfrozen." in answer.content.decode()
+    assert amounts(three) == [Decimal("100.00")] * 3
+    assert client.post(path).status_code == 409
+    assert AdjustmentRecord.objects.filter(batch=path.split("/")[-2]).count() == 3
+
+
+def test_the_dialog_for_many_names_the_first_and_how_many(client, three):
+    page = client.post("/budgets/terms/", {"customer": ids(three)})
+    assert page.context["number"] == 3
+    assert page.context["first"] == [customer.account_name for customer in three]
+
+
+@pytest.mark.parametrize("path", [SET, "/budgets/terms/"])
+def test_another_partners_customer_makes_the_whole_batch_a_404(client, three, borealis, path):
+    stranger = make.customer(borealis)
+    answer = client.post(path, {"customer": [*ids(three), stranger.customer_id], **ONE_TIME})
+    assert answer.status_code == 404
+    assert not Operation.objects.exists()
+
+
+def test_all_that_match_the_lists_own_query_are_meant(client, three, acme):
+    other = make.customer(acme, account_name="elsewhere")
+    answer = client.post(f"{SET}?q=elsewhere", {"all_matching": "1", **ONE_TIME})
+    client.post(answer["Location"])
+    assert amounts([*three, other]) == [None, None, None, Decimal("100.00")]
+
+
+def test_more_than_five_thousand_are_not_ticked_one_by_one(client):
+    answer = client.post("/budgets/terms/", {"customer": [f"c{n}" for n in range(5_001)]})
+    assert answer.status_code == 422
+    assert "select all that match" in answer.content.decode()
+
+
+def test_leaving_out_and_another_amount_make_a_new_review(client, three):
+    first = review(client, three)
+    second = client.post(f"{first}edit/", {"leave_out": three[0].customer_id})["Location"]
+    third = client.post(f"{second}edit/", {f"amount_{three[1].customer_id}": "1,234.50"})["Location"]
+    assert len({first, second, third}) == 3
+    assert groups(client, third)["LEFT_OUT"] == 1
+    client.post(third)
+    assert amounts(three) == [None, Decimal("1234.50"), Decimal("100.00")]
+
+
+def test_who_was_left_out_can_be_taken_in_again(client, three):
+    path = client.post(f"{review(client, three)}edit/", {"leave_out": ids(three)[:2]})["Location"]
+    path = client.post(f"{path}edit/", {"take_in": three[0].customer_id})["Location"]
+    client.post(path)
+    assert amounts(three) == [Decimal("100.00"), None, Decimal("100.00")]
+
+
+def test_an_amount_that_is_none_leaves_the_review_as_it_is(client, three):
+    path = review(client, three)
+    answer = client.post(f"{path}edit/", {f"amount_{three[1].customer_id}": "1e3"})
+    assert answer.status_code == 422
+    assert "Enter an amount such as" in answer.content.decode()
+    assert Operation.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ({"percent": "110"}, ["110.00", "55.00"]),
+        ({"percent": "112.5"}, ["112.50", "56.25"]),
+        ({"percent": "110", "round_up_to": "100"}, ["200.00", "100.00"]),
+        ({"plus": "25.25"}, ["125.25", "75.25"]),
+        ({"plus": "-20"}, ["80.00", "30.00"]),
+        ({"last_month_times": "1.5"}, ["15.00", "30.02"]),
+        ({"last_month_times": "1.5", "round_up_to": "10"}, ["20.00", "40.00"]),
+    ],
+)
+def test_amounts_go_by_what_each_has(client, acme, ann, terms, expected):
+    one, other = make.customers(acme, 2)
+    make.budget(one, ann, "100")
+    make.budget(other, ann, "50")
+    make.report((one, "2026-08", "10"), (other, "2026-08", "20.01"))
+    client.post(review(client, [one, other], **terms))
+    assert amounts([one, other]) == [Decimal(each) for each in expected]
+
+
+def test_who_has_nothing_to_go_by_or_would_come_to_nothing_is_listed_and_left_out(client, acme, ann):
+    with_budget, small, without = make.customers(acme, 3)
+    make.budget(with_budget, ann, "100")
+    make.budget(small, ann, "10")
+    path = review(client, [with_budget, small, without], plus="-10")
+    rows = client.get(f"{path}?group=LEFT_OUT").context["review"].open["rows"]
+    assert {(row["customer_id"], row["why_left_out"]) for row in rows} == {
+        (small.customer_id, "would come to 0 or less"),
+        (without.customer_id, "no budget to go by"),
+    }
+    client.post(path)
+    assert amounts([with_budget, small, without]) == [Decimal("90.00"), Decimal("10.00"), None]
+
+
+def test_each_of_type_amount_and_policy_can_be_left_as_it_is(client, acme, ann):
+    one, other = make.customers(acme, 2)
+    make.budget(one, ann, "100", BudgetType.ONE_TIME)
+    make.budget(other, ann, "50", BudgetType.MONTHLY)
+    client.post(review(client, [one, other], account_freezing="MANUAL"))
+    stand = list(Budget.objects.order_by("customer").values_list("budget_type", "amount", "account_freezing"))
+    assert stand == [("ONE_TIME", Decimal(100), "MANUAL"), ("MONTHLY", Decimal(50), "MANUAL")]
+
+
+def test_to_leave_everything_as_it_is_is_no_batch(client, three):
+    answer = client.post(SET, {"customer": ids(three)})
+    assert answer.status_code == 422
+    assert "choose what to set" in answer.content.decode()
+
+
+def test_the_review_says_who_is_frozen_at_once_and_who_stays_frozen(client, acme, ann):
+    used_up, frozen, fine = make.customers(acme, 3)
+    make.budget([used_up, fine], ann, "500", account_freezing=AccountFreezing.MANUAL)
+    make.report((used_up, "2026-09", "100"), (frozen, "2026-09", "100"))
+    path = review(client, [used_up, frozen, fine], **ONE_TIME, unfreeze_now="on")
+    assert groups(client, path) == {"EXHAUSTED": 2, "FROZEN": 1, "STAYS_FROZEN": 1, "ALL": 3}
+    said = client.post(path, follow=True).content.decode()
+    assert "3 budgets are set. 1 account frozen. 1 account stays frozen." in said
+
+
+def test_a_batch_that_would_exceed_a_quota_is_refused_as_a_whole(client, three):
+    answer = client.post(SET, {"customer": ids(three), **ONE_TIME, "amount": "400000"})
+    assert answer.status_code == 422
+    assert "this needs 1,200,000.00" in answer.content.decode()
+    assert not Operation.objects.exists()
+
+
+def test_a_swap_between_pools_may_net_to_fit(client, acme, ann):
+    one, other = make.customers(acme, 2)
+    make.budget(one, ann, "900000", BudgetType.ONE_TIME)
+    make.budget(other, ann, "900000", BudgetType.MONTHLY)
+    path = review(client, [one, other], amount="950000")
+    assert client.post(path).status_code == 302
+
+
+def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_set(client, three, ann):
+    path = review(client, three)
+    make.budget(three[0], ann, "7")
+    answer = client.post(path)
+    assert answer.status_code == 409
+    assert answer.context["stale"] == {"count": 1, "unchanged": 2, "accounts": [three[0].account_name]}
+    assert client.post(path, {"apply": "unchanged"}).status_code == 302
+    assert amounts(three) == [Decimal("7.00"), Decimal("100.00"), Decimal("100.00")]
+
+
+def test_a_report_that_only_moves_what_is_used_makes_nothing_stale(client, three):
+    path = review(client, three)
+    make.report((three[0], "2026-09", "99.99"))
+    assert client.post(path).status_code == 302
+
+
+def test_a_report_that_would_freeze_somebody_makes_the_review_stale(client, three, ann):
+    make.budget(three, ann, "500")
+    path = review(client, three)
+    make.report((three[0], "2026-09", "100"))
+    assert client.post(path).status_code == 409
+    assert amounts(three) == [Decimal("500.00")] * 3
+
+
+def test_an_edit_voids_the_code_that_was_sent(carl, borealis, sign_in, mailoutbox):
+    customers = make.customers(borealis, 2)
+    client = sign_in(carl)
+    path = review(client, customers)
+    client.post(f"{path}code/")
+    code = carl.emaildevice_set.get().token
+    assert "Customers" in mailoutbox[0].body
+    edited = client.post(f"{path}edit/", {f"amount_{customers[0].customer_id}": "5"})["Location"]
+    assert client.post(edited, {"verification_code": code}).status_code == 422
+    assert client.post(path, {"verification_code": code}).status_code == 409
+    assert amounts(customers) == [None, None]
+
+
+def test_a_colleagues_review_does_not_exist(client, three, ben, sign_in):
+    path = review(client, three)
+    assert sign_in(ben).get(path).status_code == 404
+    assert sign_in(ben).post(f"{path}edit/", {"leave_out": three[0].customer_id}).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["review", "page", "ok", "edit"])
+def test_the_number_of_queries_is_that_of_the_step_not_of_its_customers(path, client, acme):
+    def steps(number: int) -> int:
+        customers = make.customers(acme, number)
+        operation = review(client, customers, **ONE_TIME, unfreeze_now="on") if path != "review" else ""
+        calls: dict[str, Any] = {
+            "review": lambda: review(client, customers, **ONE_TIME),
+            "page": lambda: client.get(f"{operation}?group=ALL"),
+            "ok": lambda: client.post(operation),
+            "edit": lambda: client.post(f"{operation}edit/", {"leave_out": customers[0].customer_id}),
+        }
+        return queries(calls[path])
+
+    assert steps(30) == steps(300)
+
+
+def queries(call: Any) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    return len(captured)
+
+
+def test_names_are_masked_in_a_review(client, three):
+    page = client.get(f"{review(client, three)}?group=ALL").content.decode()
+    assert three[0].account_name in page
+    assert three[0].name not in page
+
+
+def test_what_was_reviewed_is_kept_for_each_customer(client, three):
+    review(client, three)
+    assert set(ReviewedCustomer.objects.values_list("budget_type", "amount", "account_freezing")) == {
+        ("ONE_TIME", Decimal(100), "AUTOMATIC")
+    }
+
+
+def undo(client: Client, path: str, **ticked: str) -> str:
+    """Ask for the undo of a confirmed batch; the path of its review."""
+    answer = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/", ticked)
+    assert answer.status_code == 302, answer.content.decode()
+    return answer["Location"]
+
+
+def test_a_batch_is_listed_and_undone_to_what_stood_before(client, acme, ann):
+    with_budget, first = make.customers(acme, 2)
+    make.budget(with_budget, ann, "70", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    path = review(client, [with_budget, first])
+    client.post(path)
+    batch = f"/budgets/batches/{path.split('/')[-2]}/"
+    assert batch in client.get("/budgets/batches/").content.decode()
+    assert client.get(batch).context["standing"] == 2
+    assert "2 budgets are undone." in client.post(undo(client, path), follow=True).content.decode()
+    stands = make.stored(with_budget)
+    assert (stands.budget_type, stands.amount, stands.account_freezing) == ("MONTHLY", Decimal(70), "MANUAL")
+    assert not Budget.objects.filter(customer=first).exists()
+    last = first.adjustment_records.latest("pk")
+    assert (last.operation, last.budget_type_after) == (AdjustmentRecord.Operation.REMOVED, None)
+
+
+def test_undo_brings_back_what_a_one_time_budget_counts_from(sign_in, acme, ann, september):
+    one, other = make.customers(acme, 2)
+    make.budget([one, other], ann, "100")
+    make.report((one, "2026-09", "60"))
+    september.move_to("2026-10-05T04:00:00Z", tick=False)
+    client = sign_in(ann)
+    path = review(client, [one, other], budget_type="MONTHLY")
+    client.post(path)
+    assert make.stored(one).used == 0
+    client.post(undo(client, path))
+    assert (make.stored(one).counted_from, make.stored(one).used) == (202609, Decimal("60.00"))
+
+
+def test_undo_leaves_whoever_has_moved_on(client, three, ann):
+    path = review(client, three)
+    client.post(path)
+    make.budget(three[0], ann, "7")
+    assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["moved_on"] == 1
+    client.post(undo(client, path))
+    assert amounts(three) == [Decimal("7.00"), None, None]
+
+
+def test_undo_unfreezes_whom_the_batch_froze_if_that_is_ticked(client, acme, ann):
+    customers = make.customers(acme, 2)
+    make.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    make.report((customers[0], "2026-09", "200"))
+    path = review(client, customers, **{**ONE_TIME, "amount": "150"})
+    client.post(path)
+    assert make.fresh(customers[0]).is_frozen
+    back = undo(client, path, unfreeze="on")
+    assert groups(client, back)["UNFROZEN"] == 1
+    client.post(back)
+    assert not make.fresh(customers[0]).is_frozen
+    assert amounts(customers) == [Decimal("500.00")] * 2
+
+
+def test_another_partners_batch_does_not_exist(client, three, carl, sign_in):
+    path = review(client, three)
+    client.post(path)
+    batch = f"/budgets/batches/{path.split('/')[-2]}/"
+    stranger = sign_in(carl)
+    assert [stranger.get(batch).status_code, stranger.post(f"{batch}undo/").status_code] == [404, 404]
+
+
+def test_undoing_gives_the_quota_back(client, three, acme):
+    path = review(client, three)
+    client.post(path)
+    client.post(undo(client, path))
+    acme.grant.refresh_from_db()
+    assert acme.grant.one_time_allocated == 0
