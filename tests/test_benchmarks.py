@@ -3,8 +3,8 @@
 import pytest
 
 from budgets.checking import differences
-from customers.actions import fold
 from customers.models import Customer
+from customers.search import fold
 from tests.benchmarks.customers import fill
 from tests.benchmarks.memory import account
 from tests.benchmarks.table import Row, growth, interleaved, markdown
