@@ -14,7 +14,7 @@ apt_install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && export D
 	&& apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint ci screenshots install browser \
+.PHONY: help run test lint ci bench screenshots install browser \
 	lint-style lint-templates lint-layers lint-types lint-migrations lint-deployment
 
 help: ## List these commands
@@ -33,6 +33,9 @@ lint: lint-style lint-templates lint-layers lint-types lint-migrations lint-depl
 
 ci: ## Run everything that must hold before a change is taken in
 	.ci/run
+
+bench: install ## Measure against the goals of docs/performance.md (SIZES=1000,100000, DATABASE_URL=PostgreSQL on this machine)
+	@$(BIN)/python -m tests.benchmarks
 
 screenshots: install browser ## Take the pictures of the pages
 	$(BIN)/python -m tests.screenshots

@@ -1,0 +1,1 @@
+"""How fast the product is, beside bare SQL and Django admin: `make bench`; docs/performance.md has the table."""

@@ -1,0 +1,115 @@
+"""Filling a database: the product makes the first thousand customers, set-based SQL as many copies as it takes."""
+
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.color import no_style
+from django.db import connection, models
+from django.db.models import Max, Sum
+
+from budgets.actions import associate_customers, current_month, set_budgets, take_in_report
+from budgets.models import AdjustmentRecord, Budget, Expenditure
+from budgets.months import previous_month
+from budgets.reports import ReadReport
+from customers.actions import NewCustomer
+from customers.models import Customer, FreezeRecord
+from partnercenter.management.commands.seed_demo import group
+from partnercenter.management.demo import DemoCustomer, make_customers
+from partnercenter.models import BudgetType, Grant, Partner, User
+from partnercenter.permissions import give_grant
+
+THOUSAND = 1_000
+QUOTA = Decimal(10**13)
+COPIED: tuple[type[models.Model], ...] = (Customer, FreezeRecord, AdjustmentRecord, Budget, Expenditure)
+# What must differ from copy to copy; the search text of a copy is that of its name and account name.
+DIFFERS = {
+    "customer_id": "{column} || '-' || n.k",
+    "account": "{column} || '-' || n.k",
+    "account_name": "{column} || '_' || n.k",
+    "name": "{column} || ' ' || n.k",
+    "search": "REPLACE({column}, '\n', ' ' || n.k || '\n') || '_' || n.k",
+}
+
+
+def fill(size: int) -> None:
+    """So many customers (thousands) of one reseller: the mix of the demo, each with its records and two months."""
+    if size % THOUSAND:
+        raise SystemExit(f"SIZES: {size} is no multiple of {THOUSAND}")
+    make_sample()
+    steps = {model: last_key(model) for model in COPIED}
+    for model in COPIED if size > THOUSAND else ():
+        copy(model, steps, size // THOUSAND)
+    allocate()
+    call_command("check_budgets", stdout=StringIO())
+
+
+def make_sample() -> None:
+    distributor = Partner.objects.create(kind=Partner.Kind.DISTRIBUTOR, account_name="dora", company="Dora")
+    reseller = Partner.objects.create(
+        kind=Partner.Kind.RESELLER, account_name="acme", company="Acme", distributor=distributor
+    )
+    Grant.objects.create(partner=reseller)
+    give_grant(reseller, monthly_quota=QUOTA, one_time_quota=QUOTA, operator=None)
+    ann = User.objects.create(username="ann", partner=reseller, role=User.Role.ADMINISTRATOR)
+    User.objects.create(username="root", is_staff=True, is_superuser=True)
+    made = make_customers(THOUSAND)
+    associate_customers(
+        NewCustomer(each.customer_id, each.account_name, each.name, reseller, email=each.email, mobile=each.mobile)
+        for each in made
+    )
+    spread_in_time()
+    for (_partner, terms), ids in group(made).items():
+        set_budgets(Customer.objects.filter(customer_id__in=ids), terms, operator=ann, unfreeze=True)
+    take_in_report(expenditure_of(made), operator=None)
+
+
+def spread_in_time() -> None:
+    customers = list(Customer.objects.order_by("pk"))
+    for number, customer in enumerate(customers):
+        customer.associated_on -= timedelta(hours=number * 7919 % 20_000)
+    Customer.objects.bulk_update(customers, ["associated_on"])
+
+
+def expenditure_of(made: list[DemoCustomer]) -> ReadReport:
+    month = current_month()
+    months = (previous_month(month), month)
+    spent = [(f"{each_month}{each.customer_id}", each.spent * 100) for each_month in months for each in made]
+    return ReadReport(format="focus", lines=len(spent), summed=dict(spent), sources=["sample.csv"])
+
+
+def last_key(model: type[models.Model]) -> int:
+    return model._default_manager.aggregate(last=Max("pk"))["last"]
+
+
+def copy(model: type[models.Model], steps: dict[type[models.Model], int], copies: int) -> None:
+    """Insert the sample's rows again and again, their keys moved on by the sample's last one."""
+    table, fields = model._meta.db_table, model._meta.concrete_fields
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    values = ", ".join(_value(field, steps) for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < {copies - 1})"
+            f' INSERT INTO "{table}" ({columns}) SELECT {values} FROM n CROSS JOIN "{table}" t ORDER BY 1'
+        )
+        for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
+            cursor.execute(statement)
+
+
+def _value(field: Any, steps: dict[type[models.Model], int]) -> str:
+    column = f't."{field.column}"'
+    step = steps.get(field.related_model if field.is_relation else field.model) if _is_key(field) else None
+    return f"{column} + n.k * {step}" if step else DIFFERS.get(field.name, "{column}").format(column=column)
+
+
+def _is_key(field: Any) -> bool:
+    return field.is_relation or field.primary_key
+
+
+def allocate() -> None:
+    """What the copies' budgets allocate of the quota."""
+    for kind in BudgetType.values:
+        total = Budget.objects.filter(budget_type=kind).aggregate(total=Sum("amount"))["total"]
+        Grant.objects.update(**{f"{kind.lower()}_allocated": total})

@@ -1,0 +1,42 @@
+"""Month restore of everybody, beside the one update it comes down to."""
+
+from collections.abc import Iterator
+
+from budgets.actions import restore_budgets
+from budgets.models import BillingMonth
+from budgets.months import previous_month
+from tests.benchmarks import raw
+from tests.benchmarks.databases import Database
+from tests.benchmarks.table import Row, interleaved
+
+# As it stood at the end of last month: all monthly, half used.
+LAST_MONTH = """
+UPDATE budgets_budget SET budget_type = 'MONTHLY', counted_from = %(last)s, used = amount / 2, usage = 49, level = 0
+"""
+RESTORE = """
+UPDATE budgets_budget AS b SET counted_from = %(month)s, used = COALESCE(e.total, 0),
+    usage = COALESCE(e.total, 0) * 100 / b.amount,
+    level = CASE WHEN COALESCE(e.total, 0) * 100 >= b.amount * 100 THEN 100
+        WHEN COALESCE(e.total, 0) * 100 >= b.amount * 90 THEN 90
+        WHEN COALESCE(e.total, 0) * 100 >= b.amount * 75 THEN 75 ELSE 0 END
+FROM budgets_budget o LEFT JOIN budgets_expenditure e ON e.customer_id = o.customer_id AND e.month = %(month)s
+WHERE b.customer_id = o.customer_id AND o.budget_type = 'MONTHLY' AND o.counted_from < %(month)s
+"""
+MARK = "UPDATE budgets_billingmonth SET month = %(month)s"
+
+
+def measure(by_size: dict[int, Database]) -> Iterator[Row]:
+    """On the largest installation; what has been spent in the new month is known already."""
+    database = by_size[max(by_size)].use()
+    month = BillingMonth.objects.get(pk=1).month
+
+    def go_back() -> tuple[()]:
+        raw.run([(LAST_MONTH, {"last": previous_month(month)}), (MARK, {"month": previous_month(month)})])
+        database.settle()
+        return ()
+
+    def by_sql() -> None:
+        raw.run([(RESTORE, {"month": month}), (MARK, {"month": month})])
+
+    product, other = interleaved(restore_budgets, by_sql, prepare=go_back, rounds=5)
+    yield Row("month restore", database.size, product, "bare SQL", other, 1.5)
