@@ -118,7 +118,7 @@ class SetBudgetsForm(forms.Form):
     amount_by = forms.ChoiceField(
         label=_("Budget"), choices=AmountBy, widget=forms.RadioSelect, required=False, initial=AmountBy.AMOUNT
     )
-    amount = AmountField(label=_("Amount"), required=False)
+    amount = AmountField(label=_("Amount"), required=False, largest=LARGEST_BUDGET)
     percent = number_field(_("Percent"), largest="10000")
     plus = number_field(_("Plus"), smallest="-2147483647", largest="2147483647")
     last_month_times = number_field(_("Times"), largest="1000")

@@ -197,7 +197,7 @@ def tell(outcome: Outcome, operation: Operation) -> str:
     """The success message of a confirmed operation: for one customer it names the type, for many the numbers."""
     if is_batch(operation):
         return _tell_many(outcome, undone=operation.kind == Operation.Kind.UNDO_BATCH)
-    return tell_one(outcome, operation.terms["budget_type"])
+    return tell_one(outcome, operation.reviewed.get().budget_type)
 
 
 def tell_one(outcome: Outcome, budget_type: str | None) -> str:

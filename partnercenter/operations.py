@@ -1,17 +1,18 @@
 """Operations to be confirmed: their page, Get Code, OK, and the edits of a review (domain 6)."""
 
+import uuid
 from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from budgets.actions import apply_budgets, current_month, edit_review
+from budgets.actions import apply_budgets, current_month, edit_review, review_again, review_undo
 from budgets.actions.reviewing import refuse_outdated
 from budgets.reviews import Facts, facts_of, is_batch, members, review_of, stale_of, tell
 from customers.masking import mask_email
@@ -19,7 +20,7 @@ from partnercenter import verification
 from partnercenter.forms import CodeForm
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
 from partnercenter.models import Operation, Partner
-from partnercenter.money import AmountField
+from partnercenter.money import LARGEST_BUDGET, AmountField
 from partnercenter.permissions import may_switch
 from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
 
@@ -119,13 +120,7 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponse:
     reviewed = _operation(request, pk)
     form = CodeForm(label_suffix="")
     try:
-        verification.refuse_finished(reviewed)
-        if not _sets_budgets(reviewed):
-            raise Refusal(_("Nothing of this can be changed."))
-        leave_out = request.POST.getlist("leave_out") + _group(reviewed, request.POST.get("leave_out_group", ""))
-        again = edit_review(
-            reviewed, leave_out=leave_out, take_in=request.POST.getlist("take_in"), amounts=_amounts(request)
-        )
+        again = _edited(request, reviewed)
     except (NotAllowed, Busy):
         raise
     except Refusal as error:
@@ -135,13 +130,36 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponse:
     return redirect(f"{reverse('operation', args=[again.pk])}{f'?{query}' if query else ''}")
 
 
+def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
+    verification.refuse_finished(reviewed)
+    if not _sets_budgets(reviewed):
+        raise Refusal(_("Nothing of this can be changed."))
+    if request.POST.get("again"):
+        return _again(reviewed)
+    amounts = _amounts(request)
+    if amounts and reviewed.kind == Operation.Kind.UNDO_BATCH:
+        raise Refusal(_("An undo goes back to what was: leave a customer out to keep its budget."))
+    leave_out = request.POST.getlist("leave_out") + _group(reviewed, request.POST.get("leave_out_group", ""))
+    take_in = request.POST.getlist("take_in")
+    if any("\0" in each for each in (*leave_out, *take_in, *amounts)):
+        raise Http404
+    return edit_review(reviewed, leave_out=leave_out, take_in=take_in, amounts=amounts)
+
+
+def _again(reviewed: Operation) -> Operation:
+    if reviewed.kind != Operation.Kind.UNDO_BATCH:
+        return review_again(reviewed)
+    batch, unfreeze = uuid.UUID(reviewed.terms["undo"]), reviewed.terms["unfreeze"]
+    return review_undo(batch, operator=reviewed.operator, unfreeze=unfreeze, replaces=reviewed)
+
+
 def _group(reviewed: Operation, key: str) -> list[str]:
     return list(members(reviewed, key).values_list("customer__customer_id", flat=True))
 
 
 def _amounts(request: ConsoleRequest) -> dict[str, Decimal]:
     """The amounts given as `amount_<customer ID>`. Raises Refusal where one is none."""
-    field = AmountField()
+    field = AmountField(largest=LARGEST_BUDGET)
     given = {name.removeprefix(AMOUNT): text for name, text in request.POST.items() if name.startswith(AMOUNT)}
     try:
         return {customer_id: field.clean(text) for customer_id, text in given.items()}

@@ -71,6 +71,13 @@ def refuse_finished(operation: Operation) -> None:
         raise Finished(_("This operation has expired and nothing was changed. Start again from the list."))
 
 
+def hold(operation: Operation) -> None:
+    """Make OK and edits of an operator's operations wait for each other to the transaction's end. Raises Finished."""
+    # The operator's row is what they queue on; a record itself cannot be locked for long.
+    User.objects.select_for_update(no_key=True).get(pk=operation.operator_id)
+    refuse_finished(operation)
+
+
 def needs_code(operation: Operation) -> bool:
     """Whether the partner's switch is on now: turned on after the review, it holds for this operation too."""
     return operation.partner.verification_required
@@ -142,9 +149,7 @@ def confirm(operation: Operation, code: str, apply: Callable[[], Result]) -> Res
     `verification_code` where the code is not right, which is counted (domain 6.5).
     """
     with writing():
-        # The operator's row is what two presses of OK queue on; a record itself cannot be locked for long.
-        User.objects.select_for_update(no_key=True).get(pk=operation.operator_id)
-        refuse_finished(operation)
+        hold(operation)
         how, problem = _check(operation, code) if needs_code(operation) else (Confirmation.How.WITHOUT_CODE, "")
         if not problem:
             result = apply()
@@ -162,6 +167,10 @@ def _check(operation: Operation, code: str) -> tuple[str, str]:
     email = EmailDevice.objects.select_for_update().filter(user=operation.operator).order_by("pk").first()
     totp = TOTPDevice.objects.select_for_update().filter(user=operation.operator, confirmed=True).first()
     is_mailed = email is not None and _code_is_for(operation)
+    for device in (totp, email):
+        # A wrong code is counted on one of them and holds up both: else the other could be guessed without end.
+        if device is not None and (held_up := _held_up(device)):
+            return "", held_up
     # One device alone is asked: each counts a wrong code, and an authenticator's is none of the mailed ones.
     if totp is not None and not (is_mailed and constant_time_compare(email.token or "", code)):
         return Confirmation.How.TOTP, _problem(totp, code)
@@ -171,12 +180,17 @@ def _check(operation: Operation, code: str) -> tuple[str, str]:
 
 
 def _problem(device: Any, code: str) -> str:
-    allowed, why_not = device.verify_is_allowed()
-    if not allowed:
-        seconds = max(1, ceil((why_not["locked_until"] - timezone.now()).total_seconds()))
-        return _("Too many wrong verification codes.") + " " + _wait(seconds)
     spent = _spent(device)
     return "" if device.verify_token(code) else spent or _("Incorrect verification code.")
+
+
+def _held_up(device: Any) -> str:
+    """For how long no code is looked at after wrong ones; "" where one is."""
+    allowed, why_not = device.verify_is_allowed()
+    if allowed:
+        return ""
+    seconds = max(1, ceil((why_not["locked_until"] - timezone.now()).total_seconds()))
+    return _("Too many wrong verification codes.") + " " + _wait(seconds)
 
 
 def _spent(device: Any) -> str:

@@ -343,3 +343,58 @@ def test_undoing_gives_the_quota_back(client, three, acme):
     client.post(undo(client, path))
     acme.grant.refresh_from_db()
     assert acme.grant.one_time_allocated == 0
+
+
+def test_an_edit_still_tells_what_changed_since_the_review(client, three, ann):
+    make.budget(three, ann, "500")
+    path = review(client, three, account_freezing="MANUAL")
+    make.budget(three[0], ann, "5000")
+    edited = client.post(f"{path}edit/", {"leave_out": three[1].customer_id})["Location"]
+    assert client.post(edited).status_code == 409
+    assert make.stored(three[0]).amount == Decimal("5000.00")
+
+
+def test_reviewing_again_goes_by_what_stands_now(client, three, ann):
+    make.budget(three, ann, "500")
+    path = review(client, three, percent="110")
+    make.budget(three[0], ann, "1000")
+    assert client.post(path).status_code == 409
+    again = client.post(f"{path}edit/", {"again": "1"})["Location"]
+    client.post(again)
+    assert amounts(three) == [Decimal("1100.00"), Decimal("550.00"), Decimal("550.00")]
+
+
+def test_who_has_no_budget_to_go_by_cannot_be_taken_in(client, acme, ann):
+    one, other = make.customers(acme, 2)
+    make.budget(one, ann, "100")
+    path = review(client, [one, other], budget_type="MONTHLY", percent="110")
+    taken = client.post(f"{path}edit/", {"take_in": other.customer_id})["Location"]
+    assert groups(client, taken)["LEFT_OUT"] == 1
+    assert client.post(taken).status_code == 302
+
+
+def test_in_an_undo_a_first_budget_can_be_left_out_and_taken_in_again(client, three):
+    path = review(client, three)
+    client.post(path)
+    back = undo(client, path)
+    back = client.post(f"{back}edit/", {"leave_out": three[0].customer_id})["Location"]
+    back = client.post(f"{back}edit/", {"take_in": three[0].customer_id})["Location"]
+    client.post(back)
+    assert amounts(three) == [None, None, None]
+
+
+@pytest.mark.parametrize("name", ["leave_out", "take_in", "amount_\0"])
+def test_an_id_that_nobody_has_is_no_edit(client, three, name):
+    assert (
+        client.post(f"{review(client, three)}edit/", {name: "5\0" if name != "amount_\0" else "5"}).status_code == 404
+    )
+
+
+def test_the_largest_expenditure_times_the_largest_factor_is_too_large_and_no_error(client, acme, ann):
+    one, other = make.customers(acme, 2)
+    make.budget([one, other], ann, "1")
+    make.report((one, "2026-08", "9999999999999.99"), (other, "2026-08", "1"))
+    path = review(client, [one, other], last_month_times="1000")
+    assert groups(client, path)["LEFT_OUT"] == 1
+    client.post(path)
+    assert amounts([one, other]) == [Decimal("1.00"), Decimal("1000.00")]

@@ -273,3 +273,10 @@ def test_a_mail_folder_that_cannot_be_written_is_a_failed_mail(client, path, set
     answer = client.post(f"{path}code/")
     assert answer.status_code == 422
     assert "could not be sent" in answer.content.decode()
+
+
+def test_wrong_codes_hold_up_the_mailed_one_too_where_an_authenticator_is_enrolled(client, path, carl):
+    _device, _code = authenticator(carl)
+    mailed = get_code(client, path)
+    assert confirm(client, path, "000000").status_code == 422
+    assert "Too many wrong verification codes." in confirm(client, path, mailed).content.decode()

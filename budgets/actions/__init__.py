@@ -6,7 +6,7 @@ are the snapshot that the rest is written from, in a number of statements that d
 
 from budgets.actions.association import associate_customers
 from budgets.actions.month import Restored, current_month, restore_budgets
-from budgets.actions.reviewing import edit_review, review_budgets
+from budgets.actions.reviewing import edit_review, review_again, review_budgets
 from budgets.actions.setting import Outcome, apply_budgets, set_budgets
 from budgets.actions.taking_in import TakenIn, take_in_report
 from budgets.actions.terms import Changes, Relative, Terms
@@ -24,6 +24,7 @@ __all__ = [
     "current_month",
     "edit_review",
     "restore_budgets",
+    "review_again",
     "review_budgets",
     "review_undo",
     "set_budgets",

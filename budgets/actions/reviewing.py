@@ -16,15 +16,21 @@ from django.utils.translation import gettext as _
 from budgets.actions.month import current_month
 from budgets.actions.quota import partners_of, refuse_over_quota, refuse_partners
 from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, with_terms
-from customers.models import Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
+from customers.models import AccountFreezing, Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
-from partnercenter.models import Operation, User
+from partnercenter.models import BudgetType, Grant, Operation, User
 from partnercenter.money import MoneyField, money, show_amount
-from partnercenter.permissions import grant_of, refusal
+from partnercenter.permissions import refusal
 from partnercenter.refusals import Changed, NotAllowed, Refusal
 
 VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
+
+
+# Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.
+SEEN = {"adjustment_record": "adjustment_record", "freeze_kind": "freeze_kind", "frozen_since": "frozen_since"}
+NOW = SEEN | {"adjustment_record": "budget__record_id"}
+NOW_OF_CUSTOMER = {name: f"customer__{path}" for name, path in NOW.items()}
 
 
 def version_of(customer: Customer) -> str:
@@ -75,6 +81,7 @@ def review_in(
     operator: User,
     unfreeze: bool,
     as_seen: Q | None = None,
+    replaces: Operation | None = None,
 ) -> Operation:
     """What `review_budgets` says, for a caller that holds the month: whoever has locks may not restore it."""
     customers = customers.of(operator)
@@ -82,9 +89,10 @@ def review_in(
         raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise Refusal(_("A customer of the referral model has no budget."))
-    operation = verification.review(Operation.Kind.SET_BUDGET, as_json(terms, unfreeze=unfreeze), operator=operator)
+    kept = as_json(terms, unfreeze=unfreeze)
+    operation = verification.review(Operation.Kind.SET_BUDGET, kept, operator=operator, replaces=replaces)
     rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze), month)
-    keep(operation, rows, customer="pk", prefix="")
+    keep(operation, rows, customer="pk", seen=NOW)
     refuse_review(operation, month, unfreeze=unfreeze)
     return operation
 
@@ -99,8 +107,11 @@ def edit_review(
 ) -> Operation:
     """A new review with some customers (by customer ID) left out, taken in again, or given another amount.
 
-    The states are those of now. The former review stays as it was and its code confirms nothing of the new one.
+    The states seen stay those of the first review, so what changed since is still told at OK. The former review and its
+    code confirm nothing any more. Raises Finished where it was confirmed or edited meanwhile.
     """
+    # The operator before the month, as `confirm` takes them.
+    verification.hold(operation)
     month = current_month()
     again = verification.review(operation.kind, operation.terms, operator=operation.operator, replaces=operation)
     ours = "customer__customer_id__in"
@@ -109,17 +120,36 @@ def edit_review(
         default=F("amount"),
         output_field=MoneyField(),
     )
-    rows = terms_of_rows(operation.reviewed.all()).annotate(new_amount=amount)
+    # Undo takes a first budget away: there no type and no amount is what is meant.
+    is_undo = operation.kind == Operation.Kind.UNDO_BATCH
+    lacking = Q(pk__in=[]) if is_undo else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
     by_operator = Case(
         When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
-        When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(Q(new_type__isnull=True))),
+        When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(lacking)),
         default=F("left_out"),
         output_field=CharField(),
     )
-    rows = foresee(rows.annotate(new_left_out=by_operator), month, prefix="customer__")
-    keep(again, rows, customer="customer_id", prefix="customer__")
+    rows = terms_of_rows(operation.reviewed.all()).annotate(new_amount=amount).annotate(new_left_out=by_operator)
+    keep(again, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=SEEN)
     refuse_review(again, month, unfreeze=False)
     return again
+
+
+@writing()
+def review_again(operation: Operation) -> Operation:
+    """The same terms reviewed anew, with the states and budgets of now, for those the operator had not left out."""
+    # The operator before the month, as `confirm` takes them.
+    verification.hold(operation)
+    month = current_month()
+    meant = operation.reviewed.exclude(left_out=LeftOut.BY_OPERATOR).values("customer")
+    return review_in(
+        month,
+        Customer.objects.filter(pk__in=meant),
+        terms_from(operation.terms),
+        operator=operation.operator,
+        unfreeze=operation.terms["unfreeze"],
+        replaces=operation,
+    )
 
 
 def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
@@ -133,16 +163,14 @@ def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
     )
 
 
-def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, prefix: str) -> int:
-    """Keep rows with their terms and what `foresee` says of them as the customers of an operation."""
+def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict[str, str]) -> int:
+    """Keep rows, with their terms, the state `seen` and what `foresee` says, as the customers of an operation."""
     return insert_from(
         ReviewedCustomer,
         rows,
         operation=Value(operation.pk, output_field=UUIDField()),
         customer=customer,
-        adjustment_record=f"{prefix}budget__record_id",
-        freeze_kind=f"{prefix}freeze_kind",
-        frozen_since=f"{prefix}frozen_since",
+        **seen,
         budget_type="new_type",
         amount="new_amount",
         account_freezing="new_policy",
@@ -220,8 +248,10 @@ def refuse_outdated(operation: Operation) -> None:
     Told before a code is sent or looked at.
     """
     rows = included(operation)
-    for partner in partners_of(rows):
-        if reason := refusal(operation.operator, partner, grant_of(partner)):
+    partners = partners_of(rows)
+    grants = Grant.objects.in_bulk([partner.pk for partner in partners])
+    for partner in partners:
+        if reason := refusal(operation.operator, partner, grants.get(partner.pk)):
             raise NotAllowed(reason)
     if still_as_reviewed(rows, current_month()).count() != rows.count():
         raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
@@ -240,3 +270,17 @@ def as_json(terms: Terms | Changes, *, unfreeze: bool) -> dict[str, Any]:
         "account_freezing": terms.account_freezing,
         "unfreeze": unfreeze,
     }
+
+
+def terms_from(kept: dict[str, Any]) -> Changes:
+    """The terms that an operation keeps."""
+    amount: Any = kept["amount"]
+    if isinstance(amount, dict):
+        amount = Relative(**{name: Decimal(value) for name, value in amount.items()})
+    elif amount is not None:
+        amount = Decimal(amount)
+    return Changes(
+        BudgetType(kept["budget_type"]) if kept["budget_type"] else None,
+        amount,
+        AccountFreezing(kept["account_freezing"]) if kept["account_freezing"] else None,
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Case, CharField, ExpressionWrapper, F, IntegerField, Q, QuerySet, Value, When
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Greatest, Least
 from django.db.models.lookups import GreaterThanOrEqual
 
 from budgets.models import FROZEN_BY, spent
@@ -111,7 +111,10 @@ def _relative(amount: Relative, month: int) -> tuple[Any, bool]:
 def _times(amount: Any, factor: Decimal, over: int) -> Any:
     """Cents times a factor of two decimals, halves up; whole numbers all the way."""
     # A sum is no whole number to PostgreSQL until it is said to be one.
-    whole = Cast(amount, models.BigIntegerField())
+    whole: Any = Cast(amount, models.BigIntegerField())
+    # Beyond this it is too large anyway, and no product leaves the range of a bigint.
+    most = to_cents(LARGEST_BUDGET) * HUNDREDTHS + 1
+    whole = Greatest(Least(whole, Value(most)), Value(-most))
     over *= HUNDREDTHS
     return (whole * Value(int(factor * HUNDREDTHS)) + Value(over // 2)) / Value(over)
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import BooleanField, Case, CharField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 
 from budgets.actions.month import current_month
-from budgets.actions.reviewing import keep, refuse_review
+from budgets.actions.reviewing import NOW_OF_CUSTOMER, keep, refuse_review
 from budgets.actions.terms import foresee
 from budgets.models import AdjustmentRecord
 from customers.models import Customer, FreezeRecord, LeftOut
@@ -25,15 +25,17 @@ def records_of(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
 
 
 @writing()
-def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool) -> Operation:
+def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: Operation | None = None) -> Operation:
     """A review that puts the customers which still stand as the batch left them back to what they had.
 
     Type, amount and policy, counted_from where it was one-time; a first budget goes (`REMOVED`). Those that have moved
     on are left as they are. With `unfreeze` whom the batch froze is unfrozen. Raises what `review_budgets` does.
     """
+    if replaces is not None:
+        verification.hold(replaces)
     month = current_month()
     terms = {"undo": str(batch), "budget_type": None, "unfreeze": unfreeze}
-    operation = verification.review(Operation.Kind.UNDO_BATCH, terms, operator=operator)
+    operation = verification.review(Operation.Kind.UNDO_BATCH, terms, operator=operator, replaces=replaces)
     rows: Any = records_of(batch, operator).filter(STILL_STANDS)
     frozen_by_it = FreezeRecord.objects.filter(
         batch=batch,
@@ -51,6 +53,6 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool) -> Operatio
         new_unfreeze=Exists(frozen_by_it) if unfreeze else Value(False, output_field=BooleanField()),
         new_left_out=Value(LeftOut.NONE, output_field=CharField()),
     )
-    keep(operation, foresee(rows, month, prefix="customer__"), customer="customer_id", prefix="customer__")
+    keep(operation, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=NOW_OF_CUSTOMER)
     refuse_review(operation, month, unfreeze=False)
     return operation
