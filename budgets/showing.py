@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db.models import Count
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from budgets.actions import TakenIn
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
 from budgets.months import month_name, previous_month
 from customers.masking import mask_name
@@ -147,6 +149,24 @@ def show_report(report: ExpenditureReport) -> dict[str, Any]:
     totals = {name: Decimal(report.summary[name]) for name in ("total", "unattributed_total")}
     formats = {"focus": "FOCUS", "plain": _("Plain CSV"), "mixed": _("FOCUS and plain CSV")}
     return report.summary | totals | shown | {"sources": report.sources, "format_label": formats[report.format]}
+
+
+def tell_taken_in(taken: TakenIn) -> str:
+    """The message after a report: what it changed, or why it changed nothing."""
+    if not taken.changed:
+        figures = {"lines": taken.lines, "older": taken.older, "not_yours": taken.not_yours}
+        said = _("The report was read and changes nothing: %(lines)s lines, %(older)s totals older than what stands.")
+        if taken.not_yours:
+            said += " " + _("%(not_yours)s customer IDs in it are not yours.")
+        return said % figures
+    said = ngettext(
+        "The report is taken in: %(n)s total changed.", "The report is taken in: %(n)s totals changed.", taken.changed
+    ) % {"n": taken.changed}
+    if taken.frozen:
+        said += " " + ngettext("%(n)s account is frozen.", "%(n)s accounts are frozen.", taken.frozen) % {
+            "n": taken.frozen
+        }
+    return said
 
 
 def show_frozen(records: Iterable[FreezeRecord]) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from django.views.defaults import permission_denied
 from django_htmx.middleware import HtmxDetails
 
 from partnercenter.database import busy, waited_too_long
+from partnercenter.models import Job
 from partnercenter.refusals import NotAllowed, Refusal
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -123,6 +124,20 @@ def done(
     if selection_done:
         events["selection:clear"] = {}
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
+
+
+def went_on(request: ConsoleRequest, job: Job, *, then: str, selection_done: bool = False) -> HttpResponse:
+    """After a job was started: if it is done, as after any action, and on to what came of it; else to its page."""
+    if job.state == Job.State.DONE:
+        if not request.htmx:
+            messages.success(request, job.message)
+            return redirect(job.link or then)
+        return done(request, job.message, then=then, selection_done=selection_done)
+    path = resolve_url("job", pk=job.pk)
+    if not request.htmx:
+        return redirect(path)
+    events: dict[str, Any] = {"dialog:close": {}} | ({"selection:clear": {}} if selection_done else {})
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events), "HX-Redirect": path})
 
 
 def for_partner(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

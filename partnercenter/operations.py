@@ -12,14 +12,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from budgets import tasks
 from budgets.actions import apply_budgets, current_month, edit_review, review_again, review_undo
-from budgets.actions.reviewing import refuse_outdated
+from budgets.actions.reviewing import included, refuse_outdated
 from budgets.reviews import Facts, facts_of, is_batch, members, review_of, stale_of, tell
 from customers.masking import mask_email
-from partnercenter import verification
+from partnercenter import jobs, verification
 from partnercenter.forms import CodeForm
-from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
-from partnercenter.models import Operation, Partner
+from partnercenter.htmx import ConsoleRequest, answer, done, for_partner, went_on
+from partnercenter.models import Job, Operation, Partner
 from partnercenter.money import LARGEST_BUDGET, AmountField
 from partnercenter.permissions import may_switch
 from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
@@ -78,6 +79,8 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
         if not only_unchanged:
             _refuse_outdated(reviewed)
         code = request.POST.get("verification_code", "")
+        if takes_long(reviewed):
+            return _confirm_by_job(request, reviewed, code, only_unchanged=only_unchanged)
         message = verification.confirm(reviewed, code, lambda: _apply(reviewed, only_unchanged=only_unchanged))
     except NotAllowed:
         raise
@@ -85,6 +88,21 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
     return done(request, message, then=_back(reviewed), selection_done=True)
+
+
+def takes_long(operation: Operation) -> bool:
+    """Whether so many customers are set that it is left to a worker, where there is one."""
+    return _sets_budgets(operation) and included(operation).count() > jobs.FEW
+
+
+def _confirm_by_job(request: ConsoleRequest, reviewed: Operation, code: str, *, only_unchanged: bool) -> HttpResponse:
+    """The code is looked at here, once; the rest is the job's."""
+    verification.accept(reviewed, code)
+    title, terms = reviewed.get_kind_display(), {"only_unchanged": only_unchanged}
+    job = jobs.start(tasks.confirm, title, operator=reviewed.operator, operation=reviewed, terms=terms)
+    if job.state == Job.State.REFUSED:
+        raise jobs.refusal(job)
+    return went_on(request, job, then=_back(reviewed), selection_done=True)
 
 
 def _back(operation: Operation) -> str:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from budgets.actions import Terms, review_budgets
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
-from partnercenter.models import BudgetType, Partner, User
+from partnercenter.models import BudgetType, Job, Partner, User
 from partnercenter.permissions import give_grant
 from tests import make
 
@@ -65,6 +65,8 @@ PAGES = [
     Page("operation", "get", "/operations/{operation}/", 302, 404, 404, 404, 403),
     Page("operation", "post", "/operations/{operation}/", 302, 404, 404, 404, 403),
     Page("operation_code", "post", "/operations/{operation}/code/", 302, 404, 404, 404, 403, "GET"),
+    Page("job", "get", "/jobs/{job}/", 302, 404, 404, 404, 403, "POST"),
+    Page("job_again", "post", "/jobs/{job}/again/", 302, 404, 404, 404, 403, "GET"),
     Page("batches", "get", "/budgets/batches/", 302, 200, 200, 200, 403, "POST"),
     Page("batch", "get", "/budgets/batches/{operation}/", 302, 404, 404, 404, 403, "POST"),
     Page("undo_batch", "post", "/budgets/batches/{operation}/undo/", 302, 404, 404, 404, 403, "GET"),
@@ -91,10 +93,14 @@ class World:
     ungranted: Customer
     operation: Any
     report: Any
+    job: Any
 
     def path(self, page: Page, customer: Customer) -> str:
         return page.path.format(
-            customer=urlencode({"customer": customer.customer_id}), operation=self.operation, report=self.report
+            customer=urlencode({"customer": customer.customer_id}),
+            operation=self.operation,
+            report=self.report,
+            job=self.job,
         )
 
 
@@ -105,7 +111,8 @@ def world(acme: Partner, ann: User, ungranted: Partner) -> World:
     terms = Terms(BudgetType.ONE_TIME, Decimal(100))
     operation = review_budgets(chosen, terms, operator=ann, unfreeze=False)
     taken = make.report((customer, "2026-01", "1"), operator=ann, only=acme)
-    return World(customer, make.customer(ungranted), operation.pk, taken.report)
+    job = Job.objects.create(operator=ann, title="Set Budget", task="budgets.tasks.confirm")
+    return World(customer, make.customer(ungranted), operation.pk, taken.report, job.pk)
 
 
 def ask(client: Client, page: Page, path: str, **headers: Any) -> Any:

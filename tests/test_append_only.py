@@ -18,7 +18,7 @@ from customers.actions import reveal_names
 from customers.models import Customer, FreezeRecord, ReviewedCustomer
 from partnercenter import append_only
 from partnercenter.append_only import Record, record_models
-from partnercenter.models import CodeRequest, Confirmation, Operation, Partner, User
+from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, Partner, User
 from tests import make
 
 EVERY_RECORD = pytest.mark.parametrize("model", record_models(), ids=lambda model: model.__name__)
@@ -39,6 +39,7 @@ def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     ReviewedCustomer.objects.create(operation=operation, customer=customer)
     CodeRequest.objects.create(operation=operation, operator=ann)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.EMAIL)
+    AcceptedCode.objects.create(operation=operation, how=Confirmation.How.EMAIL)
     return lambda model: manager(model).order_by("pk")[0]
 
 

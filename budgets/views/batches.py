@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from budgets import showing
 from budgets.actions import current_month, review_undo
 from budgets.actions.undoing import STILL_STANDS, records_of
+from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.models import Confirmation, Operation
 from partnercenter.permissions import grant_of, refusal
@@ -32,7 +33,8 @@ def _confirmed(request: ConsoleRequest) -> Any:
 def batches(request: ConsoleRequest) -> HttpResponse:
     """Budget Batches: each with operator, time and counts."""
     page = Paginator(_confirmed(request), BATCHES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "budgets/batches.html", paged(page, showing.show_batches(page.object_list)))
+    context = paged(page, showing.show_batches(page.object_list)) | {"jobs": jobs.recent(request.user)}
+    return render(request, "budgets/batches.html", context)
 
 
 def _batch(request: ConsoleRequest, pk: uuid.UUID) -> Confirmation:
