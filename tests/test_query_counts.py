@@ -98,7 +98,7 @@ PAGES = {
     "list of a distributor": Measured("/customers/", "dora", customers_of_many, 8),
     "records": Measured("/budgets/records/?customer=one", "ann", budgets_again, 6),
     "set budget": Measured("/budgets/set/?customer=one", "ann", budgets_again, 7),
-    "expenditure": Measured("/customers/expenditure/", "ann", reports, 7),
+    "expenditure": Measured("/customers/expenditure/", "ann", reports, 8),
     "partner information as reseller": Measured("/partner-information/", "ann", customers_of_one, 4),
     "partner information as distributor": Measured("/partner-information/", "dora", customers_of_many, 2),
     "overview": Measured("/", "ann", customers_of_one, 3),
