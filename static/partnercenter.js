@@ -160,6 +160,14 @@
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
+  // A link that changes the list below leaves the menu it was in.
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    const menu = detail.elt.closest("details.menu");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !dialog().open) closeMenuAndReturn(event);
   });
@@ -211,10 +219,16 @@
     for (const [name, value] of [...asked.entries()]) if (value === "") asked.delete(name);
   });
 
+  // A filter that was taken away leads to the next one; after the last one to the search.
+  function focusInList(used) {
+    const place = used.closest(".chips") ? document.querySelector(".chip a") ?? byId("id_q") : byId("main");
+    place.focus({ preventScroll: true });
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare();
     const lost = document.activeElement === document.body || document.activeElement === null;
-    if (lost && event.detail.target?.id === "customer-list") byId("main").focus({ preventScroll: true });
+    if (lost && event.detail.target?.id === "customer-list") focusInList(event.detail.requestConfig.elt);
   });
 
   // A page from the browser's memory may show what is no longer true, or no longer to be shown.
