@@ -18,7 +18,7 @@ from budgets.reviews import Facts, facts_of, is_batch, members, review_of, stale
 from customers.masking import mask_email
 from partnercenter import verification
 from partnercenter.forms import CodeForm
-from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
+from partnercenter.htmx import ConsoleRequest, Link, answer, done, for_partner
 from partnercenter.models import Operation, Partner
 from partnercenter.money import LARGEST_BUDGET, AmountField
 from partnercenter.permissions import may_switch
@@ -84,7 +84,14 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     except Refusal as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
-    return done(request, message, then=_back(reviewed), selection_done=True)
+    return done(request, message, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
+
+
+def _to_batch(operation: Operation) -> Link | None:
+    """From the message of a batch to what it did."""
+    if not (_sets_budgets(operation) and is_batch(operation)):
+        return None
+    return Link(reverse("batch", args=[operation.pk]), _("Show batch"))
 
 
 def _back(operation: Operation) -> str:

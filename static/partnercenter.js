@@ -4,6 +4,7 @@
 
 (() => {
   const TOAST_MS = 8000;
+  const TOAST_WITH_LINK_MS = 30000;
   const byId = (id) => document.getElementById(id);
   const dialog = () => byId("dialog");
   const inDialog = (element) => element?.id === "dialog-body";
@@ -25,19 +26,27 @@
     return button;
   }
 
-  function toast(level, text) {
+  function linkTo({ path, label }) {
+    const link = document.createElement("a");
+    link.href = path;
+    link.textContent = label;
+    return link;
+  }
+
+  function toast(level, text, link) {
     const box = document.createElement("div");
-    const words = document.createElement("span");
+    const words = document.createElement("p");
     box.className = `toast toast-${level}`;
-    words.textContent = text;
+    words.append(text);
+    if (link) words.append(" ", linkTo(link));
     box.append(words, dismissButton(box));
     const holder = toastHolder(level);
     if (level === "error") holder.replaceChildren(box);
     else holder.append(box);
-    if (level !== "error") setTimeout(() => box.remove(), TOAST_MS);
+    if (level !== "error") setTimeout(() => box.remove(), link ? TOAST_WITH_LINK_MS : TOAST_MS);
   }
 
-  document.addEventListener("toast", (event) => toast(event.detail.level, event.detail.text));
+  document.addEventListener("toast", (event) => toast(event.detail.level, event.detail.text, event.detail.link));
 
   // A page that refuses says why.
   function reasonIn(html) {
