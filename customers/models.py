@@ -204,6 +204,8 @@ class LeftOut(models.TextChoices):
     NO_BUDGET = "NO_BUDGET", _("no budget to go by")
     NOT_POSITIVE = "NOT_POSITIVE", _("would come to 0 or less")
     TOO_LARGE = "TOO_LARGE", _("would come to more than a budget may be")
+    REFERRAL = "REFERRAL", _("a customer of the referral model")
+    GRANTED = "GRANTED", _("its reseller holds the permission to set budgets")
 
 
 class Effect(models.TextChoices):
