@@ -95,7 +95,8 @@
     byId("dialog-alert").replaceChildren();
     if (!dialog().open) dialog().showModal();
     if (used.closest(".eye-form")) return byId("eye-one")?.focus();
-    if (used.closest("[data-keep-place]") && !byId("dialog-body").querySelector("[role=alert][tabindex]")) return keepPlace(used);
+    const wrong = byId("dialog-body").querySelector("[role=alert][tabindex], [aria-invalid=true]");
+    if (used.closest("[data-keep-place]") && !wrong) return keepPlace(used);
     dialog().scrollTop = 0;
     focusInside();
   }
