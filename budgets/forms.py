@@ -49,8 +49,11 @@ class SetBudgetForm(forms.Form):
     )
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, data: Any = None, *, customer: Customer, allowed: set[str]) -> None:
-        super().__init__(data, label_suffix="", initial=self._standing(customer, allowed))
+    def __init__(
+        self, data: Any = None, *, customer: Customer, allowed: set[str], typed: dict[str, Any] | None = None
+    ) -> None:
+        """`typed` is what was asked for already and is offered again, in place of what stands."""
+        super().__init__(data, label_suffix="", initial=self._standing(customer, allowed) | (typed or {}))
         self.type_notes = [no_quota(name) for name in BudgetType.values if name not in allowed]
         self.fields["budget_type"].widget.allowed = allowed
         self.fields["amount"].help_text = _("%(currency)s, at list price. Up to two decimal places.") % {
@@ -72,6 +75,11 @@ class SetBudgetForm(forms.Form):
             "unfreeze_now": customer.freeze_origin == FreezeOrigin.ASSOCIATION,
             "version": version_of(customer),
         }
+
+    @property
+    def typed(self) -> dict[str, Any]:
+        """What the valid form says, but for what it had been shown."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "version" and value != ""}
 
     @property
     def terms(self) -> Terms:

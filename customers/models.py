@@ -182,6 +182,20 @@ class RevealRecord(Record):
         return f"{self.operator} {self.page} {self.at:%Y-%m-%d %H:%M}"
 
 
+class SavedView(models.Model):
+    """Filters, order and size of the list that an operator keeps under a name; nobody else's concern."""
+
+    operator = models.ForeignKey(User, models.CASCADE, related_name="saved_views", db_index=False)
+    name = models.CharField(_("name"), max_length=60)
+    query = models.CharField(max_length=2000, blank=True, help_text="The query string of the list, without a page.")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="one_view_of_a_name", fields=["operator", "name"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class LeftOut(models.TextChoices):
     """Why a customer of a review is not set."""
 
@@ -190,6 +204,8 @@ class LeftOut(models.TextChoices):
     NO_BUDGET = "NO_BUDGET", _("no budget to go by")
     NOT_POSITIVE = "NOT_POSITIVE", _("would come to 0 or less")
     TOO_LARGE = "TOO_LARGE", _("would come to more than a budget may be")
+    REFERRAL = "REFERRAL", _("a customer of the referral model")
+    GRANTED = "GRANTED", _("its reseller holds the permission to set budgets")
 
 
 class Effect(models.TextChoices):

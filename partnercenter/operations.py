@@ -15,17 +15,25 @@ from django.views.decorators.http import require_http_methods, require_POST
 from budgets import tasks
 from budgets.actions import apply_budgets, current_month, edit_review, review_again, review_undo
 from budgets.actions.reviewing import included, refuse_outdated
-from budgets.reviews import Facts, facts_of, is_batch, members, review_of, stale_of, tell
+from budgets.reviews import Facts, Typed, facts_of, is_batch, members, review_of, stale_of, tell
 from customers.masking import mask_email
 from partnercenter import jobs, verification
 from partnercenter.forms import CodeForm
-from partnercenter.htmx import ConsoleRequest, answer, done, for_partner, went_on
+from partnercenter.htmx import ConsoleRequest, Link, answer, done, for_partner, went_on
 from partnercenter.models import Job, Operation, Partner
 from partnercenter.money import LARGEST_BUDGET, AmountField
 from partnercenter.permissions import may_switch
 from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
 
 AMOUNT = "amount_"
+
+
+class _BadAmounts(Refusal):
+    """Amounts typed into the rows of a review of which one is none; all of them come back, by customer ID."""
+
+    def __init__(self, typed: dict[str, Typed]) -> None:
+        super().__init__(next(each.error for each in typed.values() if each.error), "amount")
+        self.typed = typed
 
 
 def _operation(request: ConsoleRequest, pk: Any) -> Operation:
@@ -87,7 +95,14 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     except Refusal as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
-    return done(request, message, then=_back(reviewed), selection_done=True)
+    return done(request, message, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
+
+
+def _to_batch(operation: Operation) -> Link | None:
+    """From the message of a batch to what it did."""
+    if not (_sets_budgets(operation) and is_batch(operation)):
+        return None
+    return Link(reverse("batch", args=[operation.pk]), _("Show batch"))
 
 
 def takes_long(operation: Operation) -> bool:
@@ -102,7 +117,7 @@ def _confirm_by_job(request: ConsoleRequest, reviewed: Operation, code: str, *, 
     job = jobs.start(tasks.confirm, title, operator=reviewed.operator, operation=reviewed, terms=terms)
     if job.state == Job.State.REFUSED:
         raise jobs.refusal(job)
-    return went_on(request, job, then=_back(reviewed), selection_done=True)
+    return went_on(request, job, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
 
 
 def _back(operation: Operation) -> str:
@@ -176,13 +191,22 @@ def _group(reviewed: Operation, key: str) -> list[str]:
 
 
 def _amounts(request: ConsoleRequest) -> dict[str, Decimal]:
-    """The amounts given as `amount_<customer ID>`. Raises Refusal where one is none."""
+    """The amounts given as `amount_<customer ID>`. Raises a Refusal with all that was typed where one is none."""
     field = AmountField(largest=LARGEST_BUDGET)
-    given = {name.removeprefix(AMOUNT): text for name, text in request.POST.items() if name.startswith(AMOUNT)}
-    try:
-        return {customer_id: field.clean(text) for customer_id, text in given.items()}
-    except ValidationError as error:
-        raise Refusal(error.messages[0], "amount") from error
+    amounts: dict[str, Decimal] = {}
+    typed: dict[str, Typed] = {}
+    for name, text in request.POST.items():
+        if not name.startswith(AMOUNT):
+            continue
+        customer_id, wrong = name.removeprefix(AMOUNT), ""
+        try:
+            amounts[customer_id] = field.clean(text)
+        except ValidationError as error:
+            wrong = error.messages[0]
+        typed[customer_id] = Typed(str(text), wrong)
+    if len(amounts) < len(typed):
+        raise _BadAmounts(typed)
+    return amounts
 
 
 def _show(
@@ -215,7 +239,12 @@ def _show(
     if batch:
         template = "budgets/review.html"
         key, number = request.GET.get("group", ""), request.GET.get("page")
-        context |= {"review": review_of(reviewed, current_month(), key=key, number=number), "stale": stale}
+        typed = error.typed if isinstance(error, _BadAmounts) else None
+        review = review_of(reviewed, current_month(), key=key, number=number, typed=typed)
+        context |= {"review": review, "stale": stale}
+        if review.open and any(row["error"] for row in review.open["rows"]):
+            # The row says it.
+            context["error"] = ""
     return answer(request, template, context, partial="form", target="dialog-body", status=status)
 
 

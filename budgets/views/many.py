@@ -1,6 +1,8 @@
 """Set Budget for many customers: choosing them, the dialog, and the review it leads to (domain 3.9, 3.10, 5.3)."""
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -8,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from budgets.actions import current_month, review_budgets
+from budgets.actions.quota import beyond_reach
 from budgets.forms import SetBudgetsForm
 from customers.filters import CustomerFilter
 from customers.models import Customer, CustomerQuerySet
@@ -78,7 +81,11 @@ def set_budgets_of_many(request: ConsoleRequest) -> HttpResponse:
         return _show(request, customers, form, status=422)
     try:
         operation = review_budgets(
-            customers, form.terms, operator=request.user, unfreeze=bool(form.cleaned_data.get("unfreeze_now"))
+            customers,
+            form.terms,
+            operator=request.user,
+            unfreeze=bool(form.cleaned_data.get("unfreeze_now")),
+            all_matching=bool(request.POST.get("all_matching")),
         )
     except (NotAllowed, Changed, Busy):
         raise
@@ -94,19 +101,29 @@ def _form(request: ConsoleRequest, customers: CustomerQuerySet, data: object = N
     allowed = set(BudgetType.values)
     if not partner.is_distributor:
         allowed = types_allowed(request.user, partner, grant_of(partner))
-    return SetBudgetsForm(data, allowed=allowed, frozen=customers.frozen().count())
+    return SetBudgetsForm(data, allowed=allowed, frozen=_within_reach(request, customers).frozen().count())
+
+
+def _within_reach(request: ConsoleRequest, customers: CustomerQuerySet) -> CustomerQuerySet:
+    """Those to be set: of all that match not whom this person can set no budget for; who was ticked is refused."""
+    if not request.POST.get("all_matching"):
+        return customers
+    return customers.exclude(reduce(or_, beyond_reach(request.user).values()))
 
 
 def _show(
     request: ConsoleRequest, customers: CustomerQuerySet, form: SetBudgetsForm, *, status: int = 200
 ) -> HttpResponse:
     query = request.GET.urlencode()
+    number, all_matching = customers.count(), bool(request.POST.get("all_matching"))
+    reached = _within_reach(request, customers)
     context = {
-        "number": customers.count(),
-        "first": list(customers.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMED]),
+        "number": number,
+        "left_out": number - reached.count() if all_matching else 0,
+        "first": list(reached.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMED]),
         "form": form,
         "chosen": request.POST.getlist("customer"),
-        "all_matching": bool(request.POST.get("all_matching")),
+        "all_matching": all_matching,
         "query": f"?{query}" if query else "",
         "type_notes": form.type_notes,
     }
