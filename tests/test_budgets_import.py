@@ -6,7 +6,9 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from budgets.actions import Imported, apply_budgets, edit_review, review_again, review_import
@@ -18,6 +20,7 @@ from partnercenter.permissions import give_grant
 from partnercenter.refusals import NotAllowed, Refusal
 from tests import make
 
+PAGE = "/budgets/import/"
 HEADER = "customer_id,budget_type,amount,account_freezing,unfreeze_now\n"
 
 
@@ -161,7 +164,7 @@ def test_a_file_that_cannot_be_read_as_a_whole_is_refused(ann, content, reason):
 
 def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(acme, ann, settings):
     settings.UPLOAD_MAX_MEGABYTES = 1
-    bomb = gzip.compress(HEADER.encode() + b"one,ONE_TIME,5,,\n" * 4_000_000, 9)
+    bomb = gzip.compress(lines("one,ONE_TIME,5,,").encode() + bytes(51 * 2**20))
     assert len(bomb) < 2**20
     with pytest.raises(BadFile, match="unpacks to more than 50 MB"):
         read(bomb, ann)
@@ -263,3 +266,91 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(acme, ann):
             read(lines(*(f"{each.customer_id},ONE_TIME,5,," for each in customers), "nobody,,5,,", "nobody,,5,,"), ann)
         counted.append(len(captured))
     assert counted[0] == counted[1]
+
+
+def upload(client: Client, text: str | bytes, **more: str) -> Any:
+    content = text if isinstance(text, bytes) else text.encode()
+    return client.post(PAGE, {"file": SimpleUploadedFile("budgets.csv", content), **more})
+
+
+def test_a_good_file_leads_to_the_same_review_as_any_batch(acme, ann, sign_in):
+    one, other = make.customer(acme, "one"), make.customer(acme, "other")
+    client = sign_in(ann)
+    path = upload(client, lines("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
+    assert client.get(path).context["review"].number == 2
+    path = client.post(f"{path}edit/", {"leave_out": "one"})["Location"]
+    assert "1 budget is set." in client.post(path, follow=True).content.decode()
+    assert not Budget.objects.filter(customer=one).exists()
+    assert make.stored(other).amount == 6
+    undo = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")["Location"]
+    client.post(undo)
+    assert not Budget.objects.exists()
+
+
+def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_in):
+    one = make.customer(acme, "one")
+    make.customer(borealis, "theirs")
+    client = sign_in(ann)
+    answer = upload(client, lines("one,ONE_TIME,5,,", "theirs,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"))
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Nothing was set: 2 bad lines." in page
+    assert "Leave out the 2 bad lines and review the other 1" in page
+    path = f"/operations/{answer.context['told'].operation.pk}/"
+    assert path in page
+    assert not Budget.objects.exists()
+    client.post(path)
+    assert make.stored(one).amount == 5
+
+
+def test_leave_out_bad_leads_straight_to_the_review(acme, ann, sign_in):
+    make.customer(acme, "one")
+    answer = upload(sign_in(ann), lines("one,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"), leave_out_bad="1")
+    assert answer["Location"] == f"/operations/{Operation.objects.get().pk}/"
+
+
+@pytest.mark.parametrize("leave_out", [{}, {"leave_out_bad": "1"}])
+def test_where_no_good_line_remains_there_is_no_review(acme, ann, sign_in, leave_out):
+    answer = upload(sign_in(ann), lines("nobody,ONE_TIME,5,,"), **leave_out)
+    assert answer.status_code == 422
+    assert "review the other" not in answer.content.decode()
+    assert not Operation.objects.exists()
+
+
+def test_a_file_that_changes_nothing_says_so(acme, ann, sign_in):
+    make.customer(acme, "one")
+    client = sign_in(ann)
+    assert upload(client, lines("one,,,,"))["Location"] == PAGE
+    assert "The file was read and changes nothing: 1 line." in client.get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("customer_id\none\n", "the header lacks columns (amount)"),
+        (lines("one,ONE_TIME,1000000.01,,"), "this needs 1,000,000.01"),
+    ],
+)
+def test_a_file_refused_as_a_whole_says_why(acme, ann, sign_in, text, told):
+    make.customer(acme, "one")
+    answer = upload(sign_in(ann), text)
+    assert (answer.status_code, told in answer.content.decode()) == (422, True)
+    assert not Operation.objects.exists()
+
+
+def test_a_file_too_large_or_none_at_all_is_refused(acme, ann, sign_in, settings):
+    settings.UPLOAD_MAX_MEGABYTES = 0
+    client = sign_in(ann)
+    assert "larger than 0 MB" in upload(client, lines()).content.decode()
+    assert "Choose a file." in client.post(PAGE).content.decode()
+
+
+def test_the_review_of_a_file_that_went_stale_is_told_and_reviewed_again(acme, ann, sign_in):
+    one, other = make.customer(acme, "one"), make.customer(acme, "other")
+    client = sign_in(ann)
+    path = upload(client, lines("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
+    make.budget(one, ann, "100")
+    assert client.post(path).status_code == 409
+    again = client.post(f"{path}edit/", {"again": "1"})["Location"]
+    client.post(again)
+    assert [make.stored(each).amount for each in (one, other)] == [5, 6]
