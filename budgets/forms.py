@@ -1,4 +1,4 @@
-"""The forms of Set Budget and of taking in a report."""
+"""The forms of Set Budget, of Import Budgets and of taking in a report."""
 
 from decimal import Decimal
 from typing import Any
@@ -220,3 +220,21 @@ class ReportForm(forms.Form):
                 % {"limit": settings.UPLOAD_MAX_MEGABYTES}
             )
         return files
+
+
+class ImportForm(forms.Form):
+    """A CSV file of budgets; whoever sends it may ask at once to leave out its bad lines."""
+
+    file = forms.FileField(
+        label=_("File"), error_messages={"required": _("Choose a file."), "empty": _("The chosen file is empty.")}
+    )
+    leave_out_bad = forms.BooleanField(required=False)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > settings.UPLOAD_MAX_MEGABYTES * 1024 * 1024:
+            raise ValidationError(
+                _("The file is larger than %(limit)s MB. Gzip it, or import it in parts.")
+                % {"limit": settings.UPLOAD_MAX_MEGABYTES}
+            )
+        return file

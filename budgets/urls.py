@@ -7,6 +7,7 @@ from budgets import views
 urlpatterns = [
     path("budgets/terms/", views.terms, name="budget_terms"),
     path("budgets/set/", views.set_budget, name="set_budget"),
+    path("budgets/import/", views.import_budgets, name="import_budgets"),
     path("budgets/records/", views.adjustment_records, name="adjustment_records"),
     path("budgets/batches/", views.batches, name="batches"),
     path("budgets/batches/<uuid:pk>/", views.batch, name="batch"),

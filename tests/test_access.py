@@ -71,6 +71,8 @@ PAGES = [
     Page("batch", "get", "/budgets/batches/{operation}/", 302, 404, 404, 404, 403, "POST"),
     Page("undo_batch", "post", "/budgets/batches/{operation}/undo/", 302, 404, 404, 404, 403, "GET"),
     Page("operation_edit", "post", "/operations/{operation}/edit/", 302, 404, 404, 404, 403, "GET"),
+    Page("import_budgets", "get", "/budgets/import/", 302, 200, 403, 403, 403),
+    Page("import_budgets", "post", "/budgets/import/", 302, 422, 403, 403, 403),
     Page("budget_terms", "post", "/budgets/terms/?{customer}", 302, 422, 403, 403, 403, "GET"),
     Page("customers", "get", "/customers/", 302, 200, 200, 200, 403, "POST"),
     Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),

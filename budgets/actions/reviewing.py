@@ -151,16 +151,33 @@ def review_again(operation: Operation) -> Operation:
     # The operator before the month, as `confirm` takes them.
     verification.hold(operation)
     month = current_month()
-    meant = operation.reviewed.exclude(left_out=LeftOut.BY_OPERATOR).values("customer")
+    meant = operation.reviewed.exclude(left_out=LeftOut.BY_OPERATOR)
+    if is_import(operation):
+        return _review_rows_again(operation, meant, month)
     return review_in(
         month,
-        Customer.objects.filter(pk__in=meant),
+        Customer.objects.filter(pk__in=meant.values("customer")),
         terms_from(operation.terms),
         operator=operation.operator,
         unfreeze=operation.terms["unfreeze"],
         all_matching=operation.terms.get("all_matching", False),
         replaces=operation,
     )
+
+
+def _review_rows_again(operation: Operation, meant: QuerySet[ReviewedCustomer], month: int) -> Operation:
+    """A file told each customer's own terms: these are kept by the rows alone."""
+    operator = operation.operator
+    again = verification.review(operation.kind, operation.terms, operator=operator, replaces=operation)
+    rows = terms_of_rows(meant.filter(customer__in=Customer.objects.of(operator))).annotate(new_left_out=F("left_out"))
+    keep(again, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=NOW_OF_CUSTOMER)
+    refuse_review(again, month, unfreeze=False)
+    return again
+
+
+def is_import(operation: Operation) -> bool:
+    """Whether its terms came from a file."""
+    return "import" in operation.terms
 
 
 def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:

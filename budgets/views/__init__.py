@@ -2,6 +2,7 @@
 
 from budgets.views.batches import batch, batches, undo
 from budgets.views.expenditure import expenditure, expenditure_report
+from budgets.views.importing import import_budgets
 from budgets.views.many import terms
 from budgets.views.one import adjustment_records, set_budget
 
@@ -11,6 +12,7 @@ __all__ = [
     "batches",
     "expenditure",
     "expenditure_report",
+    "import_budgets",
     "set_budget",
     "terms",
     "undo",
