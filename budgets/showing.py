@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Min
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureRep
 from budgets.months import month_name, previous_month
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
-from partnercenter.models import BudgetType, Confirmation, Partner
+from partnercenter.models import BudgetType, Channel, Confirmation, Partner
 from partnercenter.money import show_amount
 
 
@@ -220,7 +220,9 @@ def show_batches(confirmations: Iterable[Confirmation]) -> list[dict[str, Any]]:
     """Batches as rows, with how many budgets each changed and accounts it froze and unfroze."""
     listed = list(confirmations)
     keys = [each.pk for each in listed]
-    changed = _numbers(AdjustmentRecord.objects.filter(batch__in=keys))
+    records = AdjustmentRecord.objects.filter(batch__in=keys)
+    changed = _numbers(records)
+    channels = dict(records.order_by().values_list("batch").annotate(Min("channel")))
     frozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.FREEZE))
     unfrozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.UNFREEZE))
     return [
@@ -229,6 +231,7 @@ def show_batches(confirmations: Iterable[Confirmation]) -> list[dict[str, Any]]:
             "at": each.at,
             "operator": each.operation.operator.username,
             "operation_label": each.operation.get_kind_display(),
+            "channel_label": Channel(channels[each.pk]).label if each.pk in channels else "--",
             "confirmed_label": each.get_how_display(),
             "changed": changed.get(each.pk, 0),
             "frozen": frozen.get(each.pk, 0),

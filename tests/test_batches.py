@@ -308,6 +308,19 @@ def test_a_batch_is_listed_and_undone_to_what_stood_before(client, acme, ann):
     assert (last.operation, last.budget_type_after) == (AdjustmentRecord.Operation.REMOVED, None)
 
 
+def test_batches_say_by_what_way_they_came(client, three, ann):
+    path = review(client, three)
+    client.post(path)
+    nothing = review(client, three)
+    client.post(nothing)
+    batches = client.get("/budgets/batches/").context["page"].object_list
+    assert {str(batch["pk"]): batch["channel_label"] for batch in batches} == {
+        path.split("/")[-2]: "Console",
+        nothing.split("/")[-2]: "--",
+    }
+    assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["batch"]["channel_label"] == "Console"
+
+
 def test_undo_brings_back_what_a_one_time_budget_counts_from(sign_in, acme, ann, september):
     one, other = make.customers(acme, 2)
     make.budget([one, other], ann, "100")

@@ -223,7 +223,7 @@ def _foreseen(lines: QuerySet[Any], month: int) -> QuerySet[Any]:
         new_policy=Coalesce(F("account_freezing"), F(stands), manual, output_field=CharField()),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=F("unfreeze"),
-    ).annotate(new_left_out=left_out(Q(new_type__isnull=True) | Q(new_amount__isnull=True)))
+    ).annotate(new_left_out=left_out(Q(new_type__isnull=True) | Q(new_amount__isnull=True), {}))
     return foresee(rows, month, prefix="customer__")
 
 
