@@ -2,13 +2,18 @@
 
 from typing import Any
 
+from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django_tasks import task
 
-from budgets.actions import apply_budgets, current_month, take_in_report
+from budgets.actions import apply_budgets, current_month, review_budgets, take_in_report
+from budgets.actions.reviewing import terms_from
 from budgets.reports import read_report
 from budgets.reviews import tell
 from budgets.showing import tell_taken_in
+from customers.filters import CustomerFilter
+from customers.models import Customer
 from partnercenter import jobs, verification
 from partnercenter.database import writing
 
@@ -31,6 +36,32 @@ def _confirm(work: jobs.Work) -> None:
         work.end(tell(outcome, operation), link=reverse("batch", args=[operation.pk]))
 
     verification.confirm(operation, "", apply)
+
+
+@task()
+def review(job: str) -> None:
+    """Make the review of many customers: it then waits for its OK."""
+    jobs.work(job, _review)
+
+
+def _review(work: jobs.Work) -> None:
+    operator, given = work.job.operator, work.job.terms
+    mine = Customer.objects.of(operator)
+    if given["all_matching"]:
+        customers = CustomerFilter(QueryDict(given["query"]), mine).qs
+    else:
+        customers = mine.filter(customer_id__among=given["customers"])
+    current_month()
+    with writing():
+        operation = review_budgets(
+            customers,
+            terms_from(given["terms"]),
+            operator=operator,
+            unfreeze=given["terms"]["unfreeze"],
+            all_matching=given["all_matching"],
+        )
+        said = _("The review is ready. Nothing is set before it is confirmed.")
+        work.end(said, link=reverse("operation", args=[operation.pk]))
 
 
 @task()

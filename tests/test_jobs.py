@@ -21,10 +21,11 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from budgets import tasks
+from budgets.actions import Terms, review_budgets
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
-from customers.models import Customer
+from customers.models import AccountFreezing, Customer
 from partnercenter import jobs, operations
-from partnercenter.models import AcceptedCode, Confirmation, Job
+from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User
 from partnercenter.permissions import give_grant
 from tests import make
 
@@ -56,10 +57,11 @@ def three(acme) -> list[Customer]:
     return make.customers(acme, 3)
 
 
-def review(client: Client, customers: list[Customer], **terms: str) -> str:
-    return client.post("/budgets/set/", {"customer": [each.customer_id for each in customers], **TERMS, **terms})[
-        "Location"
-    ]
+def review(customers: list[Customer], operator: User) -> str:
+    """A review that waits for its OK; its path."""
+    chosen = Customer.objects.filter(pk__in=[each.pk for each in customers])
+    terms = Terms(BudgetType.ONE_TIME, Decimal(100), AccountFreezing.AUTOMATIC)
+    return f"/operations/{review_budgets(chosen, terms, operator=operator, unfreeze=False).pk}/"
 
 
 def report(*lines: str) -> SimpleUploadedFile:
@@ -77,8 +79,8 @@ def uploads(settings, tmp_path) -> None:
     settings.MEDIA_ROOT = tmp_path
 
 
-def test_without_a_worker_a_large_batch_is_done_when_ok_answers(client, three, few):
-    path = review(client, three)
+def test_without_a_worker_a_large_batch_is_done_when_ok_answers(client, three, ann, few):
+    path = review(three, ann)
     page = client.post(path, follow=True)
     assert "3 budgets are set." in page.content.decode()
     job = Job.objects.get()
@@ -86,8 +88,8 @@ def test_without_a_worker_a_large_batch_is_done_when_ok_answers(client, three, f
     assert "3 budgets are set." in client.get(f"/jobs/{job.pk}/").content.decode()
 
 
-def test_a_worker_sets_a_large_batch_once_and_its_page_says_so(client, three, few, worker, transactional_db):
-    path = review(client, three)
+def test_a_worker_sets_a_large_batch_once_and_its_page_says_so(client, three, ann, few, worker, transactional_db):
+    path = review(three, ann)
     page = client.post(path)["Location"]
     again = client.post(path)["Location"]
     assert page == again == f"/jobs/{Job.objects.get().pk}/"
@@ -105,8 +107,29 @@ def test_a_worker_sets_a_large_batch_once_and_its_page_says_so(client, three, fe
     assert AdjustmentRecord.objects.count() == 3
 
 
-def test_a_small_batch_waits_for_no_worker(client, three, worker):
-    client.post(review(client, three))
+@pytest.mark.parametrize("chosen", ["ticked", "all_matching"])
+def test_a_worker_makes_the_review_of_many(client, three, few, worker, chosen, transactional_db):
+    who = {"customer": [each.customer_id for each in three]} if chosen == "ticked" else {"all_matching": "1"}
+    page = client.post("/budgets/set/?sort=-usage", {**who, **TERMS})["Location"]
+    assert page == f"/jobs/{Job.objects.get().pk}/"
+    worker()
+    job = client.get(page).context["job"]
+    assert "Nothing is set before it is confirmed." in job.message
+    assert client.get(job.link).context["review"].number == 3
+    assert not Budget.objects.exists()
+
+
+def test_a_review_that_is_refused_says_why(client, three, acme, few, worker, transactional_db):
+    give_grant(acme, monthly_quota=None, one_time_quota=Decimal(250), operator=None)
+    answer = client.post("/budgets/set/", {"customer": [each.customer_id for each in three], **TERMS})
+    worker()
+    job = client.get(answer["Location"]).context["job"]
+    assert (job.state, job.status) == ("REFUSED", 422)
+    assert "250.00" in job.message
+
+
+def test_a_small_batch_waits_for_no_worker(client, three, ann, worker):
+    client.post(review(three, ann))
     assert Budget.objects.count() == 3
     assert not Job.objects.exists()
 
@@ -115,7 +138,7 @@ def test_its_code_is_asked_for_once_and_is_good_until_it_is_set(
     client, three, acme, ann, few, worker, mailoutbox, transactional_db
 ):
     type(acme).objects.update(verification_required=True)
-    path = review(client, three)
+    path = review(three, ann)
     client.post(f"{path}code/")
     assert client.post(path).status_code == 422
     assert not Job.objects.exists()
@@ -135,14 +158,14 @@ def test_its_code_is_asked_for_once_and_is_good_until_it_is_set(
 
 
 def test_what_changed_before_ok_is_told_before_the_code_and_without_a_job(client, three, ann, few, worker):
-    path = review(client, three)
+    path = review(three, ann)
     make.budget(three[0], ann, "7")
     assert client.post(path).status_code == 409
     assert not Job.objects.exists()
 
 
 def test_what_changed_meanwhile_is_409_where_there_is_no_worker(client, three, ann, few, monkeypatch):
-    path = review(client, three)
+    path = review(three, ann)
     # As if it changed between the first look and the locks.
     monkeypatch.setattr(operations, "_refuse_outdated", lambda operation: None)
     make.budget(three[0], ann, "7")
@@ -150,8 +173,8 @@ def test_what_changed_meanwhile_is_409_where_there_is_no_worker(client, three, a
     assert Budget.objects.count() == 1
 
 
-def test_a_revoked_grant_refuses_the_job(client, three, acme, few, worker, transactional_db):
-    path = review(client, three)
+def test_a_revoked_grant_refuses_the_job(client, three, ann, acme, few, worker, transactional_db):
+    path = review(three, ann)
     page = client.post(path)["Location"]
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
     worker()
@@ -182,22 +205,22 @@ def test_bad_lines_of_a_report_are_on_the_page_of_the_job(client, worker, transa
     assert not in_files()
 
 
-def test_only_who_started_it_sees_a_job(client, three, few, worker, sign_in, ben, carl):
-    page = client.post(review(client, three))["Location"]
+def test_only_who_started_it_sees_a_job(client, three, ann, few, worker, sign_in, ben, carl):
+    page = client.post(review(three, ann))["Location"]
     for person in (ben, carl):
         assert sign_in(person).get(page).status_code == 404
         assert sign_in(person).post(f"{page}again/").status_code == 404
 
 
-def test_work_that_goes_on_is_not_started_again(client, three, few, worker):
-    page = client.post(review(client, three))["Location"]
+def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker):
+    page = client.post(review(three, ann))["Location"]
     answer = client.post(f"{page}again/", follow=True)
     assert "nothing to start again" in answer.content.decode()
     assert DBTaskResult.objects.count() == 1
 
 
-def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, few, worker, transactional_db):
-    page = client.post(review(client, three))["Location"]
+def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, ann, few, worker, transactional_db):
+    page = client.post(review(three, ann))["Location"]
     Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2), state="APPLYING")
     assert "no sign of life" in client.get(page).content.decode()
     client.post(f"{page}again/")
@@ -209,17 +232,17 @@ def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, f
 
 
 def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
-    client, three, few, worker, monkeypatch, transactional_db
+    client, three, ann, few, worker, monkeypatch, transactional_db
 ):
-    page = client.post(review(client, three))["Location"]
+    page = client.post(review(three, ann))["Location"]
     monkeypatch.setattr(tasks, "tell", lambda *args: 1 / 0)
     worker()
     assert "An error stopped it. Nothing was changed." in client.get(page).content.decode()
     assert not Budget.objects.exists()
 
 
-def test_the_own_work_of_the_day_is_on_budget_batches(client, three, few, worker, sign_in, ben):
-    page = client.post(review(client, three))["Location"]
+def test_the_own_work_of_the_day_is_on_budget_batches(client, three, ann, few, worker, sign_in, ben):
+    page = client.post(review(three, ann))["Location"]
     assert f'href="{page}"' in client.get("/budgets/batches/").content.decode()
     assert f'href="{page}"' not in sign_in(ben).get("/budgets/batches/").content.decode()
 
@@ -245,8 +268,8 @@ with connection.execute_wrapper(stop):
 
 
 @pytest.mark.postgres
-def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(client, three, few, worker, transactional_db):
-    page = client.post(review(client, three))["Location"]
+def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(client, three, ann, few, worker, transactional_db):
+    page = client.post(review(three, ann))["Location"]
     database = connection.settings_dict
     url = f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
     child = subprocess.Popen(

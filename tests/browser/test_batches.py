@@ -233,12 +233,12 @@ def test_a_long_import_shows_how_far_it_is_and_what_came_of_it(sit_down, ann, th
 
 
 def test_work_whose_worker_died_is_started_again(sit_down, ann, thirty, worker, monkeypatch, clock):
-    monkeypatch.setattr(jobs, "FEW", 1)
     person = sit_down(ann)
     person.page.goto("/customers/?size=10")
     tick(person, *thirty[:2])
     open_dialog(person)
     send_terms(person, "100")
+    monkeypatch.setattr(jobs, "FEW", 1)
     person.ok.click()
     expect(person.page.get_by_role("heading", name="Set Budget", level=1)).to_be_visible()
     clock.shift(120)
