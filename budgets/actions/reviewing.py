@@ -135,7 +135,7 @@ def edit_review(
     by_operator = Case(
         When(left_out__in=BEYOND_REACH, then=F("left_out")),
         When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
-        When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(lacking, {})),
+        When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(lacking)),
         default=F("left_out"),
         output_field=CharField(),
     )

@@ -77,10 +77,10 @@ def _given(value: str | None, otherwise: Any) -> Any:
     return otherwise if value is None else Value(value, output_field=CharField())
 
 
-def left_out(needs_budget: Q, beyond: Mapping[LeftOut, Q]) -> Case:
-    """Why the terms cannot be set for a row, by its `new_amount`; "" where they can."""
+def left_out(needs_budget: Q, beyond: Mapping[LeftOut, Q] | None = None) -> Case:
+    """Why the terms cannot be set for a row, whoever is `beyond` reach or by its `new_amount`; "" where they can."""
     return Case(
-        *[When(condition, then=Value(reason)) for reason, condition in beyond.items()],
+        *[When(condition, then=Value(reason)) for reason, condition in (beyond or {}).items()],
         When(needs_budget, then=Value(LeftOut.NO_BUDGET)),
         When(new_amount__lte=money(0), then=Value(LeftOut.NOT_POSITIVE)),
         When(new_amount__gt=money(LARGEST_BUDGET), then=Value(LeftOut.TOO_LARGE)),
