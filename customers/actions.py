@@ -1,4 +1,4 @@
-"""All that writes customers: their coming, freezing and unfreezing, and what names were shown to whom.
+"""All that writes customers: their coming, freezing and unfreezing, what names were shown to whom, what was exported.
 
 Freezing and unfreezing are steps of a transaction in which the caller has locked the customers.
 """
@@ -11,7 +11,15 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from customers.models import Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord, RevealRecord
+from customers.models import (
+    Customer,
+    CustomerQuerySet,
+    ExportRecord,
+    FreezeKind,
+    FreezeOrigin,
+    FreezeRecord,
+    RevealRecord,
+)
 from partnercenter.database import insert_from, text
 from partnercenter.models import Channel, Partner, User
 
@@ -129,3 +137,15 @@ def reveal_names(customers: Iterable[Customer], *, operator: User, page: str) ->
     shown = [customer.customer_id for customer in customers]
     if shown:
         RevealRecord.objects.create(operator=operator, page=page[:200], customers=shown)
+
+
+def record_export(what: ExportRecord.What, *, query: str, rows: int, operator: User, partner: Partner) -> None:
+    """Record that a file with so many rows is about to be sent to the operator, for this partner."""
+    ExportRecord.objects.create(
+        partner=partner,
+        operator=operator,
+        operator_name=operator.username,
+        what=what,
+        query=query,
+        rows=rows,
+    )
