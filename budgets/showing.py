@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -256,4 +256,35 @@ def show_records_of_batch(records: Iterable[AdjustmentRecord]) -> list[dict[str,
             "budget_type_before_label": record.get_budget_type_before_display() or "--",
         }
         for record, shown in zip(listed, show_records(listed), strict=True)
+    ]
+
+
+CHANGED = ("budget_type", "amount", "account_freezing", "counted_from")
+RECORD_COLUMNS = (
+    "time",
+    "operator",
+    "customer_id",
+    "account_name",
+    "customer_name",
+    "operation",
+    *(f"{name}_{side}" for name in CHANGED for side in ("before", "after")),
+    "used",
+    "unfreeze_now",
+    "channel",
+)
+
+
+def record_as_row(record: AdjustmentRecord, zone: tzinfo) -> list[Any]:
+    """An adjustment record as a row of `RECORD_COLUMNS`, its customer's name masked (domain 7.1)."""
+    return [
+        timezone.localtime(record.at, zone).isoformat(" ", "seconds"),
+        record.operator_name,
+        record.customer.customer_id,
+        record.customer.account_name,
+        mask_name(record.customer.name),
+        record.operation,
+        *(getattr(record, f"{name}_{side}") for name in CHANGED for side in ("before", "after")),
+        record.used,
+        int(record.unfreeze),
+        record.channel,
     ]

@@ -1,4 +1,4 @@
-"""All that writes customers: their coming, freezing and unfreezing, what names were shown to whom, and saved views.
+"""All that writes customers: their coming, freezing and unfreezing, names revealed, files exported, and saved views.
 
 Freezing and unfreezing are steps of a transaction in which the caller has locked the customers.
 """
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from customers.models import (
     Customer,
     CustomerQuerySet,
+    ExportRecord,
     FreezeKind,
     FreezeOrigin,
     FreezeRecord,
@@ -165,3 +166,15 @@ def save_view(*, operator: User, name: str, query: str, replace: bool = False) -
 def delete_view(view: SavedView, *, operator: User) -> None:
     """Forget a view of the operator's own; somebody else's stays."""
     SavedView.objects.filter(pk=view.pk, operator=operator).delete()
+
+
+def record_export(what: ExportRecord.What, *, query: str, rows: int, operator: User, partner: Partner) -> None:
+    """Record that a file with so many rows is about to be sent to the operator, for this partner."""
+    ExportRecord.objects.create(
+        partner=partner,
+        operator=operator,
+        operator_name=operator.username,
+        what=what,
+        query=query,
+        rows=rows,
+    )

@@ -196,6 +196,30 @@ class SavedView(models.Model):
         return self.name
 
 
+class ExportRecord(Record):
+    """Somebody was sent a file of customers or of adjustment records: when, of which, how many rows."""
+
+    class What(models.TextChoices):
+        LIST = "LIST", _("Customer list")
+        BATCH = "BATCH", _("Budget batch")
+
+    partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("partner"), related_name="+", db_index=False)
+    operator = models.ForeignKey(User, PROTECT, related_name="+", db_index=False)
+    operator_name = models.CharField(_("operator"), max_length=150)
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    what = models.CharField(max_length=10, choices=What)
+    query = models.TextField(blank=True, help_text="The list's own query string, or the batch.")
+    rows = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("export record")
+        verbose_name_plural = _("export records")
+        indexes: ClassVar = [models.Index(fields=["partner", "-id"], name="export_by_partner")]
+
+    def __str__(self) -> str:
+        return f"{self.operator_name} {self.what} {self.at:%Y-%m-%d %H:%M}"
+
+
 class LeftOut(models.TextChoices):
     """Why a customer of a review is not set."""
 

@@ -1,27 +1,33 @@
-"""Customer Management: the list of customers, the eye, and views of the list that are kept."""
+"""Customer Management: the list of customers, the eye, views of the list that are kept, and the list as a file."""
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from budgets.actions import current_month
-from customers import actions, listing
-from customers.actions import reveal_names
+from customers import actions, exporting, listing
+from customers.actions import record_export, reveal_names
 from customers.chips import chips, usage_ranges, without_filters
 from customers.filters import CustomerFilter
 from customers.forms import SavedViewForm
 from customers.masking import seconds_shown, show_names
-from customers.models import Customer, SavedView
+from customers.models import Customer, ExportRecord, SavedView
 from customers.paging import address
-from partnercenter.htmx import ConsoleRequest, answer, for_partner
-from partnercenter.permissions import grant_of, pools_of, refusal
+from partnercenter.csv_files import csv_download
+from partnercenter.database import COUNTED
+from partnercenter.htmx import ConsoleRequest, answer, for_partner, paged
+from partnercenter.permissions import EXPORT, grant_of, pools_of, refusal
 from partnercenter.refusals import Changed, Refusal
 
+EXPORTS_PER_PAGE = 20
 # What of the page sets filters by itself, so that their form is to follow.
 SETS_FILTERS = "filter-"
 
@@ -66,6 +72,7 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "next_path": request.get_full_path(),
         "may_select": any(row.may_act for row in page.object_list),
         "filters_query": address(request.GET, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
+        "export_query": address(request.GET, size=None),
     }
     return answer(request, "customers/customer_list.html", context, partial="list", target="customer-list")
 
@@ -129,3 +136,35 @@ def _understood(query: str) -> str:
 
 def _back_to_list(query: str) -> HttpResponse:
     return redirect(f"{reverse('customers')}{'?' if query else ''}{query}")
+
+
+@require_GET
+@for_partner
+@permission_required(EXPORT, raise_exception=True)
+def export(request: ConsoleRequest) -> HttpResponseBase:
+    """The list as CSV, by its own query string: filtered, in its order, names masked whatever the eye says.
+
+    Recorded before anything of it is sent. Goes back into Import Budgets and changes nothing.
+    """
+    current_month()
+    user = request.user
+    filters = CustomerFilter(request.GET, Customer.objects.of(user))
+    number = filters.qs.count()
+    query = request.GET.urlencode()
+    record_export(ExportRecord.What.LIST, query=query, rows=number, operator=user, partner=user.partner)
+    few = filters.narrowed and number <= COUNTED
+    return csv_download(
+        f"customers-{timezone.localdate():%Y-%m-%d}.csv",
+        exporting.header(show_reseller=user.partner.is_distributor),
+        exporting.rows(filters, few=few, user=user, zone=timezone.get_current_timezone()),
+    )
+
+
+@require_safe
+@for_partner
+@permission_required(EXPORT, raise_exception=True)
+def exports(request: ConsoleRequest) -> HttpResponse:
+    """Export History: what people of the own company exported, and when, newest first."""
+    own = ExportRecord.objects.filter(partner=request.user.partner).order_by("-pk")
+    page = Paginator(own, EXPORTS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "customers/exports.html", paged(page, exporting.show_exports(page.object_list)))

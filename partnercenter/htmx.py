@@ -14,7 +14,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
@@ -157,11 +157,11 @@ def went_on(
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events), "HX-Redirect": path})
 
 
-def for_partner(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def for_partner(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """The view for people of a partner; platform staff without one are told where they work (domain 5.8): 403."""
 
     @wraps(view)
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.partner is None:
             return render(request, "partnercenter/home.html", status=403)
         return view(request, *args, **kwargs)

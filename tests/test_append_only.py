@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from budgets.models import AdjustmentRecord
-from customers.actions import reveal_names
-from customers.models import Customer, FreezeRecord, ReviewedCustomer
+from customers.actions import record_export, reveal_names
+from customers.models import Customer, ExportRecord, FreezeRecord, ReviewedCustomer
 from partnercenter import append_only
 from partnercenter.append_only import Record, record_models
 from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, Partner, User
@@ -33,6 +33,7 @@ def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     customer = make.customer(acme)
     make.budget(customer, ann, "100.00")
     reveal_names([customer], operator=ann, page="/customers/")
+    record_export(ExportRecord.What.LIST, query="", rows=1, operator=ann, partner=acme)
     operation = Operation.objects.create(
         kind=Operation.Kind.SET_BUDGET, operator=ann, partner=acme, expires_at=timezone.now()
     )

@@ -1,6 +1,6 @@
 """The pages of budgets: Set Budget for one customer and for many, and Customer Expenditure."""
 
-from budgets.views.batches import batch, batches, undo
+from budgets.views.batches import batch, batches, export_batch, undo
 from budgets.views.expenditure import expenditure, expenditure_report
 from budgets.views.importing import import_budgets
 from budgets.views.many import terms
@@ -12,6 +12,7 @@ __all__ = [
     "batches",
     "expenditure",
     "expenditure_report",
+    "export_batch",
     "import_budgets",
     "set_budget",
     "terms",

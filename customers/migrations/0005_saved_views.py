@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("customers", "0002_search"),
+        ("customers", "0004_exports"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
