@@ -312,4 +312,4 @@ def test_a_month_to_come_is_no_estimate_yet(acme, ann, sign_in):
     make.report((customer, "2999-01", "5"))
     page = sign_in(ann).get("/customers/")
     [row] = page.context["page"].object_list
-    assert (row.used, row.as_of) == (0, None)
+    assert (row.used, row.as_of) == ("0.00", "")

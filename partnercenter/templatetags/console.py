@@ -1,7 +1,15 @@
 """How pages write what the console shows."""
 
+from typing import Any
+
 from django import template
+from django.template.context import Context
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+from jinja2 import Environment, StrictUndefined
 
 from partnercenter.database import COUNTED
 from partnercenter.money import show_amount
@@ -15,3 +23,19 @@ def counted(number: int) -> str:
     """A count that stopped where it was known to be more: `1,000+`."""
     shown = number_format(min(number, COUNTED), force_grouping=True)
     return f"{shown}+" if number > COUNTED else shown
+
+
+def environment(**options: Any) -> Environment:
+    """How Jinja2 draws what is repeated so often that it would be most of a page: the rows of the list.
+
+    It escapes as Django does; a name that is not there is an error.
+    """
+    drawing = Environment(**options | {"autoescape": True, "undefined": StrictUndefined})
+    drawing.globals |= {"_": gettext, "url": reverse}
+    return drawing
+
+
+@register.simple_tag(takes_context=True)
+def drawn(context: Context, name: str) -> SafeString:
+    """Include a fragment drawn by Jinja2, with all that stands in the context."""
+    return mark_safe(render_to_string(name, context.flatten(), using="jinja2"))  # noqa: S308 - escaped by Jinja2
