@@ -6,12 +6,19 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator
+from django.forms.renderers import Jinja2
 from django.utils.translation import gettext_lazy as _
 
 from partnercenter.money import LARGEST_BUDGET, AmountField
 
 LARGEST_USAGE = 10**12
 EARLIEST, LATEST = date(1990, 1, 1), date(2999, 12, 31)
+
+
+class FilterForm(forms.Form):
+    """The filters as a form; the widgets are Django's own, drawn by Jinja2."""
+
+    default_renderer = Jinja2()
 
 
 class AmountBound(AmountField):

@@ -30,7 +30,7 @@ def environment(**options: Any) -> Environment:
 
     It escapes as Django does; a name that is not there is an error.
     """
-    drawing = Environment(**options | {"autoescape": True, "undefined": StrictUndefined})
+    drawing = Environment(autoescape=True, undefined=StrictUndefined, loader=options["loader"], trim_blocks=True)
     drawing.globals |= {"_": gettext, "url": reverse}
     return drawing
 
