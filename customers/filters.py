@@ -1,5 +1,6 @@
 """What a list of customers is narrowed down and sorted by: what stands in the address of the list."""
 
+from copy import deepcopy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -258,7 +259,8 @@ class CustomerFilter(django_filters.FilterSet):
 
 @cache
 def _form_class() -> type[forms.Form]:
-    fields = {name: each.field for name, each in CustomerFilter.base_filters.items()}
+    # Of a copy: a filter keeps its field, which would then be copied with it for each request.
+    fields = {name: each.field for name, each in deepcopy(CustomerFilter.base_filters).items()}
     return type("CustomerFilterForm", (FilterForm,), fields)
 
 
