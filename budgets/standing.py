@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from budgets.models import Budget
-from customers.models import Customer
+from customers.models import Customer, FreezeKind, FreezeOrigin
 from partnercenter.money import show_amount
 
 
@@ -43,12 +44,12 @@ def why_frozen(customer: Customer) -> str:
     return frozen_by(customer, record and record.used, record and record.amount)
 
 
-def frozen_by(customer: Customer, used: Decimal | None, amount: Decimal | None) -> str:
-    """The same, where the caller has the figures of the customer's newest freeze record."""
-    if not customer.is_frozen or customer.frozen_since is None:
+def frozen_by(customer: Any, used: Decimal | None, amount: Decimal | None) -> str:
+    """The same of a customer or its values, with the figures of its newest freeze record."""
+    if customer.freeze_kind == FreezeKind.NONE or customer.frozen_since is None:
         return ""
     since = timezone.localtime(customer.frozen_since).isoformat(" ", "minutes")[:16]
-    said = _("since %(since)s, %(origin)s") % {"since": since, "origin": customer.get_freeze_origin_display()}
+    said = _("since %(since)s, %(origin)s") % {"since": since, "origin": FreezeOrigin(customer.freeze_origin).label}
     if amount is not None:
         said += _(" (%(used)s of %(amount)s used)") % {"used": show_amount(used), "amount": show_amount(amount)}
     return f"{said}: {customer.freeze_reason}" if customer.freeze_reason else said

@@ -86,7 +86,8 @@ class Order:
 
     def mark(self, customer: Customer) -> str:
         """The customer's place as an address says it: never with a name in it (domain 7.1)."""
-        value: Any = "" if self.secret else _value(customer, self.column)
+        value: Any = "" if self.secret else getattr(customer, self.column)
+        value = "" if value is None else value
         return f"{value.isoformat() if isinstance(value, datetime) else value}~{customer.pk}"
 
     def position(self, mark: str) -> Position | None:
@@ -102,13 +103,6 @@ class Order:
             return (1, (key,)) if len(self.runs) > 1 else None
         value = _read(match["value"], is_time=len(self.runs) == 1)
         return None if value is None else (0, (value, key))
-
-
-def _value(customer: Customer, path: str) -> Any:
-    value: Any = customer
-    for name in path.split("__"):
-        value = getattr(value, name, None)
-    return "" if value is None else value
 
 
 def _read(text: str, *, is_time: bool) -> Any:
