@@ -41,7 +41,7 @@ def may_purchase(customer: Customer) -> Purchase:
 def why_frozen(customer: Customer) -> str:
     """Since when and by what an account is frozen, with the figures of that moment (domain 4.5); "" where it is not."""
     record = customer.freeze_records.order_by("-pk").first() if customer.is_frozen else None
-    return frozen_by(customer, record and record.used, record and record.amount)
+    return frozen_by(customer, record.used if record else None, record.amount if record else None)
 
 
 def frozen_by(customer: Any, used: Decimal | None, amount: Decimal | None) -> str:

@@ -22,8 +22,12 @@ class FilterField(forms.BoundField):
 
     def as_widget(self, *given: Any, **more: Any) -> SafeString:
         if given or more or self.data:
-            return super().as_widget(*given, **more)
-        return _unasked(type(self.form), self.name, get_language())
+            return self.drawn(*given, **more)
+        form: Any = type(self.form)
+        return _unasked(form, self.name, get_language())
+
+    def drawn(self, *given: Any, **more: Any) -> SafeString:
+        return super().as_widget(*given, **more)
 
 
 class FilterForm(forms.Form):
@@ -33,8 +37,8 @@ class FilterForm(forms.Form):
 
 
 @cache
-def _unasked(form: type[FilterForm], name: str, _language: str | None) -> SafeString:
-    return super(FilterField, form()[name]).as_widget()
+def _unasked(form: Any, name: str, _language: str | None) -> SafeString:
+    return form()[name].drawn()
 
 
 class AmountBound(AmountField):

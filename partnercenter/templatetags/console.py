@@ -38,4 +38,5 @@ def environment(**options: Any) -> Environment:
 @register.simple_tag(takes_context=True)
 def drawn(context: Context, name: str) -> SafeString:
     """Include a fragment drawn by Jinja2, with all that stands in the context."""
-    return mark_safe(render_to_string(name, context.flatten(), using="jinja2"))  # noqa: S308 - escaped by Jinja2
+    everything: dict[Any, Any] = context.flatten()
+    return mark_safe(render_to_string(name, everything, using="jinja2"))  # noqa: S308 - escaped by Jinja2
