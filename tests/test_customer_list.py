@@ -313,3 +313,19 @@ def test_a_month_to_come_is_no_estimate_yet(acme, ann, sign_in):
     page = sign_in(ann).get("/customers/")
     [row] = page.context["page"].object_list
     assert (row.used, row.as_of) == ("0.00", "")
+
+
+def test_what_people_typed_is_escaped_in_the_rows(acme, client):
+    make.customer(acme, "1", account_name="<b>one & \"two\" 'three'</b>", name="<i>")
+    content = client.get("/customers/").content.decode()
+    assert "<b>one" not in content
+    assert "<b>one & \"two\" 'three'</b> <****> Frozen" in rows(client)["1"].removeprefix("Select ")
+
+
+def test_a_filter_shows_what_was_asked_for_and_nothing_afterwards(client):
+    asked = client.get("/customers/", {"manager": "<Ada>", "status": "FROZEN"}).content.decode()
+    assert 'name="manager" value="&lt;Ada&gt;"' in asked
+    assert '<option value="FROZEN" selected>' in asked
+    after = client.get("/customers/").content.decode()
+    assert 'name="manager" id=' in after
+    assert '<option value="FROZEN">' in after
