@@ -1,14 +1,15 @@
 """What a customer may do now, and why not: one place, the same answer for page, command and wire (domain 8.7)."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from budgets.models import Budget
-from customers.models import Customer, FreezeRecord
+from customers.models import Customer, FreezeKind, FreezeOrigin
 from partnercenter.money import show_amount
 
 
@@ -37,17 +38,18 @@ def may_purchase(customer: Customer) -> Purchase:
     return Purchase(True, True, _("The budget suffices: %(used)s of %(amount)s is used.") % figures)
 
 
-def why_frozen(customer: Customer, record: FreezeRecord | None = None) -> str:
-    """Since when and by what an account is frozen, with the figures of that moment (domain 4.5); "" where it is not.
+def why_frozen(customer: Customer) -> str:
+    """Since when and by what an account is frozen, with the figures of that moment (domain 4.5); "" where it is not."""
+    record = customer.freeze_records.order_by("-pk").first() if customer.is_frozen else None
+    return frozen_by(customer, record.used if record else None, record.amount if record else None)
 
-    `record` is the customer's newest freeze record, where the caller has it.
-    """
-    if not customer.is_frozen or customer.frozen_since is None:
+
+def frozen_by(customer: Any, used: Decimal | None, amount: Decimal | None) -> str:
+    """The same of a customer or its values, with the figures of its newest freeze record."""
+    if customer.freeze_kind == FreezeKind.NONE or customer.frozen_since is None:
         return ""
-    record = record or customer.freeze_records.order_by("-pk").first()
-    since = date_format(timezone.localtime(customer.frozen_since), "Y-m-d H:i")
-    said = _("since %(since)s, %(origin)s") % {"since": since, "origin": customer.get_freeze_origin_display()}
-    if record is not None and record.amount is not None:
-        figures = {"used": show_amount(record.used), "amount": show_amount(record.amount)}
-        said += _(" (%(used)s of %(amount)s used)") % figures
+    since = timezone.localtime(customer.frozen_since).isoformat(" ", "minutes")[:16]
+    said = _("since %(since)s, %(origin)s") % {"since": since, "origin": FreezeOrigin(customer.freeze_origin).label}
+    if amount is not None:
+        said += _(" (%(used)s of %(amount)s used)") % {"used": show_amount(used), "amount": show_amount(amount)}
     return f"{said}: {customer.freeze_reason}" if customer.freeze_reason else said

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from customers import listing
 from customers.filters import CustomerFilter
-from customers.models import Customer, ExportRecord
+from customers.models import ExportRecord
 from partnercenter.models import User
 
 AT_ONCE = 500
-SHOWN = Customer.objects.select_related("budget", "partner__grant", "partner__distributor")
+SHOWN = listing.SHOWN.values_list(*listing.COLUMNS, "account_manager", "tags", named=True)
 # What Import Budgets reads; it ignores the others.
 TO_IMPORT = ("customer_id", "budget_type", "amount", "account_freezing", "unfreeze_now")
 TO_READ = (
@@ -38,7 +38,7 @@ def header(*, show_reseller: bool) -> tuple[str, ...]:
 
 
 def rows(filters: CustomerFilter, *, few: bool, user: User, zone: tzinfo) -> Iterator[list[Any]]:
-    """All that match, in the order of the list, as a stream; times in this zone. Three queries for 500 customers."""
+    """All that match, in the order of the list, as a stream; times in this zone. Two queries for 500 customers."""
     order = filters.ordered(few=few)
     keys = chain.from_iterable(run.keys().iterator(chunk_size=AT_ONCE) for run in order.runs)
     while chunk := list(islice(keys, AT_ONCE)):
@@ -55,21 +55,20 @@ def _rows(keys: list[int], user: User) -> list[list[Any]]:
     return [_row(customer, row, user) for customer, row in zip(customers, shown, strict=True)]
 
 
-def _row(customer: Customer, row: listing.Row, user: User) -> list[Any]:
-    budget = getattr(customer, "budget", None)
+def _row(customer: Any, row: listing.Row, user: User) -> list[Any]:
     return [
         customer.customer_id,
-        budget and budget.budget_type,
-        budget and budget.amount,
-        budget and budget.account_freezing,
+        customer.budget__budget_type,
+        customer.budget__amount,
+        customer.budget__account_freezing,
         0,
         customer.account_name,
         row.name,
         row.status_label,
         row.frozen_why,
-        budget and budget.used,
-        budget and budget.usage,
-        _time(row.as_of),
+        customer.budget__used,
+        customer.budget__usage,
+        _time(customer.as_of),
         customer.association_type,
         _time(customer.associated_on),
         customer.account_manager,

@@ -1,17 +1,44 @@
 """The fields behind the filters of the list: how their values are typed, and what of them means something."""
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from partnercenter.money import LARGEST_BUDGET, AmountField
 
 LARGEST_USAGE = 10**12
 EARLIEST, LATEST = date(1990, 1, 1), date(2999, 12, 31)
+
+
+class FilterField(forms.BoundField):
+    """A filter as the form shows it. One that nobody asked for always looks the same: drawn once in each language."""
+
+    def as_widget(self, *given: Any, **more: Any) -> SafeString:
+        if given or more or self.data:
+            return self.drawn(*given, **more)
+        form: Any = type(self.form)
+        return _unasked(form, self.name, get_language())
+
+    def drawn(self, *given: Any, **more: Any) -> SafeString:
+        return super().as_widget(*given, **more)
+
+
+class FilterForm(forms.Form):
+    """The filters as a form."""
+
+    bound_field_class = FilterField
+
+
+@cache
+def _unasked(form: Any, name: str, _language: str | None) -> SafeString:
+    return form()[name].drawn()
 
 
 class AmountBound(AmountField):

@@ -1,7 +1,9 @@
 """What a list of customers is narrowed down and sorted by: what stands in the address of the list."""
 
+from copy import deepcopy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import django_filters
@@ -16,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from budgets.models import Expenditure
 from budgets.months import month_of
-from customers.filter_fields import AmountFilter, DayFilter, WholeFilter
+from customers.filter_fields import AmountFilter, DayFilter, FilterForm, WholeFilter
 from customers.models import CURRENT, Customer, FreezeKind, FreezeOrigin
 from customers.paging import Order, Run
 from customers.search import fold
@@ -114,7 +116,12 @@ class CustomerFilter(django_filters.FilterSet):
 
     class Meta:
         model = Customer
+        form = FilterForm
         fields: list[str] = []
+
+    def get_form_class(self) -> type[forms.Form]:
+        """The same form for every request: fields are copied when it is filled in."""
+        return _form_class()
 
     @property
     def narrowed(self) -> bool:
@@ -261,6 +268,13 @@ class CustomerFilter(django_filters.FilterSet):
             or self._asked("usage_max")
         )
         return matching.none() if tells_of_a_budget else matching.filter(has_budget=False)
+
+
+@cache
+def _form_class() -> type[forms.Form]:
+    # Of a copy: a filter keeps its field, which would then be copied with it for each request.
+    fields = {name: each.field for name, each in deepcopy(CustomerFilter.base_filters).items()}
+    return type("CustomerFilterForm", (FilterForm,), fields)
 
 
 def _beginning(day: date) -> datetime:

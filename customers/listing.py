@@ -2,31 +2,75 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, tzinfo
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from django.db.models import F, Max, QuerySet
+from django.db.models import Max, OuterRef, Subquery
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from budgets.models import THIS_MONTH, Expenditure
-from budgets.standing import why_frozen
+from budgets.standing import frozen_by
 from customers import paging
 from customers.filters import CustomerFilter, Status
 from customers.masking import mask_name
-from customers.models import Customer, FreezeRecord
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from customers.paging import CustomerPage, address
 from partnercenter.database import COUNTED, count_up_to
-from partnercenter.models import User
+from partnercenter.models import BudgetType, Partner, User
+from partnercenter.money import show_amount
 from partnercenter.permissions import refusal
 
 BAR = 72
-NEAR = 75
+NEAR, EXHAUSTED = 75, 100
+LABELLED = (Status, BudgetType, AccountFreezing)
+
+# Of when a customer's current estimate is: the newest total that its budget counts (domain 8.1).
+AS_OF = Subquery(
+    Expenditure.objects.filter(
+        customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=THIS_MONTH
+    )
+    .values("customer")
+    .values_list(Max("reported_at"))
+)
+NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("pk")).order_by("-pk")
+COLUMNS = (
+    "pk",
+    "partner_id",
+    "customer_id",
+    "account_name",
+    "name",
+    "association_type",
+    "associated_on",
+    "freeze_kind",
+    "freeze_origin",
+    "frozen_since",
+    "freeze_reason",
+    "budget__budget_type",
+    "budget__amount",
+    "budget__used",
+    "budget__usage",
+    "budget__level",
+    "budget__account_freezing",
+    "as_of",
+    "frozen_used",
+    "frozen_amount",
+)
+# All that a row shows of a customer, in one query; as plain values, since making models of them takes longer than that.
+SHOWN = Customer.objects.annotate(
+    as_of=AS_OF,
+    frozen_used=Subquery(NEWEST_FREEZE.values("used")[:1]),
+    frozen_amount=Subquery(NEWEST_FREEZE.values("amount")[:1]),
+).values_list(*COLUMNS, named=True)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One customer of the list; the name is masked unless names are shown."""
+class Row(NamedTuple):
+    """One customer of the list as its template writes it, all of it text or small numbers.
+
+    The name is masked unless names are shown; "" and None where there is nothing to show.
+    """
 
     key: int
     customer_id: str
@@ -36,17 +80,33 @@ class Row:
     status: str
     status_label: str
     frozen_why: str
-    budget_type_label: str
-    amount: Decimal | None
-    used: Decimal | None
-    as_of: datetime | None
+    budget_type: str
+    amount: str
+    used: str
+    as_of: str
     usage: int | None
     bar: int
     tone: str
-    account_freezing_label: str
-    associated_on: datetime
-    may_act: bool
+    account_freezing: str
+    associated_on: str
+    associated_at: str
+    query: str
     why_not: str
+
+    @property
+    def may_act(self) -> bool:
+        return not self.why_not
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What rows share, worked out once: partners' companies, why none of theirs may be acted on, labels of choices."""
+
+    names_shown: bool
+    companies: dict[int, str]
+    refusals: dict[int, str]
+    labels: dict[str, str]
+    zone: tzinfo
 
 
 @dataclass(frozen=True)
@@ -92,93 +152,79 @@ def count(filters: CustomerFilter, query: QueryDict) -> Counts:
 
 
 def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
-    """The page that is asked for, of customers with their budgets, partners and grants."""
-    shown = Customer.objects.select_related("budget", "partner__grant", "partner__distributor")
+    """The page that is asked for, of customers with all that a row shows."""
     order = filters.ordered(few=filters.narrowed and counts.customers <= COUNTED)
-    return paging.page_of(order, query, total=counts.customers, size=filters.per_page, rows=shown)
+    return paging.page_of(order, query, total=counts.customers, size=filters.per_page, rows=SHOWN)
 
 
-def rows(customers: Iterable[Customer], *, user: User, names_shown: bool) -> list[Row]:
-    """The customers as rows; two queries for any number of them."""
+def rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[Row]:
+    """The customers as rows; no query for a partner's own, one for any number of its resellers'."""
     shown = list(customers)
-    as_of, records = _as_of(shown), _freeze_records(shown)
-    return [_row(customer, as_of, records, user=user, names_shown=names_shown) for customer in shown]
-
-
-def as_of_expenditure(customers: QuerySet[Customer]) -> dict[int, datetime]:
-    """Of when the current estimate is, per customer: the newest total that counts (domain 8.1)."""
-    counted = Expenditure.objects.filter(
-        customer__in=customers, month__gte=F("customer__budget__counted_from"), month__lte=THIS_MONTH
+    partners = _partners(user, {customer.partner_id for customer in shown})
+    shared = Shared(
+        names_shown,
+        {key: partner.company for key, partner in partners.items()},
+        {key: refusal(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()},
+        {choice.value: str(choice.label) for choices in LABELLED for choice in choices},
+        timezone.get_current_timezone(),
     )
-    return dict(counted.order_by().values_list("customer").annotate(Max("reported_at")))
+    return [_row(customer, shared) for customer in shown]
 
 
-def _as_of(customers: list[Customer]) -> dict[int, datetime]:
-    return as_of_expenditure(Customer.objects.filter(pk__among=[customer.pk for customer in customers]))
+def _partners(user: User, keys: set[int]) -> dict[int, Partner]:
+    """The partners of the customers shown; one's own is known already."""
+    own = {user.partner.pk: user.partner} if user.partner else {}
+    return own if keys <= own.keys() else own | Partner.objects.select_related("grant").in_bulk(keys)
 
 
-def _freeze_records(customers: list[Customer]) -> dict[int, FreezeRecord]:
-    """The record of each frozen customer's present state."""
-    frozen = [customer.pk for customer in customers if customer.is_frozen]
-    newest = FreezeRecord.objects.filter(customer__among=frozen).order_by().values("customer").annotate(last=Max("pk"))
-    return {record.customer_id: record for record in FreezeRecord.objects.filter(pk__in=newest.values("last"))}
-
-
-def _row(
-    customer: Customer,
-    as_of: dict[int, datetime],
-    records: dict[int, FreezeRecord],
-    *,
-    user: User,
-    names_shown: bool,
-) -> Row:
-    budget = getattr(customer, "budget", None)
+def _row(customer: Any, shared: Shared) -> Row:
+    labels, usage = shared.labels, customer.budget__usage
     status = _status(customer)
-    why_not = cannot_act(user, customer)
+    associated_on, _space, associated_at = _minute(customer.associated_on, shared.zone).partition(" ")
     return Row(
         key=customer.pk,
         customer_id=customer.customer_id,
         account_name=customer.account_name,
-        name=customer.name if names_shown else mask_name(customer.name),
-        reseller=customer.partner.company,
-        status=status,
-        status_label=str(status.label),
-        frozen_why=why_frozen(customer, records.get(customer.pk)),
-        budget_type_label=budget.get_budget_type_display() if budget else "--",
-        amount=budget and budget.amount,
-        used=budget and budget.used,
-        as_of=as_of.get(customer.pk),
-        usage=budget and budget.usage,
-        bar=max(0, min(BAR, budget.usage * BAR // 100)) if budget else 0,
-        tone=_tone(customer),
-        account_freezing_label=budget.get_account_freezing_display() if budget else "--",
-        associated_on=customer.associated_on,
-        may_act=not why_not,
-        why_not=why_not,
+        name=customer.name if shared.names_shown else mask_name(customer.name),
+        reseller=shared.companies[customer.partner_id],
+        status=status.lower(),
+        status_label=labels[status],
+        frozen_why=frozen_by(customer, customer.frozen_used, customer.frozen_amount),
+        budget_type=labels.get(customer.budget__budget_type, "--"),
+        amount=show_amount(customer.budget__amount),
+        used=show_amount(customer.budget__used),
+        as_of=_minute(customer.as_of, shared.zone) if customer.as_of else "",
+        usage=usage,
+        bar=0 if usage is None else max(0, min(BAR, usage * BAR // 100)),
+        tone=_tone(customer, status),
+        account_freezing=labels.get(customer.budget__account_freezing, "--"),
+        associated_on=associated_on,
+        associated_at=associated_at,
+        query=f"?customer={quote(customer.customer_id, safe='')}",
+        why_not=_referral(customer) or shared.refusals[customer.partner_id],
     )
 
 
-def cannot_act(user: User, customer: Customer) -> str:
-    """Why this person may set no budget for this customer; "" where it may."""
+def _minute(at: datetime, zone: tzinfo) -> str:
+    return at.astimezone(zone).isoformat(" ", "minutes")[:16]
+
+
+def _referral(customer: Any) -> str:
     if customer.association_type == Customer.AssociationType.REFERRAL:
         return _("A customer of the referral model has no budget.")
-    return refusal(user, customer.partner, getattr(customer.partner, "grant", None))
+    return ""
 
 
-def _status(customer: Customer) -> Status:
-    if customer.is_frozen:
+def _status(customer: Any) -> Status:
+    if customer.freeze_kind != FreezeKind.NONE:
         return Status.FROZEN
-    budget = getattr(customer, "budget", None)
-    return Status.EXHAUSTED if budget and budget.exhausted else Status.NORMAL
+    return Status.EXHAUSTED if customer.budget__level == EXHAUSTED else Status.NORMAL
 
 
-def _tone(customer: Customer) -> str:
-    budget = getattr(customer, "budget", None)
-    if customer.is_frozen:
-        return "frozen"
-    if budget and budget.exhausted:
-        return "over"
-    return "near" if budget and budget.level >= NEAR else "ok"
+def _tone(customer: Any, status: Status) -> str:
+    if status != Status.NORMAL:
+        return {Status.FROZEN: "frozen", Status.EXHAUSTED: "over"}[status]
+    return "near" if (customer.budget__level or 0) >= NEAR else "ok"
 
 
 def headers(filters: CustomerFilter, query: QueryDict, *, show_reseller: bool, currency: str) -> list[Header]:

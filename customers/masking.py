@@ -7,6 +7,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
 STARS = "****"
+CHARACTER = regex.compile(r"\X")
 SHOWN_SECONDS = 5 * 60
 SHOWN_UNTIL = "names_shown_until"
 
@@ -16,7 +17,7 @@ def mask_name(name: str) -> str:
 
     A character is what a reader sees as one: a letter with its accents, an emoji with its parts.
     """
-    characters = regex.findall(r"\X", name.strip())
+    characters = CHARACTER.findall(name.strip())
     if not characters:
         return ""
     return characters[0] + STARS + (characters[-1] if len(characters) > 2 else "")

@@ -84,9 +84,10 @@ class Order:
                 break
         return keys
 
-    def mark(self, customer: Customer) -> str:
+    def mark(self, customer: Any) -> str:
         """The customer's place as an address says it: never with a name in it (domain 7.1)."""
-        value: Any = "" if self.secret else _value(customer, self.column)
+        value: Any = "" if self.secret else getattr(customer, self.column)
+        value = "" if value is None else value
         return f"{value.isoformat() if isinstance(value, datetime) else value}~{customer.pk}"
 
     def position(self, mark: str) -> Position | None:
@@ -102,13 +103,6 @@ class Order:
             return (1, (key,)) if len(self.runs) > 1 else None
         value = _read(match["value"], is_time=len(self.runs) == 1)
         return None if value is None else (0, (value, key))
-
-
-def _value(customer: Customer, path: str) -> Any:
-    value: Any = customer
-    for name in path.split("__"):
-        value = getattr(value, name, None)
-    return "" if value is None else value
 
 
 def _read(text: str, *, is_time: bool) -> Any:
@@ -136,7 +130,7 @@ class CustomerPage:
         return not self.previous and not self.next
 
 
-def page_of(order: Order, query: QueryDict, *, total: int, size: int, rows: QuerySet[Customer]) -> CustomerPage:
+def page_of(order: Order, query: QueryDict, *, total: int, size: int, rows: QuerySet[Any, Any]) -> CustomerPage:
     """The page that `after`, `before` or `page` asks for, or the nearest there is. `total` is capped."""
     for name in ("after", "before"):
         position = order.position(query.get(name, ""))
@@ -151,7 +145,7 @@ def _beside(
     query: QueryDict,
     total: int,
     size: int,
-    rows: QuerySet[Customer],
+    rows: QuerySet[Any, Any],
     backwards: bool,
 ) -> CustomerPage | None:
     """The page after the position, or before it. None where that is the first page, or none is left."""
@@ -168,7 +162,7 @@ def _beside(
     return CustomerPage(customers, None, total, before, after if backwards or more else "", [])
 
 
-def _numbered(order: Order, query: QueryDict, total: int, size: int, rows: QuerySet[Customer]) -> CustomerPage:
+def _numbered(order: Order, query: QueryDict, total: int, size: int, rows: QuerySet[Any, Any]) -> CustomerPage:
     number = _number(query.get("page", ""))
     keys = order.numbered((number - 1) * size, size + 1)
     if not keys and number > 1:
@@ -201,7 +195,7 @@ def _numbers(number: int, known: int, query: QueryDict) -> Iterator[tuple[int | 
         yield (offered, address(query, page=offered)) if isinstance(offered, int) else (None, "")
 
 
-def _in_order(rows: QuerySet[Customer], keys: list[int]) -> list[Customer]:
+def _in_order(rows: QuerySet[Any, Any], keys: list[int]) -> list[Any]:
     """The customers of these keys, read by key: whatever the order costs, what is shown of them does not."""
     found = {customer.pk: customer for customer in rows.filter(pk__among=keys)} if keys else {}
     return [found[key] for key in keys if key in found]

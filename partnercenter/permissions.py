@@ -74,8 +74,8 @@ def may_switch(user: User) -> bool:
 
 
 def grant_of(partner: Partner) -> Grant | None:
-    """The reseller's grant, given or not; None for a partner that needs none."""
-    return Grant.objects.filter(partner=partner).first() if partner.is_reseller else None
+    """The reseller's grant, given or not; None for a partner that needs none. Read once with whoever signed in."""
+    return getattr(partner, "grant", None) if partner.is_reseller else None
 
 
 class GrantBackend(ModelBackend):
@@ -84,7 +84,7 @@ class GrantBackend(ModelBackend):
     """
 
     def get_user(self, user_id: Any) -> User | None:
-        user = User.objects.select_related("partner__distributor").filter(pk=user_id).first()
+        user = User.objects.select_related("partner__distributor", "partner__grant").filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:

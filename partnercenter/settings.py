@@ -150,7 +150,13 @@ TEMPLATES = [
                 "partnercenter.views.console",
             ],
         },
-    }
+    },
+    # Only what a page asks it to draw: see templatetags/console.py.
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"environment": "partnercenter.templatetags.console.environment", "trim_blocks": True},
+    },
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 

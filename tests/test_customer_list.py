@@ -312,10 +312,27 @@ def test_a_month_to_come_is_no_estimate_yet(acme, ann, sign_in):
     make.report((customer, "2999-01", "5"))
     page = sign_in(ann).get("/customers/")
     [row] = page.context["page"].object_list
-    assert (row.used, row.as_of) == (0, None)
+    assert (row.used, row.as_of) == ("0.00", "")
 
 
 def test_an_account_name_breaks_after_its_signs_and_is_never_markup(acme, client):
     make.customer(acme, account_name="kestwick_foods-0012.<b>@x_")
     content = client.get("/customers/").content.decode()
     assert "kestwick_<wbr>foods-<wbr>0012.<wbr>&lt;b&gt;@<wbr>x_</th>" in content
+
+
+def test_what_people_typed_is_escaped_in_the_rows(acme, client):
+    make.customer(acme, "1", account_name="<b>one & \"two\" 'three'</b>", name="<i>")
+    content = client.get("/customers/").content.decode()
+    assert "<b>one" not in content
+    # The line may break after the stroke.
+    assert "<b>one & \"two\" 'three'</ b> <****> Frozen" in rows(client)["1"].removeprefix("Select ")
+
+
+def test_a_filter_shows_what_was_asked_for_and_nothing_afterwards(client):
+    asked = client.get("/customers/", {"manager": "<Ada>", "status": "FROZEN"}).content.decode()
+    assert 'name="manager" value="&lt;Ada&gt;"' in asked
+    assert '<option value="FROZEN" selected>' in asked
+    after = client.get("/customers/").content.decode()
+    assert 'name="manager" id=' in after
+    assert '<option value="FROZEN">' in after

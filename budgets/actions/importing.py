@@ -24,7 +24,7 @@ from partnercenter.csv_files import MOST_BAD_LINES, BadLine, Progress
 from partnercenter.database import stage, unstage, writing
 from partnercenter.models import Grant, Operation, Partner, User
 from partnercenter.money import MoneyField
-from partnercenter.permissions import grant_of, refusal, types_allowed
+from partnercenter.permissions import refusal, types_allowed
 from partnercenter.refusals import NotAllowed, Refusal
 
 STAGED = "staged_lines"
@@ -126,7 +126,7 @@ def review_import(name: str, content: BinaryIO, *, operator: User, progress: Pro
 def refuse_import(operator: User) -> None:
     """Raises NotAllowed where this person may set no budget at all."""
     partner: Any = operator.partner
-    if why_not := refusal(operator, partner, grant_of(partner) if partner else None):
+    if why_not := refusal(operator, partner, _grant(partner)):
         raise NotAllowed(why_not)
 
 
@@ -189,7 +189,12 @@ def _refusals(operator: User, lines: QuerySet[Any]) -> dict[int, str]:
 def _types(operator: User) -> set[str]:
     """The types that quotas of the operator's own partner leave; a distributor is bound by none."""
     partner: Any = operator.partner
-    return types_allowed(operator, partner, grant_of(partner))
+    return types_allowed(operator, partner, _grant(partner))
+
+
+def _grant(partner: Partner | None) -> Grant | None:
+    """As it is now, however long ago the operator signed in or the reading began."""
+    return Grant.objects.filter(partner=partner).first()
 
 
 def _review(name: str, operator: User, month: int) -> Imported:

@@ -18,7 +18,7 @@ from budgets.reviews import tell_one
 from budgets.standing import why_frozen
 from budgets.views import many
 from customers.actions import reveal_names
-from customers.listing import as_of_expenditure
+from customers.listing import AS_OF
 from customers.masking import seconds_shown
 from customers.models import Customer
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner, paged
@@ -96,7 +96,7 @@ def _show_form(
 ) -> HttpResponse:
     seconds = _reveal(request, customer)
     budget = getattr(customer, "budget", None)
-    as_of = as_of_expenditure(Customer.objects.filter(pk=customer.pk)).get(customer.pk)
+    as_of = Customer.objects.values_list(AS_OF).get(pk=customer.pk)[0]
     context = {
         "customer": showing.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
