@@ -93,7 +93,7 @@ def count(filters: CustomerFilter, query: QueryDict) -> Counts:
 
 def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
     """The page that is asked for, of customers with their budgets, partners and grants."""
-    shown = Customer.objects.select_related("budget", "partner__grant", "partner__distributor")
+    shown = filters.queryset.select_related("budget", "partner__grant", "partner__distributor")
     order = filters.ordered(few=filters.narrowed and counts.customers <= COUNTED)
     return paging.page_of(order, query, total=counts.customers, size=filters.per_page, rows=shown)
 

@@ -1,12 +1,14 @@
 """Who may set what, and how much of it: permission and quota pools, in a review and again under lock (domain 5)."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from customers.models import ReviewedCustomer
+from customers.models import Effect, ReviewedCustomer
 from partnercenter.models import BudgetType, Grant, Partner, User
 from partnercenter.money import money, show_amount
 from partnercenter.permissions import bound_by, refusal
@@ -15,27 +17,53 @@ from partnercenter.refusals import NotAllowed, Refusal
 Moves = dict[int, dict[str, Decimal]]
 
 
-def partners_of(rows: QuerySet[ReviewedCustomer]) -> list[Partner]:
-    """The partners of the customers."""
-    of_rows = rows.order_by().values("customer__partner")
-    return list(Partner.objects.filter(pk__in=of_rows).select_related("distributor"))
+@dataclass(frozen=True)
+class Extent:
+    """What a review is about: so many customers, of which partners, given which types; to how many what happens."""
+
+    number: int
+    partners: list[Partner]
+    types: set[str]
+    removes: bool
+    exhausted: int
+    unfrozen: int
+    kept: int
 
 
-def refuse_partners(rows: QuerySet[ReviewedCustomer], operator: User) -> dict[int, Grant]:
-    """The grants of the customers' resellers, as they are now; raises NotAllowed or Refusal by them.
+def extent_of(rows: QuerySet[ReviewedCustomer]) -> Extent:
+    """What the rows are about, read once. `kept` stay frozen although Unfreeze Now was ticked (domain 3.9)."""
+    groups: Any = rows.order_by().values("customer__partner", "budget_type")
+    counted = list(
+        groups.annotate(
+            number=Count("pk"),
+            exhausted=Count("pk", filter=Q(exhausts=True)),
+            unfrozen=Count("pk", filter=Q(effect=Effect.UNFROZEN)),
+            kept=Count("pk", filter=Q(effect=Effect.STAYS_FROZEN, unfreeze=True)),
+        )
+    )
+    keys = {each["customer__partner"] for each in counted}
+    types = {each["budget_type"] for each in counted}
+    return Extent(
+        partners=list(Partner.objects.filter(pk__in=keys).select_related("distributor")),
+        types=types - {None},
+        removes=None in types,
+        **{name: sum(each[name] for each in counted) for name in ("number", "exhausted", "unfrozen", "kept")},
+    )
+
+
+def refuse_partners(partners: Iterable[Partner], types: set[str], operator: User) -> dict[int, Grant]:
+    """The grants of the resellers, as they are now; raises NotAllowed or Refusal where they allow not all the types.
 
     Where it matters the caller has locked them: so a revocation holds at once.
     """
-    partners = partners_of(rows)
     grants = {grant.pk: grant for grant in Grant.objects.filter(partner__in=partners).select_related("partner")}
-    types = set(rows.order_by().values_list("budget_type", flat=True).distinct()) - {None}
     for partner in partners:
         grant = grants.get(partner.pk)
         if reason := refusal(operator, partner, grant):
             raise NotAllowed(reason)
         bound = bound_by(operator, partner, grant)
         for budget_type in types - (bound.types if bound else types):
-            raise Refusal(no_quota(str(budget_type)), "budget_type")
+            raise Refusal(no_quota(budget_type), "budget_type")
     return grants
 
 

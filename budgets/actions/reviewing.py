@@ -10,11 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, CharField, F, Q, QuerySet, UUIDField, Value, When
+from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, UUIDField, Value, When
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from budgets.actions.month import current_month
-from budgets.actions.quota import partners_of, refuse_over_quota, refuse_partners
+from budgets.actions.quota import extent_of, refuse_over_quota, refuse_partners
 from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, with_terms
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
 from partnercenter import verification
@@ -187,14 +188,23 @@ def included(operation: Operation) -> QuerySet[ReviewedCustomer]:
     return ReviewedCustomer.objects.filter(operation=operation, left_out=LeftOut.NONE)
 
 
+SAME_TERMS = Q(
+    Q(counted_from__isnull=True) | Q(customer__budget__counted_from=F("counted_from")),
+    customer__budget__budget_type=F("budget_type"),
+    customer__budget__amount=F("amount"),
+    customer__budget__account_freezing=F("account_freezing"),
+)
+
+
 def unchanged(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
     """The rows whose terms are those that stand (domain 3.1)."""
-    return rows.filter(
-        Q(counted_from__isnull=True) | Q(customer__budget__counted_from=F("counted_from")),
-        customer__budget__budget_type=F("budget_type"),
-        customer__budget__amount=F("amount"),
-        customer__budget__account_freezing=F("account_freezing"),
-    )
+    return rows.filter(SAME_TERMS)
+
+
+def changing(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
+    """The rows whose terms are others than those that stand, a first budget among them."""
+    differs = Case(When(SAME_TERMS, then=Value(False)), default=Value(True), output_field=BooleanField())
+    return rows.filter(Exact(differs, Value(True)))
 
 
 def changes_nothing(operation: Operation) -> bool:
@@ -207,12 +217,12 @@ def changes_nothing(operation: Operation) -> bool:
 def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
     rows = included(operation)
-    number = rows.count()
-    if not number:
+    extent = extent_of(rows)
+    if not extent.number:
         raise Refusal(_("None of the customers can be given this budget."))
-    grants = refuse_partners(rows, operation.operator)
+    grants = refuse_partners(extent.partners, extent.types, operation.operator)
     refuse_over_quota(rows, grants, operation.operator)
-    if unfreeze and number == 1 and rows.filter(effect=Effect.STAYS_FROZEN).exists():
+    if unfreeze and extent.number == 1 and rows.filter(effect=Effect.STAYS_FROZEN).exists():
         raise Refusal(cannot_unfreeze(operation, month), "unfreeze_now")
 
 
@@ -248,12 +258,12 @@ def refuse_outdated(operation: Operation) -> None:
     Told before a code is sent or looked at.
     """
     rows = included(operation)
-    partners = partners_of(rows)
-    grants = Grant.objects.in_bulk([partner.pk for partner in partners])
-    for partner in partners:
+    extent = extent_of(rows)
+    grants = Grant.objects.in_bulk([partner.pk for partner in extent.partners])
+    for partner in extent.partners:
         if reason := refusal(operation.operator, partner, grants.get(partner.pk)):
             raise NotAllowed(reason)
-    if still_as_reviewed(rows, current_month()).count() != rows.count():
+    if still_as_reviewed(rows, current_month()).count() != extent.number:
         raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
 
 
