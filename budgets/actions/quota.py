@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.utils.translation import gettext as _
 
 from customers.models import Effect, ReviewedCustomer
@@ -30,9 +30,9 @@ class Extent:
     kept: int
 
 
-def extent_of(rows: QuerySet[ReviewedCustomer]) -> Extent:
+def extent_of(rows: QuerySet[ReviewedCustomer], operator: User) -> Extent:
     """What the rows are about, read once. `kept` stay frozen although Unfreeze Now was ticked (domain 3.9)."""
-    groups: Any = rows.order_by().values("customer__partner", "budget_type")
+    groups: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner", "budget_type")
     counted = list(
         groups.annotate(
             number=Count("pk"),
@@ -41,7 +41,7 @@ def extent_of(rows: QuerySet[ReviewedCustomer]) -> Extent:
             kept=Count("pk", filter=Q(effect=Effect.STAYS_FROZEN, unfreeze=True)),
         )
     )
-    keys = {each["customer__partner"] for each in counted}
+    keys = {each["partner"] for each in counted}
     types = {each["budget_type"] for each in counted}
     return Extent(
         partners=list(Partner.objects.filter(pk__in=keys).select_related("distributor")),
@@ -49,6 +49,12 @@ def extent_of(rows: QuerySet[ReviewedCustomer]) -> Extent:
         removes=None in types,
         **{name: sum(each[name] for each in counted) for name in ("number", "exhausted", "unfrozen", "kept")},
     )
+
+
+def _partner(operator: User) -> Any:
+    """The partner of a customer that the operator acts on: only a distributor's need be looked up one by one."""
+    company = operator.partner
+    return F("customer__partner") if company is None or company.is_distributor else Value(company.pk)
 
 
 def refuse_partners(partners: Iterable[Partner], types: set[str], operator: User) -> dict[int, Grant]:
@@ -74,7 +80,7 @@ def no_quota(budget_type: str) -> str:
     return _("Contact your distributor to be granted a one-time budget quota.")
 
 
-def moves(rows: QuerySet[Any], before: str, after: str) -> Moves:
+def moves(rows: QuerySet[Any], before: str, after: str, operator: User) -> Moves:
     """By how much each partner's pools move: partner -> budget type -> sum after less sum before.
 
     `before` and `after` are where the rows have the former and the new type and amount: `.._type`, `.._amount`.
@@ -84,16 +90,16 @@ def moves(rows: QuerySet[Any], before: str, after: str) -> Moves:
         for side, path in (("before", before), ("after", after))
         for kind in BudgetType.values
     }
-    moved: Any = rows.order_by().values("customer__partner").annotate(**sums)
+    moved: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner").annotate(**sums)
     return {
-        each["customer__partner"]: {kind: each[f"after_{kind}"] - each[f"before_{kind}"] for kind in BudgetType.values}
+        each["partner"]: {kind: each[f"after_{kind}"] - each[f"before_{kind}"] for kind in BudgetType.values}
         for each in moved
     }
 
 
 def refuse_over_quota(rows: QuerySet[ReviewedCustomer], grants: dict[int, Grant], operator: User) -> None:
     """Raises Refusal where the rows, set as a whole, would exceed a quota (domain 5.3)."""
-    for partner, by_type in moves(rows, "customer__budget__", "").items():
+    for partner, by_type in moves(rows, "customer__budget__", "", operator).items():
         if partner in grants:
             move_pools(grants[partner], by_type, operator)
 

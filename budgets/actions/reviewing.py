@@ -217,7 +217,7 @@ def changes_nothing(operation: Operation) -> bool:
 def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
     rows = included(operation)
-    extent = extent_of(rows)
+    extent = extent_of(rows, operation.operator)
     if not extent.number:
         raise Refusal(_("None of the customers can be given this budget."))
     grants = refuse_partners(extent.partners, extent.types, operation.operator)
@@ -235,11 +235,13 @@ def cannot_unfreeze(operation: Operation, month: int) -> str:
     ) % {"used": show_amount(row.used_after), "amount": show_amount(row.amount)}
 
 
-def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int) -> QuerySet[ReviewedCustomer]:
-    """The rows whose customer is in the state that was reviewed, and to whom the same would happen.
+def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int, operator: User) -> QuerySet[ReviewedCustomer]:
+    """The rows whose customer is the operator's, in the state that was reviewed, and to whom the same would happen.
 
     A report that only moves what is used changes neither.
     """
+    company = operator.partner
+    whose = "customer__partner__distributor" if company and company.is_distributor else "customer__partner"
     both_without = Q(customer__budget__isnull=True, adjustment_record__isnull=True)
     both_unfrozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
     return foresee(terms_of_rows(rows), month, prefix="customer__").filter(
@@ -247,6 +249,7 @@ def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int) -> QuerySet[
         both_unfrozen | Q(customer__frozen_since=F("frozen_since")),
         customer__freeze_kind=F("freeze_kind"),
         customer__disassociated_on=None,
+        **{whose: company},
         exhausts_after=F("exhausts"),
         effect_after=F("effect"),
     )
@@ -258,12 +261,12 @@ def refuse_outdated(operation: Operation) -> None:
     Told before a code is sent or looked at.
     """
     rows = included(operation)
-    extent = extent_of(rows)
+    extent = extent_of(rows, operation.operator)
     grants = Grant.objects.in_bulk([partner.pk for partner in extent.partners])
     for partner in extent.partners:
         if reason := refusal(operation.operator, partner, grants.get(partner.pk)):
             raise NotAllowed(reason)
-    if still_as_reviewed(rows, current_month()).count() != extent.number:
+    if still_as_reviewed(rows, current_month(), operation.operator).count() != extent.number:
         raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
 
 

@@ -86,14 +86,14 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     extent, grants = _lock(rows, operation.operator)
     author = Author(operation.operator, channel, timezone.now(), operation.pk)
     # A statement after the locks: it sees what those we waited for have written.
-    standing = still_as_reviewed(rows, month)
+    standing = still_as_reviewed(rows, month, operation.operator)
     changed = _record(changing(standing), author, note)
     number = changed if changed == extent.number else changed + unchanged(standing).count()
     if number < extent.number:
         if not only_unchanged:
             raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
         rows = rows.filter(pk__among=list(standing.values_list("pk", flat=True)))
-        extent = extent_of(rows)
+        extent = extent_of(rows, operation.operator)
     records = AdjustmentRecord.objects.filter(batch=author.batch)
     _take_from_pools(records, grants, operation.operator)
     _write_budgets(records, removes=extent.removes)
@@ -120,7 +120,7 @@ def _lock_grants(partners: list[Partner]) -> None:
 
 def _lock(rows: QuerySet[ReviewedCustomer], operator: User) -> tuple[Extent, dict[int, Grant]]:
     """Lock grants and customers, and refuse what the grants do not allow now."""
-    extent = extent_of(rows)
+    extent = extent_of(rows, operator)
     _lock_grants(extent.partners)
     grants = refuse_partners(extent.partners, extent.types, operator)
     lock_only(Customer.objects.of(operator).filter(pk__in=rows.values("customer")))
@@ -173,7 +173,7 @@ def _take_from_pools(records: QuerySet[AdjustmentRecord], grants: dict[int, Gran
         after_budget_type=F("budget_type_after"),
         after_amount=F("amount_after"),
     )
-    for partner, by_type in moves(named, "before_", "after_").items():
+    for partner, by_type in moves(named, "before_", "after_", operator).items():
         if partner in grants:
             move_pools(grants[partner], by_type, operator)
             grants[partner].save(update_fields=["monthly_allocated", "one_time_allocated"])
@@ -197,6 +197,8 @@ def _write_budgets(records: QuerySet[AdjustmentRecord], *, removes: bool) -> Non
     # The partner comes with a first budget and stays: a customer never moves to another.
     columns_once = {"customer": "customer_id", "partner": "customer__partner_id"}
     insert_from(Budget, stand, **columns_once, **columns, on_conflict=["customer"], update=list(columns))
-    theirs = Budget.objects.filter(customer__in=stand.values("customer"))
-    differing = Customer.objects.filter(pk__in=theirs.exclude(state=F("customer__state")).values("pk"))
-    differing.update(state=Subquery(Budget.objects.filter(pk=OuterRef("pk")).values("state")))
+    # From the records, before anything else is looked up: mostly nobody's changes.
+    moved = stand.exclude(customer__state=columns["state"])
+    Customer.objects.filter(pk__in=moved.values("customer")).update(
+        state=Subquery(Budget.objects.filter(pk=OuterRef("pk")).values("state"))
+    )
