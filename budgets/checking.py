@@ -6,8 +6,14 @@ from typing import Any
 from django.db import connection
 
 from budgets.models import MARKS
+from customers.models import State
 
 LEVEL = "CASE " + " ".join(f"WHEN b.used * 100 >= b.amount * {mark} THEN {mark}" for mark in MARKS) + " ELSE 0 END"
+STATE = f"""(
+    CASE WHEN c.freeze_kind <> '' THEN {State.FROZEN} ELSE 0 END
+    + CASE b.budget_type WHEN 'MONTHLY' THEN {State.MONTHLY} WHEN 'ONE_TIME' THEN {State.ONE_TIME} ELSE 0 END
+    + CASE WHEN b.used >= b.amount THEN {State.EXHAUSTED} ELSE 0 END
+)"""
 
 # Each gives account or partner, what is stored, what it should be (cents where it is an amount).
 CHECKS = {
@@ -42,10 +48,17 @@ CHECKS = {
         SELECT c.customer_id, 0, 1 FROM budgets_budget b JOIN customers_customer c ON c.id = b.customer_id
         WHERE b.level = 100 AND b.account_freezing <> 'MANUAL' AND c.freeze_kind = ''
     """,
-    "whether there is a budget": """
-        SELECT c.customer_id, CAST(c.has_budget AS integer), CASE WHEN b.customer_id IS NULL THEN 0 ELSE 1 END
-        FROM customers_customer c LEFT JOIN budgets_budget b ON b.customer_id = c.id
-        WHERE CAST(c.has_budget AS integer) <> CASE WHEN b.customer_id IS NULL THEN 0 ELSE 1 END
+    "state by which the list is filtered": f"""
+        SELECT c.customer_id, c.state, {STATE} FROM customers_customer c
+        LEFT JOIN budgets_budget b ON b.customer_id = c.id WHERE c.state <> {STATE}
+    """,
+    "the same beside the budget": """
+        SELECT c.customer_id, b.state, c.state FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE b.state <> c.state
+    """,
+    "budget of who has left": """
+        SELECT c.customer_id, 1, 0 FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE c.disassociated_on IS NOT NULL
     """,
     "partner of a budget": """
         SELECT c.customer_id, b.partner_id, c.partner_id FROM budgets_budget b

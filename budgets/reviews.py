@@ -112,7 +112,7 @@ def _pools(operation: Operation) -> list[dict[str, Any]]:
     grant = grant_of(operation.partner)
     if grant is None:
         return []
-    by = moves(included(operation), "customer__budget__", "").get(operation.partner.pk, {})
+    by = moves(included(operation), "customer__budget__", "", operation.operator).get(operation.partner.pk, {})
     shown = []
     for kind in BudgetType.values:
         pool = grant.pool(kind)
@@ -180,7 +180,7 @@ def _note(row: ReviewedCustomer, month: int) -> str:
 def stale_of(operation: Operation, month: int) -> dict[str, Any]:
     """Who is not as reviewed any more (409), and how many still are."""
     rows = included(operation)
-    standing = still_as_reviewed(rows, month).values("pk")
+    standing = still_as_reviewed(rows, month, operation.operator).values("pk")
     changed = rows.exclude(pk__in=standing)
     count = changed.count()
     names = changed.order_by("customer__account_name").values_list("customer__account_name", flat=True)

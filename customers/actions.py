@@ -1,6 +1,7 @@
 """All that writes customers: their coming, freezing and unfreezing, names revealed, files exported, and saved views.
 
-Freezing and unfreezing are steps of a transaction in which the caller has locked the customers.
+Freezing and unfreezing are steps of a transaction in which the caller has locked the customers. Where a customer may
+have a budget they are called through budgets.actions.freezing, so that lists by its budget know of it.
 """
 
 import uuid
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from customers.models import (
@@ -21,6 +23,7 @@ from customers.models import (
     FreezeRecord,
     RevealRecord,
     SavedView,
+    State,
 )
 from partnercenter.database import insert_from, lock, text, writing
 from partnercenter.models import Channel, Partner, User
@@ -68,29 +71,36 @@ def freeze_accounts(
     author: Author,
     reason: str = "",
     **why: Any,
-) -> int:
-    """Freeze the locked customers that are not frozen in this kind or a stronger one; give their number (domain 4).
+) -> list[int]:
+    """Freeze the locked customers that are not frozen in this kind or a stronger one; give their keys (domain 4).
 
     An account frozen already keeps its origin, since when and reason; its kind escalates. `why` names fields of
     FreezeRecord and expressions over the customer that tell of the budget which did it.
     """
     fresh = customers.filter(freeze_kind=FreezeKind.NONE)
-    state = {"freeze_kind": kind, "freeze_origin": origin, "frozen_since": author.at, "freeze_reason": reason}
-    number = _change(fresh, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
+    state = {
+        "freeze_kind": kind,
+        "freeze_origin": origin,
+        "frozen_since": author.at,
+        "freeze_reason": reason,
+        "state": F("state").bitor(State.FROZEN),
+    }
+    keys = _change(fresh, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
     if kind == FreezeKind.ACCOUNT_AND_RESOURCE:
         weaker = customers.filter(freeze_kind=FreezeKind.ACCOUNT)
         state = {"freeze_kind": kind}
-        number += _change(weaker, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
-    return number
+        keys += _change(weaker, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
+    return keys
 
 
-def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, reason: str = "", **why: Any) -> int:
-    """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their number (domain 3.8)."""
+def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, reason: str = "", **why: Any) -> list[int]:
+    """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their keys (domain 3.8)."""
     state = {
         "freeze_kind": FreezeKind.NONE,
         "freeze_origin": FreezeOrigin.NONE,
         "frozen_since": None,
         "freeze_reason": "",
+        "state": F("state").bitand(~State.FROZEN),
     }
     return _change(customers.frozen(), FreezeRecord.Operation.UNFREEZE, state, author=author, reason=reason, **why)
 
@@ -103,13 +113,13 @@ def _change(
     author: Author,
     reason: str,
     **why: Any,
-) -> int:
-    """Record the change of each customer's state, before and after, then make it; give their number."""
+) -> list[int]:
+    """Record the change of each customer's state, before and after, then make it; give their keys."""
     _insist_on_transaction()
     # Their keys: what is written below moves them out of the caller's filter.
     keys = list(customers.values_list("pk", flat=True))
     if not keys:
-        return 0
+        return []
     chosen = Customer.objects.filter(pk__among=keys)
     insert_from(
         FreezeRecord,
@@ -129,7 +139,7 @@ def _change(
         **why,
     )
     chosen.update(**state)
-    return len(keys)
+    return keys
 
 
 def _insist_on_transaction() -> None:

@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from budgets.models import Expenditure
 from budgets.months import month_of
 from customers.filter_fields import AmountFilter, DayFilter, FilterForm, WholeFilter
-from customers.models import CURRENT, Customer, FreezeKind, FreezeOrigin
-from customers.paging import Order, Run
+from customers.models import BUDGETS, CURRENT, STATES, Customer, FreezeOrigin, State
+from customers.orders import OWN_BUDGET, Order, Ranges, partners_of
 from customers.search import fold
 from partnercenter.database import COUNTED
 from partnercenter.models import BudgetType
@@ -47,18 +47,16 @@ class Status(models.TextChoices):
     NORMAL = "NORMAL", _("Normal")
 
 
-# The partner said twice: each table then has an index that begins with it.
-OWN_BUDGET = Q(budget__partner=F("partner"))
-IS_FROZEN = ~Q(freeze_kind=FreezeKind.NONE)
-# Whole percents are cut off, so they reach 100 exactly where used reaches the amount: one range of the index by usage.
-IS_EXHAUSTED = Q(OWN_BUDGET, budget__usage__gte=100)
-NOT_EXHAUSTED = Q(has_budget=False) | Q(budget__usage__lt=100)
-HAS_STATUS = {
-    Status.FROZEN: IS_FROZEN,
-    Status.EXHAUSTED: IS_EXHAUSTED,
-    Status.NORMAL: Q(freeze_kind=FreezeKind.NONE) & NOT_EXHAUSTED,
+OF_STATUS: dict[str, list[State]] = {
+    Status.FROZEN: [state for state in STATES if state & State.FROZEN],
+    Status.EXHAUSTED: [state for state in STATES if state & State.EXHAUSTED],
+    Status.NORMAL: [state for state in STATES if not state & (State.FROZEN | State.EXHAUSTED)],
 }
-WITHOUT_BUDGET = "NONE"
+OF_TYPE: dict[str, list[State]] = {
+    BudgetType.MONTHLY: [state for state in STATES if state & State.MONTHLY],
+    BudgetType.ONE_TIME: [state for state in STATES if state & State.ONE_TIME],
+    "NONE": [state for state in STATES if not state & BUDGETS],
+}
 MORE = (
     "usage_min",
     "usage_max",
@@ -79,13 +77,13 @@ class CustomerFilter(django_filters.FilterSet):
 
     q = django_filters.CharFilter(label=_("Search"), method="search", max_length=200)
     status = django_filters.ChoiceFilter(
-        choices=Status.choices, empty_label=_("All statuses"), label=_("Status"), method="with_status"
+        choices=Status.choices, empty_label=_("All statuses"), label=_("Status"), method="kept"
     )
     budget_type = django_filters.ChoiceFilter(
-        choices=[*BudgetType.choices, (WITHOUT_BUDGET, _("No budget"))],
+        choices=[*BudgetType.choices, ("NONE", _("No budget"))],
         empty_label=_("All budget types"),
         label=_("Budget type"),
-        method="of_type",
+        method="kept",
     )
     usage_min = WholeFilter(label=_("Usage from (%)"), method="of_usage")
     usage_max = WholeFilter(label=_("Usage to (%)"), method="of_usage")
@@ -153,8 +151,12 @@ class CustomerFilter(django_filters.FilterSet):
         return self.form.cleaned_data.get(name) not in (None, "")
 
     @property
-    def type_asked(self) -> str:
-        return self.form.cleaned_data.get("budget_type") or ""
+    def states(self) -> list[State]:
+        """The states that the status and the budget type ask for."""
+        given = self.form.cleaned_data
+        of_status = OF_STATUS.get(given.get("status") or "", STATES)
+        of_type = OF_TYPE.get(given.get("budget_type") or "", STATES)
+        return [state for state in STATES if state in of_status and state in of_type]
 
     @property
     def sorted_by(self) -> str:
@@ -171,14 +173,6 @@ class CustomerFilter(django_filters.FilterSet):
         # CURRENT again: SQLite looks the ID up in its partial index only where the alternative itself says so.
         return customers.filter(Q(search__holds=fold(text)) | Q(CURRENT, customer_id=text))
 
-    def with_status(self, customers: QuerySet[Customer], _name: str, status: str) -> QuerySet[Customer]:
-        return customers.filter(HAS_STATUS[Status(status)])
-
-    def of_type(self, customers: QuerySet[Customer], _name: str, budget_type: str) -> QuerySet[Customer]:
-        if budget_type == WITHOUT_BUDGET:
-            return customers.filter(has_budget=False)
-        return customers.filter(OWN_BUDGET, budget__budget_type=budget_type)
-
     def of_usage(self, customers: QuerySet[Customer], name: str, percent: int) -> QuerySet[Customer]:
         """By whole percents as the list shows them, both ends included; without a budget there is no usage."""
         bound = {"usage_min": "gte", "usage_max": "lte"}[name]
@@ -186,7 +180,7 @@ class CustomerFilter(django_filters.FilterSet):
 
     def automatically_frozen(self, customers: QuerySet[Customer], _name: str, yes: str) -> QuerySet[Customer]:
         """Frozen because the budget was used up, or not so: by a person, since association, not at all."""
-        automatic = IS_FROZEN & Q(freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
+        automatic = Q(state__in=OF_STATUS[Status.FROZEN]) & Q(freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
         return customers.filter(automatic) if yes == "1" else customers.exclude(automatic)
 
     def spent_at_least(self, customers: QuerySet[Customer], _name: str, amount: Decimal) -> QuerySet[Customer]:
@@ -222,18 +216,22 @@ class CustomerFilter(django_filters.FilterSet):
         return customers.filter(exactly, ~Q(tags=""), tags__contains=held)
 
     def kept(self, customers: QuerySet[Customer], _name: str, _value: str) -> QuerySet[Customer]:
-        """Left to `ordered()` and the page: counting needs neither order nor size."""
+        """Left to `states`, `ordered()` and the page: counting needs neither order nor size."""
         return customers
 
+    def filter_queryset(self, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
+        """All that is asked; the states last, as one condition."""
+        self.in_any_state = super().filter_queryset(queryset)
+        return self._in_states(self.states)
+
+    def _in_states(self, states: list[State]) -> Any:
+        return self.in_any_state if len(states) == len(STATES) else self.in_any_state.filter(state__in=states)
+
     def frozen_and_exhausted(self) -> tuple[QuerySet[Customer], QuerySet[Customer]]:
-        """Those that match and are frozen, and are used up. Never asks for what the status has said already."""
-        matching: Any = self.qs
-        status = self.form.cleaned_data.get("status")
-        if status == Status.NORMAL:
-            return matching.none(), matching.none()
-        frozen = matching if status == Status.FROZEN else matching.filter(IS_FROZEN)
-        exhausted = matching if status == Status.EXHAUSTED else matching.filter(IS_EXHAUSTED)
-        return frozen, matching.none() if self.type_asked == WITHOUT_BUDGET else exhausted
+        """Those that match and are frozen, and are used up."""
+        states = self.states
+        frozen, exhausted = ([state for state in states if state & asked] for asked in (State.FROZEN, State.EXHAUSTED))
+        return self._in_states(frozen), self._in_states(exhausted)
 
     def ordered(self, *, few: bool = False) -> Order:
         """The customers that match, in order; those without a budget come last when it is sorted by.
@@ -243,31 +241,21 @@ class CustomerFilter(django_filters.FilterSet):
         """
         descending, key = self.sorted_by.startswith("-"), SORTS[self.sorted_by.removeprefix("-")]
         own: Any = self.queryset
-        matching: Any = own.filter(pk__in=self.qs.order_by().values("pk")[:COUNTED]) if few else self.qs
+        if few:
+            ranges = Ranges(own.filter(pk__in=self.qs.order_by().values("pk")[:COUNTED]))
+        else:
+            whole = not any(self._asked(name) for name in ("q", *MORE))
+            ranges = Ranges(self.in_any_state, partners_of(own.company) if own.company else (), whole)
         if not key.startswith("budget__"):
-            return Order((Run(matching, (key, "pk"), descending),), own, key, secret=key in NAMES)
-        first = Run(self._with_budget(matching), (key, "budget__pk"), descending)
-        last = Run(self._without_budget(matching), ("pk",), descending)
-        return Order((first, last), own, key, secret=False)
-
-    # To look for those that cannot be there would read all the others.
-
-    def _with_budget(self, matching: QuerySet[Customer]) -> QuerySet[Customer]:
-        if self.type_asked == WITHOUT_BUDGET:
-            return matching.none()
-        if self.form.cleaned_data.get("status") == Status.NORMAL:
-            matching = matching.filter(budget__usage__lt=100)
-        return matching.filter(OWN_BUDGET)
-
-    def _without_budget(self, matching: QuerySet[Customer]) -> QuerySet[Customer]:
-        given = self.form.cleaned_data
-        tells_of_a_budget = (
-            self.type_asked in BudgetType.values
-            or given.get("status") == Status.EXHAUSTED
-            or self._asked("usage_min")
-            or self._asked("usage_max")
-        )
-        return matching.none() if tells_of_a_budget else matching.filter(has_budget=False)
+            runs = [ranges.by(key, self.states, descending=descending)]
+        else:
+            budgeted = [state for state in self.states if state & BUDGETS]
+            others = [state for state in self.states if not state & BUDGETS]
+            runs = [
+                ranges.by_budget(key, budgeted, descending=descending),
+                ranges.by("pk", others, descending=descending),
+            ]
+        return Order(tuple(runs), own, key, secret=key in NAMES)
 
 
 @cache

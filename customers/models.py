@@ -1,5 +1,6 @@
 """Customers, the state of their accounts, and the records of freezing and of names revealed."""
 
+from enum import IntFlag
 from typing import ClassVar, Self
 
 from django.db import models
@@ -40,17 +41,43 @@ class AccountFreezing(models.TextChoices):
 CURRENT = Q(disassociated_on__isnull=True)
 
 
+class State(IntFlag):
+    """All that the list's filters of status and budget type ask, in one number on which its indexes begin.
+
+    The same stands on the customer and on its budget, and changes in the transaction that changes what it tells of.
+    """
+
+    MONTHLY = 1
+    ONE_TIME = 2
+    EXHAUSTED = 4
+    FROZEN = 8
+
+
+BUDGETS = State.MONTHLY | State.ONE_TIME
+# What a customer can be; only a budget can be used up.
+STATES = tuple(
+    frozen | exhausted | budget
+    for frozen in (State(0), State.FROZEN)
+    for budget in (State(0), State.MONTHLY, State.ONE_TIME)
+    for exhausted in ((State(0), State.EXHAUSTED) if budget else (State(0),))
+)
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     """What can be asked about customers."""
+
+    company: Partner | None = None
+    """Whose list `of` gave: what the indexes of the list begin with."""
 
     def of(self, user: User) -> Self:
         """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
         current = self.filter(CURRENT)
         if not user.is_active or user.partner is None:
             return current.none()
-        if user.partner.is_distributor:
-            return current.filter(partner__distributor=user.partner)
-        return current.filter(partner=user.partner)
+        company = {"partner__distributor" if user.partner.is_distributor else "partner": user.partner}
+        own = current.filter(**company)
+        own.company = user.partner
+        return own
 
     def frozen(self) -> Self:
         """Those whose account is frozen, by whatever."""
@@ -83,7 +110,7 @@ class Customer(models.Model):
     freeze_origin = models.CharField(max_length=24, choices=FreezeOrigin, blank=True, default=FreezeOrigin.NONE)
     frozen_since = models.DateTimeField(null=True)
     freeze_reason = models.CharField(max_length=256, blank=True)
-    has_budget = models.BooleanField(default=False, help_text="Changes together with the budget.")
+    state = models.SmallIntegerField(default=0, help_text="Changes with the budget and the freeze state.")
 
     objects = CustomerQuerySet.as_manager()
 
@@ -109,17 +136,19 @@ class Customer(models.Model):
             models.Index(
                 fields=["partner", "associated_on", "id"], name="customer_by_associated_on", condition=CURRENT
             ),
-            models.Index(
-                fields=["partner", "account_name", "id"], name="customer_frozen", condition=CURRENT & ~Q(freeze_kind="")
+            # And one for each order of those in one state.
+            *(
+                models.Index(
+                    fields=["partner", "state", order, "id"], name=f"customer_state_{order}", condition=CURRENT
+                )
+                for order in ("account_name", "name", "associated_on")
             ),
             models.Index(
                 fields=["partner", "account_manager", "account_name", "id"],
                 name="customer_by_manager",
                 condition=CURRENT & ~Q(account_manager=""),
             ),
-            models.Index(
-                fields=["partner", "id"], name="customer_without_budget", condition=CURRENT & Q(has_budget=False)
-            ),
+            models.Index(fields=["partner", "state", "id"], name="customer_state", condition=CURRENT),
         ]
 
     def __str__(self) -> str:

@@ -1,117 +1,21 @@
 """Pages of an ordered list, as fast at any depth (performance 3).
 
-By number up to the hundredth page; from there, and beyond, from where another page ended or began. An order is one run
-of customers or two, each in the order of one index: those with a budget first where it sorts, the others last.
+By number up to the hundredth page; from there, and beyond, from where another page ended or began.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import F, QuerySet
-from django.db.models.expressions import OrderBy
-from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from django.db.models import QuerySet
 from django.http import QueryDict
 
-from customers.models import Customer
-from partnercenter.database import COUNTED, count_up_to
+from customers.orders import Order, Position
+from partnercenter.database import COUNTED
 
 NUMBERED = 100
-MARK = re.compile(r"(?P<value>[0-9TZ:.+-]{0,40})~(?P<key>[0-9]{1,18})", re.ASCII)
-NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{2})?", re.ASCII)
-TIME = re.compile(r"2[0-9]{3}-[0-9T:.-]{14,26}\+00:00", re.ASCII)
-
-Position = tuple[int, tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """Customers in the order of `columns`, of which the last is unique; all of them descending or none."""
-
-    customers: QuerySet[Customer]
-    columns: tuple[str, ...]
-    descending: bool
-
-    def keys(self, *, beyond: tuple[Any, ...] | None = None, backwards: bool = False) -> QuerySet[Any]:
-        """Their keys in order; only of those that come after (`backwards`: before) the values of `beyond`."""
-        down = self.descending != backwards
-        columns = [F(column) for column in self.columns]
-        customers = self.customers
-        if beyond is not None:
-            # Compared as a row, which an index answers; `a > x OR a = x AND b > y` it does not.
-            comparison = TupleLessThan if down else TupleGreaterThan
-            customers = customers.filter(comparison(tuple(columns), beyond))
-        return customers.order_by(*(OrderBy(column, descending=down) for column in columns)).values_list(
-            "pk", flat=True
-        )
-
-
-@dataclass(frozen=True)
-class Order:
-    """All that match, run after run. `column` sorts; its value stands in addresses unless it is a name (`secret`).
-
-    `own` are the customers that an address may name a place by, whether they match or not.
-    """
-
-    runs: tuple[Run, ...]
-    own: QuerySet[Customer]
-    column: str
-    secret: bool
-
-    def numbered(self, start: int, number: int) -> list[int]:
-        """So many keys from the one at `start`."""
-        keys: list[int] = []
-        for run in self.runs:
-            found = list(run.keys()[start : start + number - len(keys)])
-            keys += found
-            if len(keys) == number:
-                break
-            start = 0 if found or not start else start - count_up_to(start, run.customers)[0]
-        return keys
-
-    def beyond(self, position: Position, number: int, *, backwards: bool = False) -> list[int]:
-        """So many keys that come next after the position; `backwards`: before it, the nearest first."""
-        at, values = position
-        keys: list[int] = []
-        for run in self.runs[at::-1] if backwards else self.runs[at:]:
-            beyond = values if run is self.runs[at] else None
-            keys += run.keys(beyond=beyond, backwards=backwards)[: number - len(keys)]
-            if len(keys) == number:
-                break
-        return keys
-
-    def mark(self, customer: Any) -> str:
-        """The customer's place as an address says it: never with a name in it (domain 7.1)."""
-        value: Any = "" if self.secret else getattr(customer, self.column)
-        value = "" if value is None else value
-        return f"{value.isoformat() if isinstance(value, datetime) else value}~{customer.pk}"
-
-    def position(self, mark: str) -> Position | None:
-        """The place a mark means; None where it means nothing."""
-        match = MARK.fullmatch(mark)
-        if match is None:
-            return None
-        key = int(match["key"])
-        if self.secret:
-            row = self.own.filter(pk=key).values_list(self.column).first()
-            return (0, (*row, key)) if row else None
-        if not match["value"]:
-            return (1, (key,)) if len(self.runs) > 1 else None
-        value = _read(match["value"], is_time=len(self.runs) == 1)
-        return None if value is None else (0, (value, key))
-
-
-def _read(text: str, *, is_time: bool) -> Any:
-    if not is_time:
-        return Decimal(text) if NUMBER.fullmatch(text) else None
-    try:
-        return datetime.fromisoformat(text) if TIME.fullmatch(text) else None
-    except ValueError:
-        return None
 
 
 @dataclass
@@ -167,8 +71,8 @@ def _numbered(order: Order, query: QueryDict, total: int, size: int, rows: Query
     keys = order.numbered((number - 1) * size, size + 1)
     if not keys and number > 1:
         # Beyond the end: the last there is.
-        there_are = sum(count_up_to(NUMBERED * size, *(run.customers for run in order.runs)))
-        number = max(1, -(-there_are // size))
+        there_are = sum(run.count(NUMBERED * size) for run in order.runs)
+        number = min(max(1, -(-there_are // size)), NUMBERED)
         keys = order.numbered((number - 1) * size, size + 1)
     customers = _in_order(rows, keys[:size])
     more = len(keys) > size

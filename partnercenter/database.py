@@ -1,8 +1,8 @@
 """What the ORM does not say for itself, the same on SQLite and PostgreSQL.
 
 Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array, rows staged
-in a temporary table, `INSERT .. SELECT` compiled from a queryset, counts that stop, and migrations in the SQL of one
-engine.
+in a temporary table, `INSERT .. SELECT` compiled from a queryset, counts that stop, ordered rows merged, and migrations
+in the SQL of one engine.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, migrations, models, transaction
 from django.db.models import F, Lookup, Value
+from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext as _
 
 from partnercenter.refusals import Busy
@@ -75,6 +76,14 @@ def lock(rows: models.QuerySet[Any]) -> list[int]:
     into a deadlock. After it the queryset is dead: what is written may move rows out of its filter.
     """
     return list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+
+
+def lock_only(rows: models.QuerySet[Any]) -> None:
+    """Lock the rows in key order, without fetching their keys."""
+    locked = rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True)
+    select, params = locked.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM ({select}) AS locked", params)
 
 
 @models.ForeignKey.register_lookup
@@ -200,6 +209,50 @@ def count_up_to(most: int, *querysets: models.QuerySet[Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(counts)}", params)
         return list(cursor.fetchone())
+
+
+def first_keys(
+    parts: Sequence[models.QuerySet[Any]], columns: Sequence[str], *, descending: bool, start: int, number: int
+) -> list[int]:
+    """So many keys from the one at `start`, in the order of `columns`, the last of which is unique, over all the parts.
+
+    Each part is a range of one index in that order. PostgreSQL merges them as they are read, if it is told that each is
+    sorted and how much of it is needed at most.
+    """
+    sql, params = _merged(parts, columns, descending=descending, most=start + number)
+    if not sql:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} LIMIT {number} OFFSET {start}", params)
+        return [row[-1] for row in cursor.fetchall()]
+
+
+def all_keys(parts: Sequence[models.QuerySet[Any]], columns: Sequence[str], *, descending: bool) -> Iterator[int]:
+    """All keys in that order, as they are now, as a stream."""
+    sql, params = _merged(parts, columns, descending=descending)
+    if not sql:
+        return
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        while rows := cursor.fetchmany(COUNTED):
+            yield from (row[-1] for row in rows)
+
+
+def _merged(
+    parts: Sequence[models.QuerySet[Any]], columns: Sequence[str], *, descending: bool, most: int | None = None
+) -> tuple[str, list[Any]]:
+    selected: list[str] = []
+    params: list[Any] = []
+    order = [OrderBy(F(column), descending=descending) for column in columns]
+    for rows in parts:
+        try:
+            select, given = rows.order_by(*order).values_list(*columns)[:most].query.sql_with_params()
+        except EmptyResultSet:
+            continue
+        selected.append(f"SELECT * FROM ({select}) AS part")
+        params += given
+    positions = (f"{position} {'DESC' if descending else 'ASC'}" for position in range(1, len(columns) + 1))
+    return f"{' UNION ALL '.join(selected)} ORDER BY {', '.join(positions)}" if selected else "", params
 
 
 class VendorSQL(migrations.RunSQL):

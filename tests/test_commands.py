@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from budgets.models import Budget
-from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, State
 from partnercenter.models import BudgetType, Grant
 from tests import make
 
@@ -152,7 +152,11 @@ def test_check_budgets_is_content_with_what_actions_wrote(acme, ann):
         (lambda: Grant.objects.update(one_time_allocated=Decimal("99.00")), "one-time budgets allocated: stored 9900"),
         (lambda: Budget.objects.update(account_freezing="MANUAL"), "budget as recorded"),
         (lambda: Budget.objects.update(partner=0), "partner of a budget: stored 0"),
-        (lambda: Customer.objects.update(has_budget=False), "whether there is a budget: stored 0, derived 1"),
+        (
+            lambda: Customer.objects.update(state=State.FROZEN),
+            "state by which the list is filtered: stored 8, derived 2",
+        ),
+        (lambda: Budget.objects.update(state=State.FROZEN), "the same beside the budget: stored 8, derived 2"),
     ],
 )
 def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):

@@ -54,7 +54,7 @@ def mixed(acme: Partner, ann: User, clock: Any) -> list[Customer]:
     for amount in ("100", "200", "80.50"):
         chosen = made[int(float(amount)) % 3 :: 5]
         make.budget(chosen, ann, amount)
-    budgeted = Customer.objects.filter(has_budget=True).order_by("pk")
+    budgeted = Customer.objects.filter(budget__isnull=False).order_by("pk")
     make.report(
         *[(each, "2026-09", ("0", "-3.10", "40", "100.00", "250.01")[n % 5]) for n, each in enumerate(budgeted)]
     )
@@ -68,7 +68,7 @@ def ordered(customers: list[Customer], sort: str) -> list[str]:
     def value(customer: Customer) -> Any:
         return getattr(customer.budget if key in ("usage", "amount", "used") else customer, key)
 
-    last = [each for each in customers if key in ("usage", "amount", "used") and not each.has_budget]
+    last = [each for each in customers if key in ("usage", "amount", "used") and not hasattr(each, "budget")]
     first = [each for each in customers if each not in last]
     first.sort(key=lambda each: (value(each), each.pk), reverse=descending)
     last.sort(key=lambda each: each.pk, reverse=descending)

@@ -24,9 +24,10 @@ from hypothesis.stateful import (
 )
 
 from budgets.actions import Terms, current_month, set_budgets
+from budgets.actions.freezing import freeze_accounts
 from budgets.checking import differences
 from budgets.models import Expenditure
-from customers.actions import Author, freeze_accounts
+from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.database import lock
 from partnercenter.models import BudgetType, Channel, Partner, User

@@ -1,15 +1,20 @@
 """Freezing follows the state: whoever changed used, amount, policy or month calls this at the end (domain 3.7)."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 
-from budgets.models import FROZEN_BY, MARKS, THIS_MONTH, Expenditure
-from customers.actions import Author, freeze_accounts
-from customers.models import CustomerQuerySet, FreezeOrigin
+from budgets.actions.freezing import freeze_accounts
+from budgets.models import FROZEN_BY, MARKS, THIS_MONTH, Budget, Expenditure
+from customers.actions import Author
+from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, State
 
 EXHAUSTED_AUTOMATIC = Q(budget__level=100, budget__account_freezing__in=list(FROZEN_BY))
+# Not frozen yet, or in a weaker kind than the policy asks.
+NOT_FROZEN_SO = Q(freeze_kind=FreezeKind.NONE) | Q(
+    freeze_kind=FreezeKind.ACCOUNT, budget__account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES
+)
 
 # One row version per budget: used with all that follows from it. `{new}` selects customer_id, counted_from, used.
 MOVE_USED = """
@@ -17,20 +22,39 @@ UPDATE budgets_budget SET
     counted_from = new.counted_from,
     used = new.used,
     usage = new.used * 100 / amount,
-    level = CASE {levels} ELSE 0 END
+    level = CASE {levels} ELSE 0 END,
+    state = (state & ~{exhausted}) | CASE WHEN new.used >= amount THEN {exhausted} ELSE 0 END
 FROM ({new}) AS new WHERE new.customer_id = budgets_budget.customer_id
+"""
+# Whose budget is used up by it, or not any more.
+CROSSES = """
+SELECT b.customer_id, new.used >= b.amount FROM budgets_budget b JOIN ({new}) AS new ON new.customer_id = b.customer_id
+WHERE (b.level = 100) <> (new.used >= b.amount)
 """
 LEVELS = " ".join(f"WHEN new.used * 100 >= amount * {mark} THEN {mark}" for mark in MARKS)
 
 
-def move_used(new: str, params: list[Any]) -> int:
-    """Give budgets their new `used` and all that follows from it, in one statement; give their number.
+class Moved(NamedTuple):
+    """How many budgets were given what they have used, and how many of them are used up by it."""
+
+    budgets: int
+    exhausted: int
+
+
+def move_used(new: str, params: list[Any]) -> Moved:
+    """Give budgets their new `used` and all that follows from it, in one statement.
 
     `new` is SQL that selects customer_id, counted_from and used (bigint, cents) of the budgets to change.
     """
     with connection.cursor() as cursor:
-        cursor.execute(MOVE_USED.format(new=new, levels=LEVELS), params)
-        return cursor.rowcount
+        cursor.execute(CROSSES.format(new=new), params)
+        crossing = cursor.fetchall()
+        cursor.execute(MOVE_USED.format(new=new, levels=LEVELS, exhausted=int(State.EXHAUSTED)), params)
+        moved = cursor.rowcount
+    if crossing:
+        crossed = Customer.objects.filter(pk__among=[key for key, _exhausted in crossing])
+        crossed.update(state=Subquery(Budget.objects.filter(pk=OuterRef("pk")).values("state")))
+    return Moved(moved, sum(bool(exhausted) for _key, exhausted in crossing))
 
 
 def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
@@ -39,16 +63,14 @@ def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
     Under *Automatic, with resources* an account that is frozen already escalates. The records hold the budget and the
     newest report behind it as they are now (domain 9).
     """
-    return sum(
-        freeze_accounts(
-            customers.filter(budget__level=100, budget__account_freezing=policy),
-            kind,
-            FreezeOrigin.BUDGET_EXHAUSTED,
-            author=author,
-            **budget_figures(),
-        )
-        for policy, kind in FROZEN_BY.items()
-    )
+    due = customers.filter(EXHAUSTED_AUTOMATIC).filter(NOT_FROZEN_SO)
+    policies = list(due.values_list("pk", "budget__account_freezing"))
+    number = 0
+    for policy, kind in FROZEN_BY.items():
+        if keys := [key for key, its in policies if its == policy]:
+            chosen = Customer.objects.filter(pk__among=keys)
+            number += freeze_accounts(chosen, kind, FreezeOrigin.BUDGET_EXHAUSTED, author=author, **budget_figures())
+    return number
 
 
 def budget_figures() -> dict[str, Any]:

@@ -12,12 +12,12 @@ from customers.models import Customer
 from partnercenter.database import MONTH, hold, writing
 from partnercenter.models import BudgetType, Channel
 
-# A monthly budget starts anew: what counts is the new month's expenditure so far.
+# A monthly budget starts anew: what counts is the new month's expenditure so far, of which a customer has one total,
+# as an account has one and an account is one customer's.
 RESTORE_MONTHLY = """
-SELECT b.customer_id, CAST(%s AS integer) AS counted_from, CAST(COALESCE(SUM(e.total), 0) AS bigint) AS used
+SELECT b.customer_id, CAST(%s AS integer) AS counted_from, COALESCE(e.total, 0) AS used
 FROM budgets_budget b LEFT JOIN budgets_expenditure e ON e.customer_id = b.customer_id AND e.month = %s
 WHERE b.budget_type = %s AND b.counted_from < %s
-GROUP BY b.customer_id
 """
 # A one-time budget never does; expenditure stated for months to come begins to count (domain 3.2).
 COUNT_MONTHS_COME = """
@@ -68,7 +68,7 @@ def restore_budgets() -> Restored:
     marker, _created = BillingMonth.objects.get_or_create(pk=1, defaults={"month": month})
     if marker.month >= month:
         return Restored(marker.month, 0, 0)
-    restored = move_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month])
+    restored = move_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month]).budgets
     move_used(COUNT_MONTHS_COME, [BudgetType.ONE_TIME, marker.month, month])
     BillingMonth.objects.filter(pk=1).update(month=month)
     author = Author(operator=None, channel=Channel.SYSTEM, at=now)

@@ -1,12 +1,14 @@
 """Who may set what, and how much of it: permission and quota pools, in a review and again under lock (domain 5)."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.utils.translation import gettext as _
 
-from customers.models import Customer, LeftOut, ReviewedCustomer
+from customers.models import Customer, Effect, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Grant, Partner, User
 from partnercenter.money import money, show_amount
 from partnercenter.permissions import bound_by, refusal
@@ -27,27 +29,59 @@ def beyond_reach(operator: User) -> dict[LeftOut, Q]:
     return reasons
 
 
-def partners_of(rows: QuerySet[ReviewedCustomer]) -> list[Partner]:
-    """The partners of the customers."""
-    of_rows = rows.order_by().values("customer__partner")
-    return list(Partner.objects.filter(pk__in=of_rows).select_related("distributor"))
+@dataclass(frozen=True)
+class Extent:
+    """What a review is about: so many customers, of which partners, given which types; to how many what happens."""
+
+    number: int
+    partners: list[Partner]
+    types: set[str]
+    removes: bool
+    exhausted: int
+    unfrozen: int
+    kept: int
 
 
-def refuse_partners(rows: QuerySet[ReviewedCustomer], operator: User) -> dict[int, Grant]:
-    """The grants of the customers' resellers, as they are now; raises NotAllowed or Refusal by them.
+def extent_of(rows: QuerySet[ReviewedCustomer], operator: User) -> Extent:
+    """What the rows are about, read once. `kept` stay frozen although Unfreeze Now was ticked (domain 3.9)."""
+    groups: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner", "budget_type")
+    counted = list(
+        groups.annotate(
+            number=Count("pk"),
+            exhausted=Count("pk", filter=Q(exhausts=True)),
+            unfrozen=Count("pk", filter=Q(effect=Effect.UNFROZEN)),
+            kept=Count("pk", filter=Q(effect=Effect.STAYS_FROZEN, unfreeze=True)),
+        )
+    )
+    keys = {each["partner"] for each in counted}
+    types = {each["budget_type"] for each in counted}
+    return Extent(
+        partners=list(Partner.objects.filter(pk__in=keys).select_related("distributor")),
+        types=types - {None},
+        removes=None in types,
+        **{name: sum(each[name] for each in counted) for name in ("number", "exhausted", "unfrozen", "kept")},
+    )
+
+
+def _partner(operator: User) -> Any:
+    """The partner of a customer that the operator acts on: only a distributor's need be looked up one by one."""
+    company = operator.partner
+    return F("customer__partner") if company is None or company.is_distributor else Value(company.pk)
+
+
+def refuse_partners(partners: Iterable[Partner], types: set[str], operator: User) -> dict[int, Grant]:
+    """The grants of the resellers, as they are now; raises NotAllowed or Refusal where they allow not all the types.
 
     Where it matters the caller has locked them: so a revocation holds at once.
     """
-    partners = partners_of(rows)
     grants = {grant.pk: grant for grant in Grant.objects.filter(partner__in=partners).select_related("partner")}
-    types = set(rows.order_by().values_list("budget_type", flat=True).distinct()) - {None}
     for partner in partners:
         grant = grants.get(partner.pk)
         if reason := refusal(operator, partner, grant):
             raise NotAllowed(reason)
         bound = bound_by(operator, partner, grant)
         for budget_type in types - (bound.types if bound else types):
-            raise Refusal(no_quota(str(budget_type)), "budget_type")
+            raise Refusal(no_quota(budget_type), "budget_type")
     return grants
 
 
@@ -58,7 +92,7 @@ def no_quota(budget_type: str) -> str:
     return _("Contact your distributor to be granted a one-time budget quota.")
 
 
-def moves(rows: QuerySet[Any], before: str, after: str) -> Moves:
+def moves(rows: QuerySet[Any], before: str, after: str, operator: User) -> Moves:
     """By how much each partner's pools move: partner -> budget type -> sum after less sum before.
 
     `before` and `after` are where the rows have the former and the new type and amount: `.._type`, `.._amount`.
@@ -68,16 +102,16 @@ def moves(rows: QuerySet[Any], before: str, after: str) -> Moves:
         for side, path in (("before", before), ("after", after))
         for kind in BudgetType.values
     }
-    moved: Any = rows.order_by().values("customer__partner").annotate(**sums)
+    moved: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner").annotate(**sums)
     return {
-        each["customer__partner"]: {kind: each[f"after_{kind}"] - each[f"before_{kind}"] for kind in BudgetType.values}
+        each["partner"]: {kind: each[f"after_{kind}"] - each[f"before_{kind}"] for kind in BudgetType.values}
         for each in moved
     }
 
 
 def refuse_over_quota(rows: QuerySet[ReviewedCustomer], grants: dict[int, Grant], operator: User) -> None:
     """Raises Refusal where the rows, set as a whole, would exceed a quota (domain 5.3)."""
-    for partner, by_type in moves(rows, "customer__budget__", "").items():
+    for partner, by_type in moves(rows, "customer__budget__", "", operator).items():
         if partner in grants:
             move_pools(grants[partner], by_type, operator)
 

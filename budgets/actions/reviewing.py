@@ -10,11 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, CharField, F, Q, QuerySet, UUIDField, Value, When
+from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, UUIDField, Value, When
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from budgets.actions.month import current_month
-from budgets.actions.quota import beyond_reach, partners_of, refuse_over_quota, refuse_partners
+from budgets.actions.quota import beyond_reach, extent_of, refuse_over_quota, refuse_partners
 from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, with_terms
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
 from partnercenter import verification
@@ -215,14 +216,23 @@ def included(operation: Operation) -> QuerySet[ReviewedCustomer]:
     return ReviewedCustomer.objects.filter(operation=operation, left_out=LeftOut.NONE)
 
 
+SAME_TERMS = Q(
+    Q(counted_from__isnull=True) | Q(customer__budget__counted_from=F("counted_from")),
+    customer__budget__budget_type=F("budget_type"),
+    customer__budget__amount=F("amount"),
+    customer__budget__account_freezing=F("account_freezing"),
+)
+
+
 def unchanged(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
     """The rows whose terms are those that stand (domain 3.1)."""
-    return rows.filter(
-        Q(counted_from__isnull=True) | Q(customer__budget__counted_from=F("counted_from")),
-        customer__budget__budget_type=F("budget_type"),
-        customer__budget__amount=F("amount"),
-        customer__budget__account_freezing=F("account_freezing"),
-    )
+    return rows.filter(SAME_TERMS)
+
+
+def changing(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
+    """The rows whose terms are others than those that stand, a first budget among them."""
+    differs = Case(When(SAME_TERMS, then=Value(False)), default=Value(True), output_field=BooleanField())
+    return rows.filter(Exact(differs, Value(True)))
 
 
 def changes_nothing(operation: Operation) -> bool:
@@ -235,12 +245,12 @@ def changes_nothing(operation: Operation) -> bool:
 def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
     rows = included(operation)
-    number = rows.count()
-    if not number:
+    extent = extent_of(rows, operation.operator)
+    if not extent.number:
         raise Refusal(_("None of the customers can be given this budget."))
-    grants = refuse_partners(rows, operation.operator)
+    grants = refuse_partners(extent.partners, extent.types, operation.operator)
     refuse_over_quota(rows, grants, operation.operator)
-    if unfreeze and number == 1 and rows.filter(effect=Effect.STAYS_FROZEN).exists():
+    if unfreeze and extent.number == 1 and rows.filter(effect=Effect.STAYS_FROZEN).exists():
         raise Refusal(cannot_unfreeze(operation, month), "unfreeze_now")
 
 
@@ -253,11 +263,13 @@ def cannot_unfreeze(operation: Operation, month: int) -> str:
     ) % {"used": show_amount(row.used_after), "amount": show_amount(row.amount)}
 
 
-def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int) -> QuerySet[ReviewedCustomer]:
-    """The rows whose customer is in the state that was reviewed, and to whom the same would happen.
+def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int, operator: User) -> QuerySet[ReviewedCustomer]:
+    """The rows whose customer is the operator's, in the state that was reviewed, and to whom the same would happen.
 
     A report that only moves what is used changes neither.
     """
+    company = operator.partner
+    whose = "customer__partner__distributor" if company and company.is_distributor else "customer__partner"
     both_without = Q(customer__budget__isnull=True, adjustment_record__isnull=True)
     both_unfrozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
     return foresee(terms_of_rows(rows), month, prefix="customer__").filter(
@@ -265,6 +277,7 @@ def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int) -> QuerySet[
         both_unfrozen | Q(customer__frozen_since=F("frozen_since")),
         customer__freeze_kind=F("freeze_kind"),
         customer__disassociated_on=None,
+        **{whose: company},
         exhausts_after=F("exhausts"),
         effect_after=F("effect"),
     )
@@ -276,12 +289,12 @@ def refuse_outdated(operation: Operation) -> None:
     Told before a code is sent or looked at.
     """
     rows = included(operation)
-    partners = partners_of(rows)
-    grants = Grant.objects.in_bulk([partner.pk for partner in partners])
-    for partner in partners:
+    extent = extent_of(rows, operation.operator)
+    grants = Grant.objects.in_bulk([partner.pk for partner in extent.partners])
+    for partner in extent.partners:
         if reason := refusal(operation.operator, partner, grants.get(partner.pk)):
             raise NotAllowed(reason)
-    if still_as_reviewed(rows, current_month()).count() != rows.count():
+    if still_as_reviewed(rows, current_month(), operation.operator).count() != extent.number:
         raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
 
 

@@ -4,20 +4,21 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BooleanField, Case, F, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from budgets.actions.exhaustion import EXHAUSTED_AUTOMATIC, freeze_exhausted
+from budgets.actions.exhaustion import freeze_exhausted
+from budgets.actions.freezing import unfreeze_accounts
 from budgets.actions.month import hold_month
-from budgets.actions.quota import move_pools, moves, partners_of, refuse_partners
-from budgets.actions.reviewing import included, is_import, review_in, still_as_reviewed, terms_of_rows, unchanged
-from budgets.actions.terms import Changes, Terms, foresee
-from budgets.models import AdjustmentRecord, Budget, level_used, share_used
-from customers.actions import Author, unfreeze_accounts
-from customers.models import Customer, CustomerQuerySet, ReviewedCustomer
-from partnercenter.database import insert_from, lock, text, writing
+from budgets.actions.quota import Extent, extent_of, move_pools, moves, refuse_partners
+from budgets.actions.reviewing import changing, included, is_import, review_in, still_as_reviewed, unchanged
+from budgets.actions.terms import Changes, Terms
+from budgets.models import AdjustmentRecord, Budget, level_used, share_used, state_used
+from customers.actions import Author
+from customers.models import Customer, CustomerQuerySet, Effect, ReviewedCustomer, State
+from partnercenter.database import insert_from, lock, lock_only, text, writing
 from partnercenter.models import Channel, Confirmation, Grant, Operation, Partner, User
 from partnercenter.refusals import Changed
 
@@ -80,56 +81,58 @@ def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool 
 
 def _apply(month: int, operation: Operation, *, channel: Channel, note: str, only_unchanged: bool) -> Outcome:
     """`month` is held already: whoever has other locks may not restore it."""
-    rows, grants = _lock(operation, month, only_unchanged=only_unchanged)
-    keys = list(rows.values_list("customer", flat=True))
+    rows = included(operation)
+    extent, grants = _lock(rows, operation.operator)
     author = Author(operation.operator, channel, timezone.now(), operation.pk)
-    changed = _record(rows, month, author, note)
+    # A statement after the locks: it sees what those we waited for have written.
+    standing = still_as_reviewed(rows, month, operation.operator)
+    changed = _record(changing(standing), author, note)
+    number = changed if changed == extent.number else changed + unchanged(standing).count()
+    if number < extent.number:
+        if not only_unchanged:
+            raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
+        rows = rows.filter(pk__among=list(standing.values_list("pk", flat=True)))
+        extent = extent_of(rows, operation.operator)
     records = AdjustmentRecord.objects.filter(batch=author.batch)
     _take_from_pools(records, grants, operation.operator)
-    _write_budgets(records)
-    mine = Customer.objects.filter(pk__among=keys)
-    unfrozen, kept = _unfreeze(list(rows.filter(unfreeze=True).values_list("customer_id", flat=True)), author)
-    return Outcome(author.batch, len(keys), changed, unfrozen, freeze_exhausted(mine, author=author), kept)
+    _write_budgets(records, removes=extent.removes)
+    return _freeze_and_unfreeze(rows, extent, author, changed)
 
 
-def _unfreeze(keys: list[int], author: Author) -> tuple[int, int]:
-    """Unfreeze Now: whoever's budget suffices; how many were, and how many stay frozen (domain 3.8, 3.9)."""
-    if not keys:
-        return 0, 0
-    ticked = Customer.objects.filter(pk__among=keys)
-    stays = list(ticked.frozen().filter(EXHAUSTED_AUTOMATIC).values_list("pk", flat=True))
-    return unfreeze_accounts(ticked.exclude(pk__among=stays), author=author), len(stays)
+def _freeze_and_unfreeze(rows: QuerySet[ReviewedCustomer], extent: Extent, author: Author, changed: int) -> Outcome:
+    """What was reviewed and holds still: who is unfrozen, and whose budget is used up (domain 3.7 to 3.9)."""
+
+    def customers(**condition: Any) -> CustomerQuerySet:
+        return Customer.objects.filter(pk__in=rows.filter(**condition).values("customer"))
+
+    unfrozen = frozen = 0
+    if extent.unfrozen:
+        unfrozen = unfreeze_accounts(customers(effect=Effect.UNFROZEN), author=author)
+    if extent.exhausted:
+        frozen = freeze_exhausted(customers(exhausts=True), author=author)
+    return Outcome(author.batch, extent.number, changed, unfrozen, frozen, extent.kept)
 
 
 def _lock_grants(partners: list[Partner]) -> None:
     lock(Grant.objects.filter(partner__in=partners))
 
 
-def _lock(
-    operation: Operation, month: int, *, only_unchanged: bool
-) -> tuple[QuerySet[ReviewedCustomer], dict[int, Grant]]:
-    """Lock grants and customers, refuse what they do not allow now, and give the rows to set."""
-    rows = included(operation)
-    _lock_grants(partners_of(rows))
-    grants = refuse_partners(rows, operation.operator)
-    lock(Customer.objects.of(operation.operator).filter(pk__in=rows.values("customer")))
-    # Statements after the locks: they see what those we waited for have written.
-    standing = still_as_reviewed(rows, month)
-    if standing.count() == rows.count():
-        return rows, grants
-    if not only_unchanged:
-        raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
-    return rows.filter(pk__among=list(standing.values_list("pk", flat=True))), grants
+def _lock(rows: QuerySet[ReviewedCustomer], operator: User) -> tuple[Extent, dict[int, Grant]]:
+    """Lock grants and customers, and refuse what the grants do not allow now."""
+    extent = extent_of(rows, operator)
+    _lock_grants(extent.partners)
+    grants = refuse_partners(extent.partners, extent.types, operator)
+    lock_only(Customer.objects.of(operator).filter(pk__in=rows.values("customer")))
+    return extent, grants
 
 
-def _record(rows: QuerySet[ReviewedCustomer], month: int, author: Author, note: str) -> int:
-    """Write the adjustment records, before and after; the rest is written from them. Not where nothing changes."""
-    changing = rows.exclude(pk__in=unchanged(rows).values("pk"))
+def _record(rows: QuerySet[ReviewedCustomer], author: Author, note: str) -> int:
+    """Write the adjustment records of what is foreseen, before and after; the rest is written from them."""
     partner = author.operator.partner if author.operator else None
     removed = Q(budget_type__isnull=True)
     return insert_from(
         AdjustmentRecord,
-        foresee(terms_of_rows(changing), month, prefix="customer__"),
+        rows,
         customer="customer_id",
         at=author.at,
         operator=author.operator and author.operator.pk,
@@ -169,28 +172,32 @@ def _take_from_pools(records: QuerySet[AdjustmentRecord], grants: dict[int, Gran
         after_budget_type=F("budget_type_after"),
         after_amount=F("amount_after"),
     )
-    for partner, by_type in moves(named, "before_", "after_").items():
+    for partner, by_type in moves(named, "before_", "after_", operator).items():
         if partner in grants:
             move_pools(grants[partner], by_type, operator)
             grants[partner].save(update_fields=["monthly_allocated", "one_time_allocated"])
 
 
-def _write_budgets(records: QuerySet[AdjustmentRecord]) -> None:
+def _write_budgets(records: QuerySet[AdjustmentRecord], *, removes: bool) -> None:
     """New and former budgets in one statement, from the records; those removed go."""
     columns: dict[str, Any] = {
         **{name: f"{name}_after" for name in TERMS},
         "used": "used",
         "usage": share_used("used", "amount_after"),
         "level": level_used("used", "amount_after"),
+        "state": state_used("used", "amount_after", "budget_type_after", "customer__state"),
         "record": "pk",
     }
-    removed = records.filter(operation=AdjustmentRecord.Operation.REMOVED)
-    Budget.objects.filter(customer__in=removed.values("customer")).delete()
+    if removes:
+        removed = records.filter(operation=AdjustmentRecord.Operation.REMOVED).values("customer")
+        Budget.objects.filter(customer__in=removed).delete()
+        Customer.objects.filter(pk__in=removed).update(state=F("state").bitand(State.FROZEN))
     stand = records.filter(operation=AdjustmentRecord.Operation.SETTING)
     # The partner comes with a first budget and stays: a customer never moves to another.
     columns_once = {"customer": "customer_id", "partner": "customer__partner_id"}
     insert_from(Budget, stand, **columns_once, **columns, on_conflict=["customer"], update=list(columns))
-    for rows, has_budget in ((stand.filter(amount_before=None), True), (removed, False)):
-        Customer.objects.filter(pk__among=list(rows.values_list("customer_id", flat=True))).update(
-            has_budget=has_budget
-        )
+    # From the records, before anything else is looked up: mostly nobody's changes.
+    moved = stand.exclude(customer__state=columns["state"])
+    Customer.objects.filter(pk__in=moved.values("customer")).update(
+        state=Subquery(Budget.objects.filter(pk=OuterRef("pk")).values("state"))
+    )

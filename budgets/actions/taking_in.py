@@ -60,10 +60,6 @@ FROM moved m JOIN budgets_budget b ON b.customer_id = m.customer_id
 WHERE m.delta <> 0 AND m.month >= b.counted_from AND m.month <= %s
 GROUP BY b.customer_id, b.counted_from, b.used
 """
-EXHAUSTED = f"""
-SELECT count(*) FROM budgets_budget b JOIN ({USED_AFTER}) AS new ON new.customer_id = b.customer_id
-WHERE b.level < 100 AND new.used >= b.amount
-"""
 OWN = "SELECT customer_id FROM customers_customer WHERE partner_id = %s AND disassociated_on IS NULL"
 KNOWN = "SELECT customer_id FROM customers_customer WHERE disassociated_on IS NULL"
 
@@ -181,8 +177,7 @@ def _apply(report: ExpenditureReport, month: int, author: Author, taken: TakenIn
     moment = models.DateTimeField().get_db_prep_value(report.reported_at, connection)
     for write in (REPLACE_TOTALS, NEW_TOTALS):
         _run(write, [moment, report._meta.pk.get_db_prep_value(report.pk, connection)])
-    taken.exhausted = _number(EXHAUSTED, [month])
-    move_used(USED_AFTER, [month])
+    taken.exhausted = move_used(USED_AFTER, [month]).exhausted
     moved = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM moved WHERE delta <> 0", []))
     taken.frozen = freeze_exhausted(moved, author=author)
     report.summary = asdict(taken) | {"report": str(taken.report)}

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0002_search'),
+        ('customers', '0003_facts_for_lists'),
         ('partnercenter', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
