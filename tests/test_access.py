@@ -79,6 +79,8 @@ PAGES = [
     Page("export_customers", "get", "/customers/export/", 302, 200, 200, 403, 403, "HEAD"),
     Page("exports", "get", "/customers/exports/", 302, 200, 200, 403, 403, "POST"),
     Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),
+    Page("save_view", "post", "/customers/views/", 302, 302, 302, 302, 403, "GET", data={"name": "all"}),
+    Page("delete_view", "post", "/customers/views/delete/", 302, 404, 404, 404, 403, "GET", data={"view": "1"}),
     Page("set_budget", "get", "/budgets/set/?{customer}", 302, 404, 403, 403, 403),
     Page("set_budget", "post", "/budgets/set/?{customer}", 302, 404, 403, 403, 403, data=BUDGET),
     Page("adjustment_records", "get", "/budgets/records/?{customer}", 302, 404, 200, 200, 403, "POST"),

@@ -22,6 +22,7 @@ def person(sit_down, ann: User, kestwick: Customer) -> Person:
     person.window.get_by_label("Amount", exact=True).last.fill("100")
     person.window.get_by_role("button", name="Review").click()
     person.window.get_by_role("link", name="All to be set").click()
+    expect(person.window.get_by_role("region", name="All to be set")).to_be_visible()
     return person
 
 
