@@ -131,11 +131,21 @@ def served(database: Database) -> Iterator[Served]:
     )
     try:
         wait_for(port)
-        children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-        yield Served(port, [int(pid) for pid in children.read_text().split()] if children.exists() else [])
+        yield Served(port, workers_of(server.pid))
     finally:
         server.terminate()
         server.wait()
+
+
+def workers_of(master: int) -> list[int]:
+    """Gunicorn's workers, all of them: the port is open before they are there. Empty where there is no /proc."""
+    children = Path(f"/proc/{master}/task/{master}/children")
+    for _try in range(300 if children.exists() else 0):
+        workers = [int(pid) for pid in children.read_text().split()]
+        if len(workers) == WORKERS:
+            return workers
+        time.sleep(0.1)
+    return []
 
 
 def wait_for(port: int) -> None:
