@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from budgets.actions import TakenIn
+from budgets.actions import Imported, TakenIn
 from budgets.actions.reviewing import VERSION, version_of
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
 from budgets.months import month_name, previous_month
@@ -198,6 +198,31 @@ def tell_taken_in(taken: TakenIn) -> str:
             "n": taken.frozen
         }
     return said
+
+
+def tell_imported(told: Imported) -> str:
+    """What a file of budgets came to, in sentences; its bad lines are listed beside them."""
+    said = []
+    if told.bad:
+        bad = ngettext("Nothing was set: %(n)s bad line.", "Nothing was set: %(n)s bad lines.", told.bad)
+        said.append(bad % {"n": told.bad})
+    if told.bad > len(told.bad_lines):
+        said.append(_("The first %(n)s are listed.") % {"n": len(told.bad_lines)})
+    if told.why_not:
+        said.append(_("Nor can the others be reviewed: %(why)s") % {"why": told.why_not})
+    elif told.operation is None and not told.bad:
+        nothing = ngettext(
+            "The file was read and changes nothing: %(n)s line.",
+            "The file was read and changes nothing: %(n)s lines.",
+            told.lines,
+        )
+        said.append(nothing % {"n": told.lines})
+    elif same := told.lines - told.bad - told.reviewed:
+        said.append(ngettext("%(n)s line changes nothing.", "%(n)s lines change nothing.", same) % {"n": same})
+    if told.operation is not None:
+        ready = ngettext("The review of %(n)s line is ready.", "The review of %(n)s lines is ready.", told.reviewed)
+        said.append(ready % {"n": told.reviewed})
+    return " ".join(said)
 
 
 def show_frozen(records: Iterable[FreezeRecord]) -> list[dict[str, Any]]:

@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_tasks import task
 
-from budgets.actions import apply_budgets, current_month, review_budgets, take_in_report
+from budgets.actions import apply_budgets, current_month, review_budgets, review_import, take_in_report
 from budgets.actions.reviewing import terms_from
 from budgets.reports import read_report
 from budgets.reviews import tell
-from budgets.showing import tell_taken_in
+from budgets.showing import tell_imported, tell_taken_in
 from customers.filters import CustomerFilter
 from customers.models import Customer
 from partnercenter import jobs, verification
@@ -62,6 +62,19 @@ def _review(work: jobs.Work) -> None:
         )
         said = _("The review is ready. Nothing is set before it is confirmed.")
         work.end(said, link=reverse("operation", args=[operation.pk]))
+
+
+@task()
+def import_budgets(job: str) -> None:
+    """Read a CSV file of budgets and make the review of its good lines; it then waits for its OK."""
+    jobs.work(job, _import_budgets)
+
+
+def _import_budgets(work: jobs.Work) -> None:
+    with work.files() as [(name, content)]:
+        told = review_import(name, content, operator=work.job.operator, progress=work.progress)
+    link = reverse("operation", args=[told.operation.pk]) if told.operation else ""
+    work.end(tell_imported(told), link=link, problems=map(str, told.bad_lines), status=422 if told.bad else 200)
 
 
 @task()

@@ -196,6 +196,20 @@ def test_a_report_is_taken_in_by_the_worker_of_when_it_was_sent(client, three, a
     assert not in_files()
 
 
+def test_a_worker_reads_a_file_of_budgets(client, three, worker, transactional_db):
+    text = (
+        "customer_id,budget_type,amount\n" + "".join(f"{each.customer_id},MONTHLY,5\n" for each in three) + "nobody,,\n"
+    )
+    page = client.post("/budgets/import/", {"file": SimpleUploadedFile("b.csv", text.encode())})["Location"]
+    worker()
+    shown = client.get(page)
+    assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is no customer ID of yours"]
+    assert "Leave out the bad lines and review the others" in shown.content.decode()
+    client.post(shown.context["job"].link)
+    assert [budget.amount for budget in Budget.objects.all()] == [Decimal(5)] * 3
+    assert not in_files()
+
+
 def test_bad_lines_of_a_report_are_on_the_page_of_the_job(client, worker, transactional_db):
     page = client.post(UPLOAD, {"file": report("x,MONTH,much", "y,MONTH,more")})["Location"]
     worker()

@@ -1,20 +1,19 @@
 """Import Budgets: a CSV file of budgets is read, its bad lines are told, the good ones become a review."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from budgets.actions import Imported, current_month, review_import
+from budgets import tasks
+from budgets.actions import current_month
 from budgets.actions.importing import refuse_import
 from budgets.forms import ImportForm
-from partnercenter.csv_files import BadFile
-from partnercenter.htmx import ConsoleRequest, for_partner
-from partnercenter.refusals import Busy, NotAllowed, Refusal
+from partnercenter import jobs
+from partnercenter.htmx import ConsoleRequest, for_partner, went_on
+from partnercenter.models import Job
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,51 +31,32 @@ def import_budgets(request: ConsoleRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES)
     if not form.is_valid():
         return _show(request, form, status=422)
-    file = form.cleaned_data["file"]
-    try:
-        told = review_import(file.name, file, operator=request.user)
-    except BadFile as bad:
-        return _show(request, form, status=422, bad_lines=[_line(line) for line in bad.bad_lines])
-    except (NotAllowed, Busy):
-        raise
-    except Refusal as error:
-        form.add_error(None, error.message)
-        return _show(request, form, status=error.status)
-    return _lead_on(request, form, told)
-
-
-def _lead_on(request: ConsoleRequest, form: ImportForm, told: Imported) -> HttpResponse:
-    """To the review, or to what is wrong with the file, or to nothing to be done."""
-    if told.bad and (told.operation is None or not form.cleaned_data["leave_out_bad"]):
-        return _show(request, form, status=422, told=told, bad_lines=[_line(line) for line in told.bad_lines])
-    if told.operation is not None:
-        return redirect("operation", pk=told.operation.pk)
-    said = ngettext(
-        "The file was read and changes nothing: %(n)s line.",
-        "The file was read and changes nothing: %(n)s lines.",
-        told.lines,
+    job = jobs.start(
+        tasks.import_budgets, _("Import Budgets"), operator=request.user, files=[form.cleaned_data["file"]]
     )
-    messages.info(request, said % {"n": told.lines})
-    return redirect("import_budgets")
+    if job.state == Job.State.REFUSED:
+        if not job.problems:
+            form.add_error(None, job.message)
+        return _show(request, form, job=job, status=job.status)
+    return _lead_on(request, form, job)
 
 
-def _line(bad: Any) -> dict[str, Any]:
-    return {"number": bad.line, "reason": bad.reason}
+def _lead_on(request: ConsoleRequest, form: ImportForm, job: Job) -> HttpResponse:
+    """To the review, or to what is wrong with the file, or to nothing to be done."""
+    if job.state != Job.State.DONE:
+        return went_on(request, job, then="import_budgets")
+    if job.problems and not (job.link and form.cleaned_data["leave_out_bad"]):
+        return _show(request, form, job=job, status=job.status)
+    if not job.link:
+        messages.info(request, job.message)
+    return redirect(job.link or "import_budgets")
 
 
-def _show(
-    request: ConsoleRequest,
-    form: ImportForm,
-    *,
-    status: int = 200,
-    told: Imported | None = None,
-    bad_lines: list[dict[str, Any]] | None = None,
-) -> HttpResponse:
+def _show(request: ConsoleRequest, form: ImportForm, *, status: int = 200, job: Job | None = None) -> HttpResponse:
     context = {
         "form": form,
-        "told": told,
-        "same": told.lines - told.bad - told.reviewed if told else 0,
-        "bad_lines": bad_lines or [],
+        "job": job if job and job.problems else None,
+        "jobs": jobs.recent(request.user).filter(task=tasks.import_budgets.module_path),
         "max_megabytes": settings.UPLOAD_MAX_MEGABYTES,
     }
     return render(request, "budgets/import_budgets.html", context, status=status)
