@@ -1,4 +1,4 @@
-"""The forms of Set Budget and of taking in a report."""
+"""The forms of Set Budget, of Import Budgets and of taking in a report."""
 
 from decimal import Decimal
 from typing import Any
@@ -49,8 +49,11 @@ class SetBudgetForm(forms.Form):
     )
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, data: Any = None, *, customer: Customer, allowed: set[str]) -> None:
-        super().__init__(data, label_suffix="", initial=self._standing(customer, allowed))
+    def __init__(
+        self, data: Any = None, *, customer: Customer, allowed: set[str], typed: dict[str, Any] | None = None
+    ) -> None:
+        """`typed` is what was asked for already and is offered again, in place of what stands."""
+        super().__init__(data, label_suffix="", initial=self._standing(customer, allowed) | (typed or {}))
         self.type_notes = [no_quota(name) for name in BudgetType.values if name not in allowed]
         self.fields["budget_type"].widget.allowed = allowed
         self.fields["amount"].help_text = _("%(currency)s, at list price. Up to two decimal places.") % {
@@ -72,6 +75,11 @@ class SetBudgetForm(forms.Form):
             "unfreeze_now": customer.freeze_origin == FreezeOrigin.ASSOCIATION,
             "version": version_of(customer),
         }
+
+    @property
+    def typed(self) -> dict[str, Any]:
+        """What the valid form says, but for what it had been shown."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "version" and value != ""}
 
     @property
     def terms(self) -> Terms:
@@ -212,3 +220,21 @@ class ReportForm(forms.Form):
                 % {"limit": settings.UPLOAD_MAX_MEGABYTES}
             )
         return files
+
+
+class ImportForm(forms.Form):
+    """A CSV file of budgets; whoever sends it may ask at once to leave out its bad lines."""
+
+    file = forms.FileField(
+        label=_("File"), error_messages={"required": _("Choose a file."), "empty": _("The chosen file is empty.")}
+    )
+    leave_out_bad = forms.BooleanField(required=False)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > settings.UPLOAD_MAX_MEGABYTES * 1024 * 1024:
+            raise ValidationError(
+                _("The file is larger than %(limit)s MB. Gzip it, or import it in parts.")
+                % {"limit": settings.UPLOAD_MAX_MEGABYTES}
+            )
+        return file

@@ -1,8 +1,9 @@
 """Reviews as pages and mails show them: what will happen to whom, and what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
@@ -12,12 +13,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from budgets.actions import Outcome
 from budgets.actions.quota import moves
-from budgets.actions.reviewing import included, still_as_reviewed, unchanged
+from budgets.actions.reviewing import BEYOND_REACH, included, still_as_reviewed, unchanged
 from budgets.months import month_name, previous_month
 from customers.masking import mask_name
 from customers.models import Effect, FreezeOrigin, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Operation
-from partnercenter.money import money, show_amount
+from partnercenter.money import LARGEST_BUDGET, money, show_amount
 from partnercenter.permissions import grant_of
 
 Facts = list[tuple[str, str]]
@@ -45,6 +46,13 @@ GROUPS: dict[str, tuple[Any, Q]] = {
 }
 
 
+class Typed(NamedTuple):
+    """What was typed as the amount of a row, and what is wrong with it; "" where nothing is."""
+
+    text: str
+    error: str
+
+
 @dataclass
 class Review:
     """A review as its page shows it."""
@@ -70,8 +78,10 @@ def members(operation: Operation, key: str) -> QuerySet[ReviewedCustomer]:
     return rows.filter(pk__in=unchanged(rows).values("pk")) if key == "UNCHANGED" else rows
 
 
-def review_of(operation: Operation, month: int, *, key: str = "", number: Any = 1) -> Review:
-    """The review with its figures, each group counted, and one group opened."""
+def review_of(
+    operation: Operation, month: int, *, key: str = "", number: Any = 1, typed: Mapping[str, Typed] | None = None
+) -> Review:
+    """The review with its figures, each group counted, and one group opened, with what was typed by customer ID."""
     counts = {name: members(operation, name).count() for name in GROUPS}
     return Review(
         number=counts["ALL"],
@@ -81,7 +91,7 @@ def review_of(operation: Operation, month: int, *, key: str = "", number: Any = 
             {"key": name, "label": GROUPS[name][0], "count": count, "query": f"?group={name}", "open": name == key}
             for name, count in counts.items()
         ],
-        open=_opened(operation, month, key, number) if counts.get(key) else None,
+        open=_opened(operation, month, key, number, typed or {}) if counts.get(key) else None,
     )
 
 
@@ -114,11 +124,14 @@ def _pools(operation: Operation) -> list[dict[str, Any]]:
     return shown
 
 
-def _opened(operation: Operation, month: int, key: str, number: Any) -> dict[str, Any]:
+def _opened(operation: Operation, month: int, key: str, number: Any, typed: Mapping[str, Typed]) -> dict[str, Any]:
     rows = members(operation, key).select_related("customer__budget").order_by("customer__account_name", "pk")
     page: Page = Paginator(rows, PER_PAGE).get_page(number)
     elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
-    page.object_list = [_row(row, month) for row in page.object_list]
+    is_undo = operation.kind == Operation.Kind.UNDO_BATCH
+    page.object_list = [
+        _row(row, month) | _edits(row, typed.get(row.customer.customer_id), is_undo=is_undo) for row in page.object_list
+    ]
     return {"key": key, "label": GROUPS[key][0], "page": page, "elided": elided, "rows": page.object_list}
 
 
@@ -138,6 +151,18 @@ def _row(row: ReviewedCustomer, month: int) -> dict[str, Any]:
         "note": _note(row, month),
         "left_out": row.left_out != LeftOut.NONE,
         "why_left_out": row.get_left_out_display(),
+    }
+
+
+def _edits(row: ReviewedCustomer, typed: Typed | None, *, is_undo: bool) -> dict[str, Any]:
+    """What can be edited of a row: only what an edit would do."""
+    is_complete = row.budget_type is not None and row.amount is not None and 0 < row.amount <= LARGEST_BUDGET
+    return {
+        "can_leave_out": row.left_out == LeftOut.NONE,
+        "can_take_in": row.left_out == LeftOut.BY_OPERATOR and (is_undo or is_complete),
+        "can_change": not is_undo and row.budget_type is not None and row.left_out not in BEYOND_REACH,
+        "typed": typed.text if typed else "" if row.amount is None else show_amount(row.amount),
+        "error": typed.error if typed else "",
     }
 
 

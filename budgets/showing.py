@@ -2,18 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Min
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from budgets.actions import TakenIn
+from budgets.actions.reviewing import VERSION, version_of
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
 from budgets.months import month_name, previous_month
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
-from partnercenter.models import BudgetType, Confirmation, Partner
+from partnercenter.models import BudgetType, Channel, Confirmation, Partner
 from partnercenter.money import show_amount
 
 
@@ -48,6 +53,34 @@ def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any]
         "counted_from": month_name(budget.counted_from),
         "account_freezing_label": budget.get_account_freezing_display(),
     }
+
+
+def changes_since(version: str, customer: Customer) -> list[str]:
+    """What of a customer is no longer as a form of this version showed it, before and now, in words."""
+    seen, now = VERSION.fullmatch(version), VERSION.fullmatch(version_of(customer))
+    if seen is None or now is None:
+        return []
+    changes = []
+    if seen["record"] != now["record"]:
+        records = customer.adjustment_records.order_by("-pk")
+        newest, former = records.first(), records.filter(pk=int(seen["record"] or 0)).first()
+        figures = {"before": _terms_after(former), "now": _terms_after(newest)}
+        changes.append(_("Budget: %(before)s before, %(now)s now.") % figures)
+        if newest:
+            at = date_format(timezone.localtime(newest.at), "Y-m-d H:i")
+            changes.append(_("Changed by %(operator)s at %(at)s.") % {"operator": newest.operator_name, "at": at})
+    if (seen["kind"], seen["since"]) != (now["kind"], now["since"]):
+        is_frozen = _("The account was frozen meanwhile.") if now["kind"] else _("The account was unfrozen meanwhile.")
+        changes.append(is_frozen)
+    return changes
+
+
+def _terms_after(record: AdjustmentRecord | None) -> str:
+    """The terms a record left: type, amount and policy; none where it left no budget."""
+    if record is None or record.amount_after is None:
+        return _("none")
+    labels = (record.get_budget_type_after_display(), record.get_account_freezing_after_display())
+    return f"{labels[0]} {show_amount(record.amount_after)} ({labels[1]})"
 
 
 def notes(customer: Customer, month: int) -> dict[str, str]:
@@ -149,6 +182,24 @@ def show_report(report: ExpenditureReport) -> dict[str, Any]:
     return report.summary | totals | shown | {"sources": report.sources, "format_label": formats[report.format]}
 
 
+def tell_taken_in(taken: TakenIn) -> str:
+    """The message after a report: what it changed, or why it changed nothing."""
+    if not taken.changed:
+        figures = {"lines": taken.lines, "older": taken.older, "not_yours": taken.not_yours}
+        said = _("The report was read and changes nothing: %(lines)s lines, %(older)s totals older than what stands.")
+        if taken.not_yours:
+            said += " " + _("%(not_yours)s customer IDs in it are not yours.")
+        return said % figures
+    said = ngettext(
+        "The report is taken in: %(n)s total changed.", "The report is taken in: %(n)s totals changed.", taken.changed
+    ) % {"n": taken.changed}
+    if taken.frozen:
+        said += " " + ngettext("%(n)s account is frozen.", "%(n)s accounts are frozen.", taken.frozen) % {
+            "n": taken.frozen
+        }
+    return said
+
+
 def show_frozen(records: Iterable[FreezeRecord]) -> list[dict[str, Any]]:
     """The accounts a report froze, with the figures of that moment."""
     return [
@@ -169,7 +220,9 @@ def show_batches(confirmations: Iterable[Confirmation]) -> list[dict[str, Any]]:
     """Batches as rows, with how many budgets each changed and accounts it froze and unfroze."""
     listed = list(confirmations)
     keys = [each.pk for each in listed]
-    changed = _numbers(AdjustmentRecord.objects.filter(batch__in=keys))
+    records = AdjustmentRecord.objects.filter(batch__in=keys)
+    changed = _numbers(records)
+    channels = dict(records.order_by().values_list("batch").annotate(Min("channel")))
     frozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.FREEZE))
     unfrozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.UNFREEZE))
     return [
@@ -178,6 +231,7 @@ def show_batches(confirmations: Iterable[Confirmation]) -> list[dict[str, Any]]:
             "at": each.at,
             "operator": each.operation.operator.username,
             "operation_label": each.operation.get_kind_display(),
+            "channel_label": Channel(channels[each.pk]).label if each.pk in channels else "--",
             "confirmed_label": each.get_how_display(),
             "changed": changed.get(each.pk, 0),
             "frozen": frozen.get(each.pk, 0),
@@ -202,4 +256,35 @@ def show_records_of_batch(records: Iterable[AdjustmentRecord]) -> list[dict[str,
             "budget_type_before_label": record.get_budget_type_before_display() or "--",
         }
         for record, shown in zip(listed, show_records(listed), strict=True)
+    ]
+
+
+CHANGED = ("budget_type", "amount", "account_freezing", "counted_from")
+RECORD_COLUMNS = (
+    "time",
+    "operator",
+    "customer_id",
+    "account_name",
+    "customer_name",
+    "operation",
+    *(f"{name}_{side}" for name in CHANGED for side in ("before", "after")),
+    "used",
+    "unfreeze_now",
+    "channel",
+)
+
+
+def record_as_row(record: AdjustmentRecord, zone: tzinfo) -> list[Any]:
+    """An adjustment record as a row of `RECORD_COLUMNS`, its customer's name masked (domain 7.1)."""
+    return [
+        timezone.localtime(record.at, zone).isoformat(" ", "seconds"),
+        record.operator_name,
+        record.customer.customer_id,
+        record.customer.account_name,
+        mask_name(record.customer.name),
+        record.operation,
+        *(getattr(record, f"{name}_{side}") for name in CHANGED for side in ("before", "after")),
+        record.used,
+        int(record.unfreeze),
+        record.channel,
     ]

@@ -1,4 +1,4 @@
-"""All that writes customers: their coming, freezing and unfreezing, and what names were shown to whom.
+"""All that writes customers: their coming, freezing and unfreezing, names revealed, files exported, and saved views.
 
 Freezing and unfreezing are steps of a transaction in which the caller has locked the customers.
 """
@@ -10,12 +10,25 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
-from customers.models import Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord, RevealRecord
-from partnercenter.database import insert_from, text
+from customers.models import (
+    Customer,
+    CustomerQuerySet,
+    ExportRecord,
+    FreezeKind,
+    FreezeOrigin,
+    FreezeRecord,
+    RevealRecord,
+    SavedView,
+)
+from partnercenter.database import insert_from, lock, text, writing
 from partnercenter.models import Channel, Partner, User
+from partnercenter.refusals import Changed, Refusal
 
 SYSTEM = "system"
+MOST_VIEWS = 50
+LONGEST_QUERY = 2000
 
 
 @dataclass(frozen=True)
@@ -129,3 +142,39 @@ def reveal_names(customers: Iterable[Customer], *, operator: User, page: str) ->
     shown = [customer.customer_id for customer in customers]
     if shown:
         RevealRecord.objects.create(operator=operator, page=page[:200], customers=shown)
+
+
+@writing()
+def save_view(*, operator: User, name: str, query: str, replace: bool = False) -> SavedView:
+    """Keep a query of the list under a name, for this operator alone.
+
+    Raises Changed where there is another view of this name that is not to be replaced, Refusal where there are 50
+    already or the query is too long.
+    """
+    if len(query) > LONGEST_QUERY:
+        raise Refusal(_("These filters are too long to be saved."))
+    lock(User.objects.filter(pk=operator.pk))
+    own = SavedView.objects.filter(operator=operator)
+    same = own.filter(name=name).first()
+    if same and same.query != query and not replace:
+        raise Changed(_("You have a view of this name already."))
+    if not same and own.count() >= MOST_VIEWS:
+        raise Refusal(_("You have %(most)s views already: delete one first.") % {"most": MOST_VIEWS})
+    return SavedView.objects.update_or_create(operator=operator, name=name, defaults={"query": query})[0]
+
+
+def delete_view(view: SavedView, *, operator: User) -> None:
+    """Forget a view of the operator's own; somebody else's stays."""
+    SavedView.objects.filter(pk=view.pk, operator=operator).delete()
+
+
+def record_export(what: ExportRecord.What, *, query: str, rows: int, operator: User, partner: Partner) -> None:
+    """Record that a file with so many rows is about to be sent to the operator, for this partner."""
+    ExportRecord.objects.create(
+        partner=partner,
+        operator=operator,
+        operator_name=operator.username,
+        what=what,
+        query=query,
+        rows=rows,
+    )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from customers.models import Customer, FreezeRecord, RevealRecord
+from customers.models import Customer, ExportRecord, FreezeRecord, RevealRecord
 from partnercenter.readonly_admin import PlatformAdmin
 
 
@@ -26,3 +26,9 @@ class FreezeRecordAdmin(PlatformAdmin):
 class RevealRecordAdmin(PlatformAdmin):
     list_display = ["operator", "at", "page"]
     list_select_related = ["operator"]
+
+
+@admin.register(ExportRecord)
+class ExportRecordAdmin(PlatformAdmin):
+    list_display = ["operator_name", "at", "partner", "what", "rows"]
+    list_select_related = ["partner"]

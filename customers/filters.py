@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from budgets.models import Expenditure
@@ -68,12 +69,13 @@ MORE = (
     "manager",
     "tag",
 )
+FILTERS = ("q", "status", "budget_type", *MORE)
 
 
 class CustomerFilter(django_filters.FilterSet):
     """The filters of the list. A value that means nothing is ignored, as if it had not been given."""
 
-    q = django_filters.CharFilter(method="search", max_length=200)
+    q = django_filters.CharFilter(label=_("Search"), method="search", max_length=200)
     status = django_filters.ChoiceFilter(
         choices=Status.choices, empty_label=_("All statuses"), label=_("Status"), method="with_status"
     )
@@ -117,7 +119,7 @@ class CustomerFilter(django_filters.FilterSet):
     @property
     def narrowed(self) -> bool:
         """Whether anything but the order was asked for."""
-        return any(self._asked(name) for name in ("q", "status", "budget_type", *MORE))
+        return any(self._asked(name) for name in FILTERS)
 
     @property
     def narrowed_more(self) -> bool:
@@ -128,6 +130,17 @@ class CustomerFilter(django_filters.FilterSet):
     def more(self) -> list[forms.BoundField]:
         """The fields below *More filters*."""
         return [self.form[name] for name in (*MORE, "size")]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The filters that are set, by name, in the order of the form."""
+        return {name: self.form.cleaned_data[name] for name in FILTERS if self._asked(name)}
+
+    @property
+    def kept_query(self) -> str:
+        """What of the address means something, but for the page: filters, order and size."""
+        given = [name for name in (*FILTERS, "sort", "size") if self._asked(name)]
+        return urlencode([(name, self.data[name]) for name in given])
 
     def _asked(self, name: str) -> bool:
         return self.form.cleaned_data.get(name) not in (None, "")

@@ -182,6 +182,44 @@ class RevealRecord(Record):
         return f"{self.operator} {self.page} {self.at:%Y-%m-%d %H:%M}"
 
 
+class SavedView(models.Model):
+    """Filters, order and size of the list that an operator keeps under a name; nobody else's concern."""
+
+    operator = models.ForeignKey(User, models.CASCADE, related_name="saved_views", db_index=False)
+    name = models.CharField(_("name"), max_length=60)
+    query = models.CharField(max_length=2000, blank=True, help_text="The query string of the list, without a page.")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="one_view_of_a_name", fields=["operator", "name"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ExportRecord(Record):
+    """Somebody was sent a file of customers or of adjustment records: when, of which, how many rows."""
+
+    class What(models.TextChoices):
+        LIST = "LIST", _("Customer list")
+        BATCH = "BATCH", _("Budget batch")
+
+    partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("partner"), related_name="+", db_index=False)
+    operator = models.ForeignKey(User, PROTECT, related_name="+", db_index=False)
+    operator_name = models.CharField(_("operator"), max_length=150)
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    what = models.CharField(max_length=10, choices=What)
+    query = models.TextField(blank=True, help_text="The list's own query string, or the batch.")
+    rows = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("export record")
+        verbose_name_plural = _("export records")
+        indexes: ClassVar = [models.Index(fields=["partner", "-id"], name="export_by_partner")]
+
+    def __str__(self) -> str:
+        return f"{self.operator_name} {self.what} {self.at:%Y-%m-%d %H:%M}"
+
+
 class LeftOut(models.TextChoices):
     """Why a customer of a review is not set."""
 
@@ -190,6 +228,8 @@ class LeftOut(models.TextChoices):
     NO_BUDGET = "NO_BUDGET", _("no budget to go by")
     NOT_POSITIVE = "NOT_POSITIVE", _("would come to 0 or less")
     TOO_LARGE = "TOO_LARGE", _("would come to more than a budget may be")
+    REFERRAL = "REFERRAL", _("a customer of the referral model")
+    GRANTED = "GRANTED", _("its reseller holds the permission to set budgets")
 
 
 class Effect(models.TextChoices):

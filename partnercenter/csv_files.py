@@ -1,20 +1,46 @@
-"""CSV files as streams: gzipped or not, told line by line what is wrong with them, refused as a whole (domain 8.4)."""
+"""CSV files as streams.
+
+Those that come in, gzipped or not, are told line by line what is wrong with them and refused as a whole (domain 8.4);
+those that go out are written as they are sent.
+"""
 
 import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
+from django.conf import settings
+from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 Progress = Callable[[int], None] | None
 
 MOST_BAD_LINES = 100
 LONGEST_RECORD = CHUNK = 2**20
+ROWS_AT_ONCE = 500
+# So many times UPLOAD_MAX_MEGABYTES may a gzipped file unpack to.
+UNPACKED = 50
+
+
+# What a spreadsheet would take for a formula, also behind apostrophes: those it takes off, and so do we.
+FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+
+def defused(text: str) -> str:
+    """A text as a cell that no spreadsheet takes for a formula: with one apostrophe in front where it might."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def as_meant(cell: str) -> str:
+    """The text that was `defused`, exactly."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell, 1) else cell
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,10 @@ class BadLines:
             raise BadFile(self.found)
 
 
+class Unreadable(ValueError):
+    """The rest of the file cannot be read at all, or should not be: no line of it may count."""
+
+
 class CsvFile(Iterator[str]):
     """One file as CSV records, and as the physical lines they are made of."""
 
@@ -73,9 +103,11 @@ class CsvFile(Iterator[str]):
         self._line = 0
         self._room = LONGEST_RECORD
         self._width = 0
+        self._megabytes = settings.UPLOAD_MAX_MEGABYTES * UNPACKED
+        self._left = self._megabytes * 2**20
         raw = io.BufferedReader(_Counted(content, progress), CHUNK)
-        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-        self._stream: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=raw), CHUNK) if zipped else raw
+        self._zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        self._stream: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=raw), CHUNK) if self._zipped else raw
         self._rows = csv.reader(self, strict=True)
 
     def next_record(self) -> list[str]:
@@ -108,10 +140,15 @@ class CsvFile(Iterator[str]):
 
     def _read(self, most: int) -> bytes:
         try:
-            return self._stream.readline(most)
+            read = self._stream.readline(most)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self._stream = io.BytesIO()
-            raise ValueError(_("the gzip data is damaged or cut off")) from None
+            raise Unreadable(_("the gzip data is damaged or cut off")) from None
+        self._left -= len(read)
+        if self._zipped and self._left < 0:
+            self._stream = io.BytesIO()
+            raise Unreadable(_("the gzip data unpacks to more than %(limit)s MB") % {"limit": self._megabytes})
+        return read
 
 
 class _Counted(io.RawIOBase):
@@ -139,3 +176,22 @@ def _text(line: bytes) -> str:
         return line.decode()
     except UnicodeDecodeError:
         raise ValueError(_("not UTF-8 text")) from None
+
+
+def csv_download(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+    """Rows as a CSV file to be saved, sent as they come: UTF-8 with a byte order mark, which spreadsheets go by.
+
+    Texts are `defused`; None is an empty cell.
+    """
+    answer = StreamingHttpResponse(_csv(chain([header], rows)), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
+    return answer
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    rest, begin = iter(rows), codecs.BOM_UTF8
+    while chunk := list(islice(rest, ROWS_AT_ONCE)):
+        lines = io.StringIO()
+        csv.writer(lines).writerows([defused(cell) if isinstance(cell, str) else cell for cell in row] for row in chunk)
+        yield begin + lines.getvalue().encode()
+        begin = b""

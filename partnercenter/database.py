@@ -1,12 +1,14 @@
 """What the ORM does not say for itself, the same on SQLite and PostgreSQL.
 
-Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array,
-`INSERT .. SELECT` compiled from a queryset, counts that stop, and migrations in the SQL of one engine.
+Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array, rows staged
+in a temporary table, `INSERT .. SELECT` compiled from a queryset, counts that stop, and migrations in the SQL of one
+engine.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -20,6 +22,8 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 # The list never counts more than it shows: "1,000+" (performance, goals).
 COUNTED = 1_000
+
+STAGED_AT_ONCE = 10_000
 
 # The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
 MONTH, REPORT = 20_401, 20_402
@@ -92,6 +96,38 @@ class Among(Lookup):
         column, params = self.process_lhs(compiler, connection)
         kind = self.lhs.output_field.db_type(connection)
         return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, self.rhs]
+
+
+def stage(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Make a temporary table of this connection and fill it with the rows, ten thousand at a time.
+
+    Between these the connection is free for whatever the rows are read with. Needs no transaction.
+    """
+    unstage(table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
+        rest = iter(rows)
+        while chunk := list(islice(rest, STAGED_AT_ONCE)):
+            _copy(cursor, table, chunk)
+        if connection.vendor == "postgresql":
+            cursor.execute(f"ANALYZE {table}")
+
+
+def _copy(cursor: Any, table: str, rows: list[Sequence[Any]]) -> None:
+    if connection.vendor == "postgresql":
+        with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        places = ", ".join(["%s"] * len(rows[0]))
+        cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+
+
+def unstage(*tables: str) -> None:
+    """Drop temporary tables: a connection that lives on may still have them."""
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def text(value: str) -> Value:

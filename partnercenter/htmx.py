@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -14,18 +14,27 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.views.defaults import permission_denied
 from django_htmx.middleware import HtmxDetails
 
 from partnercenter.database import busy, waited_too_long
+from partnercenter.models import Job
 from partnercenter.refusals import NotAllowed, Refusal
 
 Respond = Callable[[HttpRequest], HttpResponse]
+
+
+class Link(NamedTuple):
+    """Where something leads, and the words for it."""
+
+    path: str
+    label: str
 
 
 class ConsoleRequest(HttpRequest):
@@ -110,26 +119,49 @@ def done(
     then: str = "customers",
     level: int = messages.SUCCESS,
     selection_done: bool = False,
+    link: Link | None = None,
 ) -> HttpResponse:
-    """An action succeeded: HTMX closes the dialog, shows the message and reloads the list; else a page with it."""
+    """An action succeeded: HTMX closes the dialog, shows the message and reloads the list; else a page with it.
+
+    `link` leads from the message to what came of it.
+    """
     if not request.htmx:
-        messages.add_message(request, level, message)
+        said = format_html('{} <a href="{}">{}</a>', message, link.path, link.label) if link else message
+        messages.add_message(request, level, said)
         return redirect(then)
     events: dict[str, Any] = {
         "dialog:close": {},
         "toast": {"level": messages.constants.DEFAULT_TAGS[level], "text": message},
         "customers:changed": {},
     }
+    if link:
+        events["toast"]["link"] = {"path": link.path, "label": link.label}
     if selection_done:
         events["selection:clear"] = {}
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
 
 
-def for_partner(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def went_on(
+    request: ConsoleRequest, job: Job, *, then: str, selection_done: bool = False, link: Link | None = None
+) -> HttpResponse:
+    """After a job was started: if it is done, as after any action, and on to what came of it; else to its page."""
+    if job.state == Job.State.DONE:
+        if not request.htmx:
+            messages.success(request, job.message)
+            return redirect(job.link or then)
+        return done(request, job.message, then=then, selection_done=selection_done, link=link)
+    path = resolve_url("job", pk=job.pk)
+    if not request.htmx:
+        return redirect(path)
+    events: dict[str, Any] = {"dialog:close": {}} | ({"selection:clear": {}} if selection_done else {})
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events), "HX-Redirect": path})
+
+
+def for_partner(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """The view for people of a partner; platform staff without one are told where they work (domain 5.8): 403."""
 
     @wraps(view)
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.partner is None:
             return render(request, "partnercenter/home.html", status=403)
         return view(request, *args, **kwargs)

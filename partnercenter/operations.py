@@ -12,19 +12,28 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from budgets import tasks
 from budgets.actions import apply_budgets, current_month, edit_review, review_again, review_undo
-from budgets.actions.reviewing import refuse_outdated
-from budgets.reviews import Facts, facts_of, is_batch, members, review_of, stale_of, tell
+from budgets.actions.reviewing import included, refuse_outdated
+from budgets.reviews import Facts, Typed, facts_of, is_batch, members, review_of, stale_of, tell
 from customers.masking import mask_email
-from partnercenter import verification
+from partnercenter import jobs, verification
 from partnercenter.forms import CodeForm
-from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
-from partnercenter.models import Operation, Partner
+from partnercenter.htmx import ConsoleRequest, Link, answer, done, for_partner, went_on
+from partnercenter.models import Job, Operation, Partner
 from partnercenter.money import LARGEST_BUDGET, AmountField
 from partnercenter.permissions import may_switch
 from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
 
 AMOUNT = "amount_"
+
+
+class _BadAmounts(Refusal):
+    """Amounts typed into the rows of a review of which one is none; all of them come back, by customer ID."""
+
+    def __init__(self, typed: dict[str, Typed]) -> None:
+        super().__init__(next(each.error for each in typed.values() if each.error), "amount")
+        self.typed = typed
 
 
 def _operation(request: ConsoleRequest, pk: Any) -> Operation:
@@ -78,13 +87,37 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
         if not only_unchanged:
             _refuse_outdated(reviewed)
         code = request.POST.get("verification_code", "")
+        if takes_long(reviewed):
+            return _confirm_by_job(request, reviewed, code, only_unchanged=only_unchanged)
         message = verification.confirm(reviewed, code, lambda: _apply(reviewed, only_unchanged=only_unchanged))
     except NotAllowed:
         raise
     except Refusal as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
-    return done(request, message, then=_back(reviewed), selection_done=True)
+    return done(request, message, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
+
+
+def _to_batch(operation: Operation) -> Link | None:
+    """From the message of a batch to what it did."""
+    if not (_sets_budgets(operation) and is_batch(operation)):
+        return None
+    return Link(reverse("batch", args=[operation.pk]), _("Show batch"))
+
+
+def takes_long(operation: Operation) -> bool:
+    """Whether so many customers are set that it is left to a worker, where there is one."""
+    return _sets_budgets(operation) and included(operation).count() > jobs.FEW
+
+
+def _confirm_by_job(request: ConsoleRequest, reviewed: Operation, code: str, *, only_unchanged: bool) -> HttpResponse:
+    """The code is looked at here, once; the rest is the job's."""
+    verification.accept(reviewed, code)
+    title, terms = reviewed.get_kind_display(), {"only_unchanged": only_unchanged}
+    job = jobs.start(tasks.confirm, title, operator=reviewed.operator, operation=reviewed, terms=terms)
+    if job.state == Job.State.REFUSED:
+        raise jobs.refusal(job)
+    return went_on(request, job, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
 
 
 def _back(operation: Operation) -> str:
@@ -158,13 +191,22 @@ def _group(reviewed: Operation, key: str) -> list[str]:
 
 
 def _amounts(request: ConsoleRequest) -> dict[str, Decimal]:
-    """The amounts given as `amount_<customer ID>`. Raises Refusal where one is none."""
+    """The amounts given as `amount_<customer ID>`. Raises a Refusal with all that was typed where one is none."""
     field = AmountField(largest=LARGEST_BUDGET)
-    given = {name.removeprefix(AMOUNT): text for name, text in request.POST.items() if name.startswith(AMOUNT)}
-    try:
-        return {customer_id: field.clean(text) for customer_id, text in given.items()}
-    except ValidationError as error:
-        raise Refusal(error.messages[0], "amount") from error
+    amounts: dict[str, Decimal] = {}
+    typed: dict[str, Typed] = {}
+    for name, text in request.POST.items():
+        if not name.startswith(AMOUNT):
+            continue
+        customer_id, wrong = name.removeprefix(AMOUNT), ""
+        try:
+            amounts[customer_id] = field.clean(text)
+        except ValidationError as error:
+            wrong = error.messages[0]
+        typed[customer_id] = Typed(str(text), wrong)
+    if len(amounts) < len(typed):
+        raise _BadAmounts(typed)
+    return amounts
 
 
 def _show(
@@ -197,7 +239,12 @@ def _show(
     if batch:
         template = "budgets/review.html"
         key, number = request.GET.get("group", ""), request.GET.get("page")
-        context |= {"review": review_of(reviewed, current_month(), key=key, number=number), "stale": stale}
+        typed = error.typed if isinstance(error, _BadAmounts) else None
+        review = review_of(reviewed, current_month(), key=key, number=number, typed=typed)
+        context |= {"review": review, "stale": stale}
+        if review.open and any(row["error"] for row in review.open["rows"]):
+            # The row says it.
+            context["error"] = ""
     return answer(request, template, context, partial="form", target="dialog-body", status=status)
 
 

@@ -17,6 +17,7 @@ from partnercenter.refusals import NotAllowed
 
 LOOK = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
 SWITCH, TAKE_IN = "partnercenter.switch_verification", "budgets.add_expenditurereport"
+EXPORT = "customers.add_exportrecord"
 SET_TYPE = {BudgetType.MONTHLY: "budgets.set_monthly_budget", BudgetType.ONE_TIME: "budgets.set_one_time_budget"}
 DISTRIBUTOR_STAFF = {
     "partnercenter.view_partner",
@@ -110,7 +111,7 @@ def _administers(user: User, partner: Partner) -> set[str]:
     """What an administrator may do beside (domain 5.5); a distributor has no customers to take a report in for."""
     if user.role != User.Role.ADMINISTRATOR:
         return set()
-    return {SWITCH} if partner.is_distributor else {SWITCH, TAKE_IN}
+    return {SWITCH, EXPORT} if partner.is_distributor else {SWITCH, EXPORT, TAKE_IN}
 
 
 def _administration(user: Any) -> set[str]:

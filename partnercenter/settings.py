@@ -16,6 +16,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = BASE_DIR / "var"
 VAR.mkdir(exist_ok=True)
 
+TASK_BACKENDS = {
+    "immediate": "django_tasks.backends.immediate.ImmediateBackend",
+    "database": "django_tasks_db.DatabaseBackend",
+}
+
 env = Env()
 env.read_env(BASE_DIR / ".env", recurse=False)
 TESTING = "PYTEST_VERSION" in os.environ
@@ -77,6 +82,15 @@ if env.str("EMAIL_URL", ""):
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "partner-center@localhost")
 
+# --- Work that takes long: in the request, or by `manage.py db_worker` -----------------------------------------------
+
+TASKS_BACKEND = env.str("TASKS_BACKEND", "immediate")
+if TASKS_BACKEND not in TASK_BACKENDS:
+    raise ImproperlyConfigured("TASKS_BACKEND is no way to work: write immediate or database")
+TASKS = {"default": {"BACKEND": TASK_BACKENDS[TASKS_BACKEND]}}
+# Files that a worker is to read; a worker on another machine needs the same folder.
+MEDIA_ROOT = VAR / "uploads"
+
 # --- The application --------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -99,6 +113,8 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_email",
     "django_otp.plugins.otp_totp",
+    "django_tasks",
+    "django_tasks_db",
 ]
 
 MIDDLEWARE = [

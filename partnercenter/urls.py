@@ -55,6 +55,8 @@ urlpatterns = [
     path("operations/<uuid:pk>/", operations.operation, name="operation"),
     path("operations/<uuid:pk>/code/", operations.operation_code, name="operation_code"),
     path("operations/<uuid:pk>/edit/", operations.operation_edit, name="operation_edit"),
+    path("jobs/<uuid:pk>/", views.job, name="job"),
+    path("jobs/<uuid:pk>/again/", views.job_again, name="job_again"),
     path("customers/", include("customers.urls")),
     path("", include("budgets.urls")),
     path("admin/login/", sign_in_to_admin),

@@ -21,7 +21,7 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partnercenter.database import writing
-from partnercenter.models import CodeRequest, Confirmation, Operation, User
+from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, User
 from partnercenter.refusals import NotAllowed, Refusal
 
 LIFETIME = timedelta(minutes=30)
@@ -79,8 +79,12 @@ def hold(operation: Operation) -> None:
 
 
 def needs_code(operation: Operation) -> bool:
-    """Whether the partner's switch is on now: turned on after the review, it holds for this operation too."""
-    return operation.partner.verification_required
+    """Whether a code is still to be given: the partner's switch is on now, even if only since the review."""
+    return operation.partner.verification_required and _accepted(operation) is None
+
+
+def _accepted(operation: Operation) -> AcceptedCode | None:
+    return AcceptedCode.objects.filter(pk=operation.pk).first()
 
 
 def code_state(operation: Operation) -> CodeState:
@@ -150,7 +154,7 @@ def confirm(operation: Operation, code: str, apply: Callable[[], Result]) -> Res
     """
     with writing():
         hold(operation)
-        how, problem = _check(operation, code) if needs_code(operation) else (Confirmation.How.WITHOUT_CODE, "")
+        how, problem = _check(operation, code)
         if not problem:
             result = apply()
             Confirmation.objects.create(operation=operation, how=how)
@@ -159,8 +163,25 @@ def confirm(operation: Operation, code: str, apply: Callable[[], Result]) -> Res
     raise Refusal(problem, "verification_code")
 
 
+def accept(operation: Operation, code: str) -> None:
+    """Check the code of an operation that a job is to `confirm`: from then on it needs none. Raises what that does."""
+    with writing():
+        hold(operation)
+        how, problem = _check(operation, code)
+        if not problem and needs_code(operation):
+            AcceptedCode.objects.create(operation=operation, how=how)
+    if problem:
+        raise Refusal(problem, "verification_code")
+
+
 def _check(operation: Operation, code: str) -> tuple[str, str]:
-    """How the code confirms, and "" or what is wrong with it."""
+    """How the operation is confirmed, and "" or what is wrong with the code."""
+    if accepted := _accepted(operation):
+        return accepted.how, ""
+    return _check_code(operation, code) if needs_code(operation) else (Confirmation.How.WITHOUT_CODE, "")
+
+
+def _check_code(operation: Operation, code: str) -> tuple[str, str]:
     code = "".join(code.split())
     if not code:
         return "", _("Enter the verification code.")

@@ -8,17 +8,17 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.defaults import permission_denied
 
-from partnercenter import verification
-from partnercenter.htmx import ConsoleRequest, for_partner
+from partnercenter import jobs, verification
+from partnercenter.htmx import ConsoleRequest, answer, for_partner
 from partnercenter.models import Partner
 from partnercenter.permissions import grant_of, may_switch, pools_of
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import NotAllowed, Refusal
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -53,6 +53,27 @@ def csrf_failure(request: Any, reason: str = "") -> HttpResponse:
     if request.user.is_authenticated and request.resolver_match and request.resolver_match.url_name == "sign_in":
         return redirect("home")
     return permission_denied(request, PermissionDenied(_("This page is outdated. Reload it and try again.")))
+
+
+@require_safe
+@for_partner
+def job(request: ConsoleRequest, pk: Any) -> HttpResponse:
+    """Work that takes long: how far it is, and what came of it. The operator's own; anybody else's does not exist."""
+    mine = get_object_or_404(request.user.jobs, pk=pk)
+    context = {"job": mine, "is_silent": jobs.is_silent(mine)}
+    return answer(request, "partnercenter/job.html", context, partial="job", target="job")
+
+
+@require_POST
+@for_partner
+def job_again(request: ConsoleRequest, pk: Any) -> HttpResponse:
+    """Start a job again whose worker gives no sign of life."""
+    mine = get_object_or_404(request.user.jobs, pk=pk)
+    try:
+        jobs.start_again(mine)
+    except Refusal as refused:
+        messages.error(request, refused.message)
+    return redirect("job", pk=mine.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

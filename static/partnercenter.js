@@ -4,6 +4,7 @@
 
 (() => {
   const TOAST_MS = 8000;
+  const TOAST_WITH_LINK_MS = 30000;
   const byId = (id) => document.getElementById(id);
   const dialog = () => byId("dialog");
   const inDialog = (element) => element?.id === "dialog-body";
@@ -25,19 +26,27 @@
     return button;
   }
 
-  function toast(level, text) {
+  function linkTo({ path, label }) {
+    const link = document.createElement("a");
+    link.href = path;
+    link.textContent = label;
+    return link;
+  }
+
+  function toast(level, text, link) {
     const box = document.createElement("div");
-    const words = document.createElement("span");
+    const words = document.createElement("p");
     box.className = `toast toast-${level}`;
-    words.textContent = text;
+    words.append(text);
+    if (link) words.append(" ", linkTo(link));
     box.append(words, dismissButton(box));
     const holder = toastHolder(level);
     if (level === "error") holder.replaceChildren(box);
     else holder.append(box);
-    if (level !== "error") setTimeout(() => box.remove(), TOAST_MS);
+    if (level !== "error") setTimeout(() => box.remove(), link ? TOAST_WITH_LINK_MS : TOAST_MS);
   }
 
-  document.addEventListener("toast", (event) => toast(event.detail.level, event.detail.text));
+  document.addEventListener("toast", (event) => toast(event.detail.level, event.detail.text, event.detail.link));
 
   // A page that refuses says why.
   function reasonIn(html) {
@@ -86,7 +95,8 @@
     byId("dialog-alert").replaceChildren();
     if (!dialog().open) dialog().showModal();
     if (used.closest(".eye-form")) return byId("eye-one")?.focus();
-    if (used.closest("[data-keep-place]") && !byId("dialog-body").querySelector("[role=alert][tabindex]")) return keepPlace(used);
+    const wrong = byId("dialog-body").querySelector("[role=alert][tabindex], [aria-invalid=true]");
+    if (used.closest("[data-keep-place]") && !wrong) return keepPlace(used);
     dialog().scrollTop = 0;
     focusInside();
   }
@@ -160,6 +170,14 @@
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
+  // A link that changes the list below leaves the menu it was in.
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    const menu = detail.elt.closest("details.menu");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !dialog().open) closeMenuAndReturn(event);
   });
@@ -211,10 +229,16 @@
     for (const [name, value] of [...asked.entries()]) if (value === "") asked.delete(name);
   });
 
+  // A filter that was taken away leads to the next one; after the last one to the search.
+  function focusInList(used) {
+    const place = used.closest(".chips") ? document.querySelector(".chip a") ?? byId("id_q") : byId("main");
+    place.focus({ preventScroll: true });
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare();
     const lost = document.activeElement === document.body || document.activeElement === null;
-    if (lost && event.detail.target?.id === "customer-list") byId("main").focus({ preventScroll: true });
+    if (lost && event.detail.target?.id === "customer-list") focusInList(event.detail.requestConfig.elt);
   });
 
   // A page from the browser's memory may show what is no longer true, or no longer to be shown.

@@ -17,7 +17,7 @@ from django.utils import timezone
 from budgets.actions import Terms, review_budgets
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
-from partnercenter.models import BudgetType, Partner, User
+from partnercenter.models import BudgetType, Job, Partner, User
 from partnercenter.permissions import give_grant
 from tests import make
 
@@ -65,12 +65,19 @@ PAGES = [
     Page("operation", "get", "/operations/{operation}/", 302, 404, 404, 404, 403),
     Page("operation", "post", "/operations/{operation}/", 302, 404, 404, 404, 403),
     Page("operation_code", "post", "/operations/{operation}/code/", 302, 404, 404, 404, 403, "GET"),
+    Page("job", "get", "/jobs/{job}/", 302, 404, 404, 404, 403, "POST"),
+    Page("job_again", "post", "/jobs/{job}/again/", 302, 404, 404, 404, 403, "GET"),
     Page("batches", "get", "/budgets/batches/", 302, 200, 200, 200, 403, "POST"),
     Page("batch", "get", "/budgets/batches/{operation}/", 302, 404, 404, 404, 403, "POST"),
     Page("undo_batch", "post", "/budgets/batches/{operation}/undo/", 302, 404, 404, 404, 403, "GET"),
+    Page("export_batch", "get", "/budgets/batches/{operation}/export/", 302, 404, 404, 404, 403, "HEAD"),
     Page("operation_edit", "post", "/operations/{operation}/edit/", 302, 404, 404, 404, 403, "GET"),
+    Page("import_budgets", "get", "/budgets/import/", 302, 200, 403, 403, 403),
+    Page("import_budgets", "post", "/budgets/import/", 302, 422, 403, 403, 403),
     Page("budget_terms", "post", "/budgets/terms/?{customer}", 302, 422, 403, 403, 403, "GET"),
     Page("customers", "get", "/customers/", 302, 200, 200, 200, 403, "POST"),
+    Page("export_customers", "get", "/customers/export/", 302, 200, 200, 403, 403, "HEAD"),
+    Page("exports", "get", "/customers/exports/", 302, 200, 200, 403, 403, "POST"),
     Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),
     Page("set_budget", "get", "/budgets/set/?{customer}", 302, 404, 403, 403, 403),
     Page("set_budget", "post", "/budgets/set/?{customer}", 302, 404, 403, 403, 403, data=BUDGET),
@@ -91,10 +98,14 @@ class World:
     ungranted: Customer
     operation: Any
     report: Any
+    job: Any
 
     def path(self, page: Page, customer: Customer) -> str:
         return page.path.format(
-            customer=urlencode({"customer": customer.customer_id}), operation=self.operation, report=self.report
+            customer=urlencode({"customer": customer.customer_id}),
+            operation=self.operation,
+            report=self.report,
+            job=self.job,
         )
 
 
@@ -105,7 +116,8 @@ def world(acme: Partner, ann: User, ungranted: Partner) -> World:
     terms = Terms(BudgetType.ONE_TIME, Decimal(100))
     operation = review_budgets(chosen, terms, operator=ann, unfreeze=False)
     taken = make.report((customer, "2026-01", "1"), operator=ann, only=acme)
-    return World(customer, make.customer(ungranted), operation.pk, taken.report)
+    job = Job.objects.create(operator=ann, title="Set Budget", task="budgets.tasks.confirm")
+    return World(customer, make.customer(ungranted), operation.pk, taken.report, job.pk)
 
 
 def ask(client: Client, page: Page, path: str, **headers: Any) -> Any:

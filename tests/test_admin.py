@@ -72,6 +72,7 @@ OTHER_PAGES = [
     "customers/customer",
     "customers/freezerecord",
     "customers/revealrecord",
+    "customers/exportrecord",
     "budgets/budget",
     "budgets/adjustmentrecord",
     "budgets/expenditurereport",

@@ -14,11 +14,11 @@ from django.test import Client
 from django.utils import timezone
 
 from budgets.models import AdjustmentRecord
-from customers.actions import reveal_names
-from customers.models import Customer, FreezeRecord, ReviewedCustomer
+from customers.actions import record_export, reveal_names
+from customers.models import Customer, ExportRecord, FreezeRecord, ReviewedCustomer
 from partnercenter import append_only
 from partnercenter.append_only import Record, record_models
-from partnercenter.models import CodeRequest, Confirmation, Operation, Partner, User
+from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, Partner, User
 from tests import make
 
 EVERY_RECORD = pytest.mark.parametrize("model", record_models(), ids=lambda model: model.__name__)
@@ -33,12 +33,14 @@ def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     customer = make.customer(acme)
     make.budget(customer, ann, "100.00")
     reveal_names([customer], operator=ann, page="/customers/")
+    record_export(ExportRecord.What.LIST, query="", rows=1, operator=ann, partner=acme)
     operation = Operation.objects.create(
         kind=Operation.Kind.SET_BUDGET, operator=ann, partner=acme, expires_at=timezone.now()
     )
     ReviewedCustomer.objects.create(operation=operation, customer=customer)
     CodeRequest.objects.create(operation=operation, operator=ann)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.EMAIL)
+    AcceptedCode.objects.create(operation=operation, how=Confirmation.How.EMAIL)
     return lambda model: manager(model).order_by("pk")[0]
 
 

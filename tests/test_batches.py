@@ -1,5 +1,6 @@
 """Set Budget for many: chosen, reviewed, edited, confirmed, applied once (domain 3.9, 3.10, 5.3, 6.3)."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +61,20 @@ def test_nothing_is_set_before_ok_and_once_after_it(client, three):
     assert amounts(three) == [Decimal("100.00")] * 3
     assert client.post(path).status_code == 409
     assert AdjustmentRecord.objects.filter(batch=path.split("/")[-2]).count() == 3
+
+
+def test_the_message_of_a_batch_links_to_it(client, three):
+    path = review(client, three)
+    batch = f"/budgets/batches/{path.split('/')[-2]}/"
+    page = client.post(path, follow=True).content.decode()
+    assert f'3 budgets are set. <a href="{batch}">Show batch</a>' in page
+    assert client.get(batch).status_code == 200
+
+
+def test_the_toast_of_a_batch_links_to_it(client, three):
+    path = review(client, three)
+    toast = json.loads(client.post(path, headers={"HX-Request": "true"})["HX-Trigger"])["toast"]
+    assert toast["link"] == {"path": f"/budgets/batches/{path.split('/')[-2]}/", "label": "Show batch"}
 
 
 def test_the_dialog_for_many_names_the_first_and_how_many(client, three):
@@ -291,6 +306,19 @@ def test_a_batch_is_listed_and_undone_to_what_stood_before(client, acme, ann):
     assert not Budget.objects.filter(customer=first).exists()
     last = first.adjustment_records.latest("pk")
     assert (last.operation, last.budget_type_after) == (AdjustmentRecord.Operation.REMOVED, None)
+
+
+def test_batches_say_by_what_way_they_came(client, three, ann):
+    path = review(client, three)
+    client.post(path)
+    nothing = review(client, three)
+    client.post(nothing)
+    batches = client.get("/budgets/batches/").context["page"].object_list
+    assert {str(batch["pk"]): batch["channel_label"] for batch in batches} == {
+        path.split("/")[-2]: "Console",
+        nothing.split("/")[-2]: "--",
+    }
+    assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["batch"]["channel_label"] == "Console"
 
 
 def test_undo_brings_back_what_a_one_time_budget_counts_from(sign_in, acme, ann, september):

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers.models import Customer
+from customers.actions import record_export
+from customers.models import Customer, ExportRecord
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import give_grant
 from tests import make
@@ -70,6 +71,11 @@ def reports(cast: Cast, number: int) -> None:
         make.report((customer, MONTH, total), operator=cast.ann, only=cast.reseller)
 
 
+def exports(cast: Cast, number: int) -> None:
+    for _each in range(number):
+        record_export(ExportRecord.What.LIST, query="", rows=1, operator=cast.ann, partner=cast.reseller)
+
+
 def quotas_again(cast: Cast, number: int) -> None:
     for _each in range(number):
         quota = make.MILLION + cast.reseller.grant_records.count()
@@ -91,14 +97,15 @@ class Measured(NamedTuple):
 
 
 # The list asks an index for the keys of its page and then for these customers; once more for those without a budget,
-# where the budget sorts.
+# where the budget sorts; and for the views that are kept of it.
 PAGES = {
-    "list of a reseller": Measured("/customers/", "ann", customers_of_one, 10),
-    "list sorted and searched": Measured("/customers/?sort=-usage&q=a", "ann", customers_of_one, 11),
-    "list of a distributor": Measured("/customers/", "dora", customers_of_many, 8),
+    "list of a reseller": Measured("/customers/", "ann", customers_of_one, 11),
+    "list sorted and searched": Measured("/customers/?sort=-usage&q=a", "ann", customers_of_one, 12),
+    "list of a distributor": Measured("/customers/", "dora", customers_of_many, 9),
     "records": Measured("/budgets/records/?customer=one", "ann", budgets_again, 6),
     "set budget": Measured("/budgets/set/?customer=one", "ann", budgets_again, 7),
-    "expenditure": Measured("/customers/expenditure/", "ann", reports, 7),
+    "expenditure": Measured("/customers/expenditure/", "ann", reports, 8),
+    "export history": Measured("/customers/exports/", "ann", exports, 5),
     "partner information as reseller": Measured("/partner-information/", "ann", customers_of_one, 4),
     "partner information as distributor": Measured("/partner-information/", "dora", customers_of_many, 2),
     "overview": Measured("/", "ann", customers_of_one, 3),

@@ -183,16 +183,21 @@ def test_without_a_policy_the_first_is_manual_and_later_it_is_unchanged(client, 
 
 
 @pytest.mark.parametrize("headers", [{}, IN_DIALOG])
-def test_a_budget_changed_meanwhile_is_shown_with_its_new_values(headers, client, customer, ben):
+def test_a_budget_changed_meanwhile_is_shown_beside_what_was_typed(headers, client, customer, ben):
+    make.budget(customer, ben, "50", account_freezing=AccountFreezing.MANUAL)
     version = form(client, customer)["version"].value()
     make.budget(customer, ben, "77.70", BudgetType.MONTHLY)
     response = post(client, customer, headers, version=version)
     assert response.status_code == 409
     content = response.content.decode()
-    assert "Another operator changed this budget meanwhile" in content
-    assert 'value="77.70"' in content
-    assert "1,200.50" not in content
-    assert make.stored(customer).amount == Decimal("77.70")
+    assert "changed meanwhile. Nothing was set." in content
+    assert response.context["changes"] == [
+        "Budget: One-time budget 50.00 (Manual) before, Monthly budget 77.70 (Automatic) now.",
+        "Changed by ben at 2026-09-15 10:00.",
+    ]
+    assert response.context["budget"]["amount"] == make.stored(customer).amount == Decimal("77.70")
+    typed = {bound.name: bound.value() for bound in response.context["form"]}
+    assert (typed["budget_type"], typed["amount"], typed["account_freezing"]) == ("ONE_TIME", "1,200.50", "AUTOMATIC")
     assert post(client, customer, version=response.context["form"]["version"].value()).status_code == 302
 
 
@@ -203,6 +208,8 @@ def test_an_account_frozen_meanwhile_is_told_too(client, customer, ann):
     response = post(client, customer, version=version)
     assert response.status_code == 409
     assert response.context["form"]["unfreeze_now"].label == "Unfreeze Now"
+    assert response.context["changes"] == ["The account was frozen meanwhile."]
+    assert 'value="1,200.50"' in response.content.decode()
 
 
 def test_a_version_that_still_stands_is_no_conflict(client, customer, ann):

@@ -5,6 +5,7 @@ are the snapshot that the rest is written from, in a number of statements that d
 """
 
 from budgets.actions.association import associate_customers
+from budgets.actions.importing import Imported, review_import
 from budgets.actions.month import Restored, current_month, restore_budgets
 from budgets.actions.reviewing import edit_review, review_again, review_budgets
 from budgets.actions.setting import Outcome, apply_budgets, set_budgets
@@ -14,6 +15,7 @@ from budgets.actions.undoing import review_undo
 
 __all__ = [
     "Changes",
+    "Imported",
     "Outcome",
     "Relative",
     "Restored",
@@ -26,6 +28,7 @@ __all__ = [
     "restore_budgets",
     "review_again",
     "review_budgets",
+    "review_import",
     "review_undo",
     "set_budgets",
     "take_in_report",

@@ -6,13 +6,25 @@ from typing import Any
 from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from customers.models import ReviewedCustomer
+from customers.models import Customer, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Grant, Partner, User
 from partnercenter.money import money, show_amount
 from partnercenter.permissions import bound_by, refusal
 from partnercenter.refusals import NotAllowed, Refusal
 
 Moves = dict[int, dict[str, Decimal]]
+
+
+def beyond_reach(operator: User) -> dict[LeftOut, Q]:
+    """The customers this operator can set no budget for, whatever the terms, by the reason (domain 5.2, 5.6).
+
+    The operator's own role and grant are asked before.
+    """
+    reasons = {LeftOut.REFERRAL: Q(association_type=Customer.AssociationType.REFERRAL)}
+    if operator.partner and operator.partner.is_distributor:
+        of_reseller = Q(partner__grant__monthly_quota__isnull=False) | Q(partner__grant__one_time_quota__isnull=False)
+        reasons[LeftOut.GRANTED] = of_reseller & ~Q(partner=operator.partner)
+    return reasons
 
 
 def partners_of(rows: QuerySet[ReviewedCustomer]) -> list[Partner]:

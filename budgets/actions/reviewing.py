@@ -14,7 +14,7 @@ from django.db.models import Case, CharField, F, Q, QuerySet, UUIDField, Value, 
 from django.utils.translation import gettext as _
 
 from budgets.actions.month import current_month
-from budgets.actions.quota import partners_of, refuse_over_quota, refuse_partners
+from budgets.actions.quota import beyond_reach, partners_of, refuse_over_quota, refuse_partners
 from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, with_terms
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
 from partnercenter import verification
@@ -26,10 +26,10 @@ from partnercenter.refusals import Changed, NotAllowed, Refusal
 
 VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
-
 # Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.
 SEEN = {"adjustment_record": "adjustment_record", "freeze_kind": "freeze_kind", "frozen_since": "frozen_since"}
 NOW = SEEN | {"adjustment_record": "budget__record_id"}
+BEYOND_REACH = (LeftOut.REFERRAL, LeftOut.GRANTED)
 NOW_OF_CUSTOMER = {name: f"customer__{path}" for name, path in NOW.items()}
 
 
@@ -49,11 +49,8 @@ def as_shown(version: str) -> Q:
         since = _same("frozen_since", datetime.fromisoformat(match["since"]) if match["since"] else None)
     except ValueError as error:
         raise Changed(_("The form is outdated. Nothing was set.")) from error
-    return (
-        _same("budget__record", int(match["record"]) if match["record"] else None)
-        & since
-        & Q(freeze_kind=match["kind"])
-    )
+    record = int(match["record"]) if match["record"] else None
+    return _same("budget__record", record) & since & Q(freeze_kind=match["kind"])
 
 
 def _same(field: str, value: Any) -> Q:
@@ -62,15 +59,24 @@ def _same(field: str, value: Any) -> Q:
 
 @writing()
 def review_budgets(
-    customers: CustomerQuerySet, terms: Terms | Changes, *, operator: User, unfreeze: bool, as_seen: Q | None = None
+    customers: CustomerQuerySet,
+    terms: Terms | Changes,
+    *,
+    operator: User,
+    unfreeze: bool,
+    as_seen: Q | None = None,
+    all_matching: bool = False,
 ) -> Operation:
     """Keep the customers, the terms each would get and what these would do, as an operation to be confirmed.
 
-    Customers to whom the terms cannot be applied are kept as left out. Raises NotAllowed, Refusal (no customer, a
-    referral customer, a type without quota, over quota, Unfreeze Now of one customer whose budget would be used up),
-    or Changed where a customer is not `as_seen`. Nothing is set.
+    Customers to whom the terms cannot be applied are kept as left out; where nobody was named but `all_matching` are
+    meant, so are those the operator can set no budget for. Raises NotAllowed, Refusal (no customer, a referral
+    customer, a type without quota, over quota, Unfreeze Now of one customer whose budget would be used up), or Changed
+    where a customer is not `as_seen`. Nothing is set.
     """
-    return review_in(current_month(), customers, terms, operator=operator, unfreeze=unfreeze, as_seen=as_seen)
+    month = current_month()
+    how: Any = {"operator": operator, "unfreeze": unfreeze, "as_seen": as_seen, "all_matching": all_matching}
+    return review_in(month, customers, terms, **how)
 
 
 def review_in(
@@ -81,17 +87,19 @@ def review_in(
     operator: User,
     unfreeze: bool,
     as_seen: Q | None = None,
+    all_matching: bool = False,
     replaces: Operation | None = None,
 ) -> Operation:
     """What `review_budgets` says, for a caller that holds the month: whoever has locks may not restore it."""
     customers = customers.of(operator)
     if as_seen is not None and customers.filter(as_seen).count() != customers.count():
         raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
-    if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
+    beyond = beyond_reach(operator) if all_matching else {}
+    if not beyond and customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise Refusal(_("A customer of the referral model has no budget."))
-    kept = as_json(terms, unfreeze=unfreeze)
+    kept = as_json(terms, unfreeze=unfreeze) | {"all_matching": all_matching}
     operation = verification.review(Operation.Kind.SET_BUDGET, kept, operator=operator, replaces=replaces)
-    rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze), month)
+    rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze, beyond=beyond), month)
     keep(operation, rows, customer="pk", seen=NOW)
     refuse_review(operation, month, unfreeze=unfreeze)
     return operation
@@ -108,7 +116,8 @@ def edit_review(
     """A new review with some customers (by customer ID) left out, taken in again, or given another amount.
 
     The states seen stay those of the first review, so what changed since is still told at OK. The former review and its
-    code confirm nothing any more. Raises Finished where it was confirmed or edited meanwhile.
+    code confirm nothing any more. Whom the operator can set no budget for stays left out. Raises Finished where it was
+    confirmed or edited meanwhile.
     """
     # The operator before the month, as `confirm` takes them.
     verification.hold(operation)
@@ -124,6 +133,7 @@ def edit_review(
     is_undo = operation.kind == Operation.Kind.UNDO_BATCH
     lacking = Q(pk__in=[]) if is_undo else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
     by_operator = Case(
+        When(left_out__in=BEYOND_REACH, then=F("left_out")),
         When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
         When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(lacking)),
         default=F("left_out"),
@@ -141,15 +151,33 @@ def review_again(operation: Operation) -> Operation:
     # The operator before the month, as `confirm` takes them.
     verification.hold(operation)
     month = current_month()
-    meant = operation.reviewed.exclude(left_out=LeftOut.BY_OPERATOR).values("customer")
+    meant = operation.reviewed.exclude(left_out=LeftOut.BY_OPERATOR)
+    if is_import(operation):
+        return _review_rows_again(operation, meant, month)
     return review_in(
         month,
-        Customer.objects.filter(pk__in=meant),
+        Customer.objects.filter(pk__in=meant.values("customer")),
         terms_from(operation.terms),
         operator=operation.operator,
         unfreeze=operation.terms["unfreeze"],
+        all_matching=operation.terms.get("all_matching", False),
         replaces=operation,
     )
+
+
+def _review_rows_again(operation: Operation, meant: QuerySet[ReviewedCustomer], month: int) -> Operation:
+    """A file told each customer's own terms: these are kept by the rows alone."""
+    operator = operation.operator
+    again = verification.review(operation.kind, operation.terms, operator=operator, replaces=operation)
+    rows = terms_of_rows(meant.filter(customer__in=Customer.objects.of(operator))).annotate(new_left_out=F("left_out"))
+    keep(again, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=NOW_OF_CUSTOMER)
+    refuse_review(again, month, unfreeze=False)
+    return again
+
+
+def is_import(operation: Operation) -> bool:
+    """Whether its terms came from a file."""
+    return "import" in operation.terms
 
 
 def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:

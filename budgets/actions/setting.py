@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from budgets.actions.exhaustion import EXHAUSTED_AUTOMATIC, freeze_exhausted
 from budgets.actions.month import hold_month
 from budgets.actions.quota import move_pools, moves, partners_of, refuse_partners
-from budgets.actions.reviewing import included, review_in, still_as_reviewed, terms_of_rows, unchanged
+from budgets.actions.reviewing import included, is_import, review_in, still_as_reviewed, terms_of_rows, unchanged
 from budgets.actions.terms import Changes, Terms, foresee
 from budgets.models import AdjustmentRecord, Budget, level_used, share_used
 from customers.actions import Author, unfreeze_accounts
@@ -65,9 +65,7 @@ def set_budgets(
 
 
 @writing()
-def apply_budgets(
-    operation: Operation, *, channel: Channel = Channel.CONSOLE, note: str = "", only_unchanged: bool = False
-) -> Outcome:
+def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool = False) -> Outcome:
     """Give each customer of the review the budget that was reviewed, and unfreeze where that was reviewed.
 
     All or nothing. What stands already is not written again (domain 3.1); used counts as domain 3.2 and 3.3 say;
@@ -76,6 +74,7 @@ def apply_budgets(
     customers are left as they are. Raises NotAllowed where the grant does not allow it (any more), Refusal for a type
     without quota or over quota, Busy after ten seconds of waiting.
     """
+    channel = Channel.IMPORT if is_import(operation) else Channel.CONSOLE
     return _apply(hold_month(), operation, channel=channel, note=note, only_unchanged=only_unchanged)
 
 

@@ -5,11 +5,9 @@ each. SQL below speaks cents and is the same for both engines but for the stagin
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 from django.db import connection, models
@@ -24,13 +22,12 @@ from budgets.months import month_name
 from budgets.reports import ReadReport
 from customers.actions import Author
 from customers.models import Customer
-from partnercenter.database import REPORT, hold, writing
+from partnercenter.database import REPORT, hold, stage, unstage, writing
 from partnercenter.models import Channel, Partner, User
 from partnercenter.money import from_cents
 from partnercenter.refusals import Refusal
 
 LISTED = 100
-AT_ONCE = 10_000
 
 MOVED = """
 CREATE TEMPORARY TABLE moved AS
@@ -119,42 +116,16 @@ def take_in_report(
     taken = TakenIn(
         lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
     )
-    _stage(read.totals())
+    unstage("moved")
+    stage("incoming", "account varchar(128), month integer, total bigint", read.totals())
     _keep_to(only, taken)
     _compare(at, taken)
     if _number("SELECT count(*) FROM moved"):
         taken.report = uuid.uuid4()
         author = Author(operator, channel, now, batch=taken.report)
         _apply(_new_report(taken.report, read, at, author, only), month, author, taken)
-    _drop()
+    unstage("incoming", "moved")
     return taken
-
-
-def _stage(totals: Iterable[tuple[str, int, int]]) -> None:
-    _drop()
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE incoming (account varchar(128), month integer, total bigint)")
-        if connection.vendor == "postgresql":
-            with cursor.copy("COPY incoming FROM STDIN") as copy:
-                for row in totals:
-                    copy.write_row(row)
-            cursor.execute("ANALYZE incoming")
-        else:
-            for chunk in _chunks(totals):
-                cursor.executemany("INSERT INTO incoming VALUES (%s, %s, %s)", chunk)
-
-
-def _chunks(totals: Iterable[tuple[str, int, int]]) -> Iterator[list[tuple[str, int, int]]]:
-    rest = iter(totals)
-    while chunk := list(islice(rest, AT_ONCE)):
-        yield chunk
-
-
-def _drop() -> None:
-    # A connection that lives on may still have them.
-    with connection.cursor() as cursor:
-        for table in ("incoming", "moved"):
-            cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def _keep_to(only: Partner | None, taken: TakenIn) -> None:

@@ -4,6 +4,7 @@ The rows may be customers themselves (`prefix` ""), or anything that points to o
 a review that is edited, the records of a batch that is undone. The expressions are the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -54,8 +55,10 @@ class Changes:
     account_freezing: AccountFreezing | None = None
 
 
-def with_terms(customers: QuerySet[Any], terms: Terms | Changes, month: int, *, unfreeze: bool) -> QuerySet[Any]:
-    """The customers with the terms each would get, and why it would be left out."""
+def with_terms(
+    customers: QuerySet[Any], terms: Terms | Changes, month: int, *, unfreeze: bool, beyond: Mapping[LeftOut, Q]
+) -> QuerySet[Any]:
+    """The customers with the terms each would get, and why it would be left out: first of all those `beyond` reach."""
     amount, goes_by_budget = _amount(terms.amount, month)
     needs_budget = Q(budget__isnull=True) if terms.budget_type is None or goes_by_budget else Q(pk__in=[])
     return customers.annotate(
@@ -67,16 +70,17 @@ def with_terms(customers: QuerySet[Any], terms: Terms | Changes, month: int, *, 
         ),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=Value(unfreeze, output_field=models.BooleanField()),
-    ).annotate(new_left_out=left_out(needs_budget))
+    ).annotate(new_left_out=left_out(needs_budget, beyond))
 
 
 def _given(value: str | None, otherwise: Any) -> Any:
     return otherwise if value is None else Value(value, output_field=CharField())
 
 
-def left_out(needs_budget: Q) -> Case:
-    """Why the terms cannot be set for a row, by its `new_amount`; "" where they can."""
+def left_out(needs_budget: Q, beyond: Mapping[LeftOut, Q] | None = None) -> Case:
+    """Why the terms cannot be set for a row, whoever is `beyond` reach or by its `new_amount`; "" where they can."""
     return Case(
+        *[When(condition, then=Value(reason)) for reason, condition in (beyond or {}).items()],
         When(needs_budget, then=Value(LeftOut.NO_BUDGET)),
         When(new_amount__lte=money(0), then=Value(LeftOut.NOT_POSITIVE)),
         When(new_amount__gt=money(LARGEST_BUDGET), then=Value(LeftOut.TOO_LARGE)),

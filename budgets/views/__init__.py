@@ -1,7 +1,8 @@
 """The pages of budgets: Set Budget for one customer and for many, and Customer Expenditure."""
 
-from budgets.views.batches import batch, batches, undo
+from budgets.views.batches import batch, batches, export_batch, undo
 from budgets.views.expenditure import expenditure, expenditure_report
+from budgets.views.importing import import_budgets
 from budgets.views.many import terms
 from budgets.views.one import adjustment_records, set_budget
 
@@ -11,6 +12,8 @@ __all__ = [
     "batches",
     "expenditure",
     "expenditure_report",
+    "export_batch",
+    "import_budgets",
     "set_budget",
     "terms",
     "undo",

@@ -1,23 +1,30 @@
-"""Budget Batches: what was set in one go, by whom, and taking it back."""
+"""Budget Batches: what was set in one go, by whom, as a file, and taking it back."""
 
 import uuid
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from budgets import showing
 from budgets.actions import current_month, review_undo
 from budgets.actions.undoing import STILL_STANDS, records_of
+from customers.actions import record_export
+from customers.models import ExportRecord
+from partnercenter import jobs
+from partnercenter.csv_files import csv_download
 from partnercenter.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.models import Confirmation, Operation
-from partnercenter.permissions import grant_of, refusal
+from partnercenter.permissions import EXPORT, grant_of, refusal
 from partnercenter.refusals import NotAllowed
 
 BATCHES_PER_PAGE = 20
 RECORDS_PER_PAGE = 50
+RECORDS_AT_ONCE = 1_000
 
 
 def _confirmed(request: ConsoleRequest) -> Any:
@@ -32,7 +39,8 @@ def _confirmed(request: ConsoleRequest) -> Any:
 def batches(request: ConsoleRequest) -> HttpResponse:
     """Budget Batches: each with operator, time and counts."""
     page = Paginator(_confirmed(request), BATCHES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "budgets/batches.html", paged(page, showing.show_batches(page.object_list)))
+    context = paged(page, showing.show_batches(page.object_list)) | {"jobs": jobs.recent(request.user)}
+    return render(request, "budgets/batches.html", context)
 
 
 def _batch(request: ConsoleRequest, pk: uuid.UUID) -> Confirmation:
@@ -60,6 +68,21 @@ def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
         "may_undo": bool(standing) and not refusal(user, user.partner, grant_of(user.partner)),
     }
     return render(request, "budgets/batch.html", context)
+
+
+@require_GET
+@for_partner
+def export_batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """The adjustment records of a batch as CSV, before and after, names masked; recorded before anything is sent."""
+    confirmed, records = _batch(request, pk), records_of(pk, request.user)
+    if not request.user.has_perm(EXPORT):
+        raise PermissionDenied
+    user, number = request.user, records.count()
+    record_export(ExportRecord.What.BATCH, query=str(pk), rows=number, operator=user, partner=user.partner)
+    stream = records.select_related("customer").order_by("pk").iterator(chunk_size=RECORDS_AT_ONCE)
+    zone = timezone.get_current_timezone()
+    name = f"budget-batch-{timezone.localtime(confirmed.at):%Y-%m-%d-%H%M}.csv"
+    return csv_download(name, showing.RECORD_COLUMNS, (showing.record_as_row(record, zone) for record in stream))
 
 
 @require_POST

@@ -3,24 +3,21 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgets import showing
-from budgets.actions import TakenIn, current_month, take_in_report
+from budgets import showing, tasks
+from budgets.actions import current_month
 from budgets.forms import ReportForm
 from budgets.models import ExpenditureReport
-from budgets.reports import read_report
-from partnercenter.csv_files import BadFile
-from partnercenter.htmx import ConsoleRequest, for_partner, paged
-from partnercenter.refusals import Refusal
+from partnercenter import jobs
+from partnercenter.htmx import ConsoleRequest, for_partner, paged, went_on
+from partnercenter.models import Job
 
 REPORTS_PER_PAGE = 20
 FROZEN_PER_PAGE = 50
@@ -37,33 +34,13 @@ def expenditure(request: ConsoleRequest) -> HttpResponse:
     form = ReportForm(request.POST, request.FILES)
     if not form.is_valid():
         return _show_expenditure(request, form, status=422)
-    try:
-        read = read_report((file.name, file) for file in form.cleaned_data["file"])
-        taken = take_in_report(read, operator=request.user, only=request.user.partner)
-    except BadFile as bad:
-        return _show_expenditure(request, form, errors=[str(line) for line in bad.bad_lines], more=bad.more, status=422)
-    except Refusal as error:
-        form.add_error(None, error.message)
-        return _show_expenditure(request, form, status=error.status)
-    messages.success(request, _tell_taken_in(taken))
-    return redirect("expenditure_report", pk=taken.report) if taken.report else redirect("expenditure")
-
-
-def _tell_taken_in(taken: TakenIn) -> str:
-    if not taken.changed:
-        figures = {"lines": taken.lines, "older": taken.older, "not_yours": taken.not_yours}
-        said = _("The report was read and changes nothing: %(lines)s lines, %(older)s totals older than what stands.")
-        if taken.not_yours:
-            said += " " + _("%(not_yours)s customer IDs in it are not yours.")
-        return said % figures
-    said = ngettext(
-        "The report is taken in: %(n)s total changed.", "The report is taken in: %(n)s totals changed.", taken.changed
-    ) % {"n": taken.changed}
-    if taken.frozen:
-        said += " " + ngettext("%(n)s account is frozen.", "%(n)s accounts are frozen.", taken.frozen) % {
-            "n": taken.frozen
-        }
-    return said
+    title = _("Customer Expenditure")
+    job = jobs.start(tasks.take_in, title, operator=request.user, files=form.cleaned_data["file"])
+    if job.state != Job.State.REFUSED:
+        return went_on(request, job, then="expenditure")
+    if not job.problems:
+        form.add_error(None, job.message)
+    return _show_expenditure(request, form, errors=job.problems, status=job.status)
 
 
 def _reports(request: ConsoleRequest) -> Any:
@@ -75,14 +52,13 @@ def _show_expenditure(
     form: ReportForm,
     *,
     errors: list[str] | None = None,
-    more: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     page = Paginator(_reports(request).order_by("-taken_in_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
     context = paged(page, showing.show_reports(page.object_list, request.user.partner)) | {
         "form": form,
         "errors": errors or [],
-        "more": more,
+        "jobs": jobs.recent(request.user).filter(task=tasks.take_in.module_path),
         "max_megabytes": settings.UPLOAD_MAX_MEGABYTES,
     }
     return render(request, "budgets/expenditure.html", context, status=status)

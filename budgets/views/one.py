@@ -1,5 +1,6 @@
 """Set Budget for one customer, and its Adjustment Records."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -52,7 +53,9 @@ def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> Http
         raise
     except Changed:
         now = _customer(request, must_act=True)
-        return _show_form(request, now, month, _form(request, now), status=409, conflict=True)
+        changes = showing.changes_since(form.cleaned_data["version"], now)
+        again = _form(request, now, typed=form.typed)
+        return _show_form(request, now, month, again, status=409, conflict=True, changes=changes)
     except Refusal as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show_form(request, customer, month, form, status=error.status)
@@ -74,9 +77,11 @@ def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
     return customer
 
 
-def _form(request: ConsoleRequest, customer: Customer, data: Any = None) -> SetBudgetForm:
-    grant = getattr(customer.partner, "grant", None)
-    return SetBudgetForm(data, customer=customer, allowed=types_allowed(request.user, customer.partner, grant))
+def _form(
+    request: ConsoleRequest, customer: Customer, data: Any = None, *, typed: dict[str, Any] | None = None
+) -> SetBudgetForm:
+    allowed = types_allowed(request.user, customer.partner, getattr(customer.partner, "grant", None))
+    return SetBudgetForm(data, customer=customer, allowed=allowed, typed=typed)
 
 
 def _show_form(
@@ -87,6 +92,7 @@ def _show_form(
     *,
     status: int = 200,
     conflict: bool = False,
+    changes: Sequence[str] = (),
 ) -> HttpResponse:
     seconds = _reveal(request, customer)
     budget = getattr(customer, "budget", None)
@@ -99,6 +105,7 @@ def _show_form(
         "frozen_why": why_frozen(customer),
         "notes": showing.notes(customer, month),
         "conflict": conflict,
+        "changes": changes,
     }
     return answer(request, "budgets/set_budget.html", context, partial="form", target="dialog-body", status=status)
 

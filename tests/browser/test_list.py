@@ -41,9 +41,9 @@ def test_typing_searches_and_the_focus_and_history_stay(person, watch):
 
 def test_filters_narrow_the_list_and_its_counts_together(person, kestwick, ann):
     make.budget(kestwick, ann, "100")
-    person.page.get_by_label("Status").select_option(label="Frozen")
+    person.page.get_by_label("Status", exact=True).select_option(label="Frozen")
     expect(rows(person.page)).to_have_count(2)
-    person.page.get_by_label("Status").select_option(label="All statuses")
+    person.page.get_by_label("Status", exact=True).select_option(label="All statuses")
     expect(rows(person.page)).to_have_count(3)
     person.page.get_by_label("Budget type", exact=True).select_option(label="One-time budget")
     expect(rows(person.page)).to_have_count(1)

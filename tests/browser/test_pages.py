@@ -7,7 +7,8 @@ from playwright.sync_api import Page
 
 from budgets.actions import Terms, review_budgets
 from budgets.models import ExpenditureReport
-from customers.models import Customer
+from customers.actions import record_export
+from customers.models import Customer, ExportRecord
 from partnercenter.models import BudgetType, Operation, Partner, User
 from tests import make
 from tests.browser.person import Person
@@ -23,6 +24,7 @@ SIGNED_IN = [
     "/customers/",
     "/customers/?q=nobody",
     "/customers/expenditure/",
+    "/budgets/import/",
 ]
 
 
@@ -40,10 +42,12 @@ def pages(kestwick: Customer, ann: User, acme: Partner, watch: Watch) -> list[st
     make.report((kestwick, "2026-09", "1234567.89"), operator=ann, only=acme)
     about = f"?customer={kestwick.customer_id}"
     report, operation = ExpenditureReport.objects.get(), reviewed(kestwick, ann)
+    record_export(ExportRecord.What.LIST, query="status=FROZEN", rows=1, operator=ann, partner=acme)
     Partner.objects.filter(pk=acme.pk).update(verification_required=True)
     return [
         *SIGNED_IN,
         f"/customers/expenditure/{report.pk}/",
+        "/customers/exports/",
         f"/budgets/set/{about}",
         f"/budgets/records/{about}",
         f"/operations/{operation.pk}/",
@@ -105,3 +109,26 @@ def test_what_does_not_work_out_has_no_barrier_either(sit_down, vera, kestwick, 
         person.page.goto(address)
         assert person.page.get_by_role("heading", name="You may not do this").is_visible()
         person.meets_no_barrier()
+
+
+def test_bad_lines_of_a_file_are_told_without_a_barrier_and_left_out(sit_down, ann, kestwick):
+    person = sit_down(ann)
+    person.page.goto("/customers/")
+    person.page.get_by_role("link", name="Import", exact=True).click()
+    lines = f"customer_id,budget_type,amount\n{kestwick.customer_id},MONTHLY,7\nnobody,MONTHLY,7\n,MONTHLY,7\n"
+    person.page.locator("[type=file]").set_input_files(
+        [{"name": "budgets.csv", "mimeType": "text/csv", "buffer": lines.encode()}]
+    )
+    person.page.get_by_role("button", name="Review").click()
+    table = person.page.get_by_role("table", name="Lines that cannot be set, and why")
+    assert table.get_by_role("row").all_inner_texts()[1:] == [
+        "3\t'nobody' is no customer ID of yours",
+        "4\tcustomer_id is absent",
+    ]
+    person.meets_no_barrier()
+    person.page.set_viewport_size(NARROW)
+    assert person.page.evaluate(WIDTHS) == [NARROW["width"], NARROW["width"]]
+    person.page.get_by_role("link", name="Leave out the 2 bad lines and review the other 1").click()
+    person.page.get_by_role("button", name="OK").click()
+    person.page.wait_for_url("**/customers/")
+    assert make.stored(kestwick).amount == 7

@@ -1,0 +1,101 @@
+"""The list as a file, names masked (domain 7.1), and the history of such files."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, tzinfo
+from itertools import chain, islice
+from typing import Any
+
+from django.http import QueryDict
+from django.utils import timezone
+
+from customers import listing
+from customers.filters import CustomerFilter
+from customers.models import Customer, ExportRecord
+from partnercenter.models import User
+
+AT_ONCE = 500
+SHOWN = Customer.objects.select_related("budget", "partner__grant", "partner__distributor")
+# What Import Budgets reads; it ignores the others.
+TO_IMPORT = ("customer_id", "budget_type", "amount", "account_freezing", "unfreeze_now")
+TO_READ = (
+    "account_name",
+    "customer_name",
+    "status",
+    "frozen",
+    "used",
+    "usage_percent",
+    "as_of",
+    "association_type",
+    "associated_on",
+    "account_manager",
+    "tags",
+)
+
+
+def header(*, show_reseller: bool) -> tuple[str, ...]:
+    """The names of the columns."""
+    return (*TO_IMPORT, *TO_READ, *(("reseller",) if show_reseller else ()))
+
+
+def rows(filters: CustomerFilter, *, few: bool, user: User, zone: tzinfo) -> Iterator[list[Any]]:
+    """All that match, in the order of the list, as a stream; times in this zone. Three queries for 500 customers."""
+    order = filters.ordered(few=few)
+    keys = chain.from_iterable(run.keys().iterator(chunk_size=AT_ONCE) for run in order.runs)
+    while chunk := list(islice(keys, AT_ONCE)):
+        # Said again each time: a file is sent after the request, when the person's own zone has ended.
+        with timezone.override(zone):
+            lines = _rows(chunk, user)
+        yield from lines
+
+
+def _rows(keys: list[int], user: User) -> list[list[Any]]:
+    found = {customer.pk: customer for customer in SHOWN.filter(pk__among=keys)}
+    customers = [found[key] for key in keys if key in found]
+    shown = listing.rows(customers, user=user, names_shown=False)
+    return [_row(customer, row, user) for customer, row in zip(customers, shown, strict=True)]
+
+
+def _row(customer: Customer, row: listing.Row, user: User) -> list[Any]:
+    budget = getattr(customer, "budget", None)
+    return [
+        customer.customer_id,
+        budget and budget.budget_type,
+        budget and budget.amount,
+        budget and budget.account_freezing,
+        0,
+        customer.account_name,
+        row.name,
+        row.status_label,
+        row.frozen_why,
+        budget and budget.used,
+        budget and budget.usage,
+        _time(row.as_of),
+        customer.association_type,
+        _time(customer.associated_on),
+        customer.account_manager,
+        customer.tags.strip(";"),
+        *([row.reseller] if user.partner and user.partner.is_distributor else []),
+    ]
+
+
+def _time(at: datetime | None) -> str | None:
+    return timezone.localtime(at).isoformat(" ", "minutes") if at else None
+
+
+def show_exports(records: Iterable[ExportRecord]) -> list[dict[str, Any]]:
+    """Export records as rows; `filters` as name and value, `batch` where one was exported."""
+    return [
+        {
+            "at": record.at,
+            "operator": record.operator_name,
+            "what_label": record.get_what_display(),
+            "batch": record.query if record.what == ExportRecord.What.BATCH else "",
+            "filters": _filters(record.query) if record.what == ExportRecord.What.LIST else [],
+            "rows": record.rows,
+        }
+        for record in records
+    ]
+
+
+def _filters(query: str) -> list[str]:
+    return [f"{name}: {value}" for name, value in QueryDict(query).items() if value]

@@ -1,0 +1,118 @@
+"""What can be edited in a review is what is offered there; a bad amount comes back in its row, and nothing is lost."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from customers.models import Customer
+from partnercenter.models import Operation
+from tests import make
+
+SET = "/budgets/set/"
+HUNDRED = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
+
+
+@pytest.fixture
+def client(ann, sign_in) -> Client:
+    return sign_in(ann)
+
+
+@pytest.fixture
+def three(acme) -> list[Customer]:
+    return make.customers(acme, 3)
+
+
+def review(client: Client, customers: list[Customer], **terms: str) -> str:
+    return client.post(SET, {"customer": [each.customer_id for each in customers], **(terms or HUNDRED)})["Location"]
+
+
+def rows(client: Client, path: str, group: str) -> dict[str, Any]:
+    opened: Any = client.get(f"{path}?group={group}").context["review"].open
+    return {row["customer_id"]: row for row in opened["rows"]}
+
+
+def offered(content: str) -> list[str]:
+    """What the buttons of the rows do."""
+    return re.findall(r'form="edit-form" name="(take_in|leave_out)"', content)
+
+
+def test_only_who_can_be_taken_in_is_offered_to_be(client, acme, ann):
+    fine, small, without = make.customers(acme, 3)
+    make.budget(fine, ann, "100")
+    make.budget(small, ann, "10")
+    path = review(client, [fine, small, without], budget_type="", plus="-10")
+    assert offered(client.get(f"{path}?group=LEFT_OUT").content.decode()) == []
+    assert offered(client.get(f"{path}?group=ALL").content.decode()) == ["leave_out"]
+    found = rows(client, path, "LEFT_OUT")
+    assert found[small.customer_id]["can_change"], "another amount helps"
+    assert not found[without.customer_id]["can_change"], "it would still have no type"
+
+
+def test_who_was_left_out_by_hand_can_be_taken_in_unless_nothing_could_be_set(client, acme, ann):
+    fine, other, without = make.customers(acme, 3)
+    make.budget([fine, other], ann, "100")
+    path = review(client, [fine, other, without], percent="110")
+    both = [other.customer_id, without.customer_id]
+    path = client.post(f"{path}edit/", {"leave_out": both})["Location"]
+    found = rows(client, path, "LEFT_OUT")
+    assert {key: row["can_take_in"] for key, row in found.items()} == {both[0]: True, both[1]: False}
+
+
+def test_in_an_undo_no_amount_is_offered_to_be_changed(client, three):
+    path = review(client, three)
+    client.post(path)
+    back = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")["Location"]
+    back = client.post(f"{back}edit/", {"leave_out": three[0].customer_id})["Location"]
+    content = client.get(f"{back}?group=ALL").content.decode()
+    assert "amount-form" not in content
+    assert offered(content) == ["leave_out"] * 2
+    assert offered(client.get(f"{back}?group=LEFT_OUT").content.decode()) == ["take_in"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true", "HX-Target": "dialog-body"}])
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("1e3", "Enter an amount such as 1200 or 1,200.50"),
+        ("0", "Enter an amount greater than 0."),
+        ("2147483647.01", "Enter an amount of at most 2,147,483,647.00."),
+        ("", "This field is required."),
+        ('"><b>', "Enter an amount such as"),
+    ],
+)
+def test_a_bad_amount_comes_back_in_its_row_with_what_is_wrong(client, three, headers, typed, said):
+    path = review(client, three)
+    answer = client.post(f"{path}edit/?group=ALL&page=1", {f"amount_{three[1].customer_id}": typed}, headers=headers)
+    assert answer.status_code == 422
+    found = {row["customer_id"]: row for row in answer.context["review"].open["rows"]}
+    assert found[three[1].customer_id]["typed"] == typed
+    assert said in found[three[1].customer_id]["error"]
+    assert [found[each.customer_id]["error"] for each in (three[0], three[2])] == ["", ""]
+    content = answer.content.decode()
+    assert content.count('aria-invalid="true"') == 1
+    assert content.count(said) == 1
+    assert '"><b>' not in content
+    assert Operation.objects.count() == 1
+
+
+def test_what_was_typed_into_other_rows_is_not_lost(client, three):
+    path = review(client, three)
+    one, other, _third = (f"amount_{each.customer_id}" for each in three)
+    answer = client.post(f"{path}edit/?group=ALL", {one: "1,5", other: "77.70"})
+    assert [row["typed"] for row in answer.context["review"].open["rows"]] == ["1,5", "77.70", "100.00"]
+
+
+def test_a_bad_amount_of_a_row_not_in_sight_is_said_above(client, three):
+    path = review(client, three)
+    answer = client.post(f"{path}edit/", {f"amount_{three[1].customer_id}": "x"})
+    assert "Enter an amount such as" in answer.context["error"]
+
+
+def test_without_javascript_an_edit_comes_back_to_the_group_that_was_open(client, three):
+    path = review(client, three)
+    edited = client.post(f"{path}edit/?group=ALL&page=1", {f"amount_{three[1].customer_id}": "77.70"})
+    page = client.get(edited["Location"])
+    assert page.context["review"].open["key"] == "ALL"
+    assert 'value="77.70"' in page.content.decode()
