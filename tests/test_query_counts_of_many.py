@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from budgets.actions import current_month
 from customers.models import AccountFreezing, Customer
+from partnercenter import jobs
 from partnercenter.models import BudgetType, Partner, User
 from tests import make
 from tests.benchmarks.customers import fill
@@ -78,12 +79,15 @@ class Steps:
 
 
 def test_every_step_takes_as_many_queries_for_ten_customers_as_for_ten_thousand(
-    few: User, many: User, sign_in: Callable[[User], Client]
+    few: User, many: User, sign_in: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert numbers() == {"small-reseller": FEW, "acme": MANY}
-    one, other = [Steps(person, sign_in(person)).take_all() for person in (few, many)]
-    assert one == other
-    assert max(one.values()) < 60
+    # All of it in the request; then, as it is beyond a few thousand, as jobs.
+    for in_the_request in (MANY, 0):
+        monkeypatch.setattr(jobs, "FEW", in_the_request)
+        one, other = [Steps(person, sign_in(person)).take_all() for person in (few, many)]
+        assert one == other
+        assert max(one.values()) < 80
 
 
 def numbers() -> dict[str, int]:
