@@ -3,10 +3,14 @@
 from decimal import Decimal
 from itertools import pairwise
 
+from django.db.models import Count
+
 from budgets.actions import current_month
+from budgets.actions.reviewing import included
+from budgets.checking import differences
 from budgets.models import FROZEN_BY, AdjustmentRecord, Budget, Expenditure
 from customers.models import Customer, FreezeRecord
-from partnercenter.models import BudgetType, Grant, GrantRecord
+from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord
 
 TERMS = ("budget_type", "amount", "account_freezing")
 FREEZE = ("kind", "origin")
@@ -14,15 +18,30 @@ QUOTAS = ("monthly_quota", "one_time_quota")
 
 
 def must_add_up() -> None:
-    """Used equals the expenditure behind it, allocated the budgets behind it, and records follow on each other."""
+    """Used equals the expenditure behind it, allocated the budgets behind it, and records follow on each other.
+
+    A confirmed batch has set what was reviewed, each customer once.
+    """
     month = current_month()
     for customer in Customer.objects.select_related("budget"):
+        _adjustment_records_follow(customer)
         if hasattr(customer, "budget"):
             _budget_adds_up(customer.budget, month)
         _freeze_records_follow(customer)
         _expenditure_is_theirs(customer)
     for grant in Grant.objects.all():
         _grant_adds_up(grant)
+    _batches_are_as_reviewed()
+    assert list(differences()) == []
+
+
+def _adjustment_records_follow(customer: Customer) -> None:
+    """Each finds the budget as the one before left it, and the last left it as it stands; none: no budget."""
+    records = list(AdjustmentRecord.objects.filter(customer=customer).order_by("pk"))
+    _follow(records, TERMS)
+    stands = getattr(customer, "budget", None)
+    assert (records[-1].pk if stands else None) == (stands and stands.record_id)
+    assert (_after(records[-1], TERMS) if records else [None] * 3) == _terms(stands)
 
 
 def _budget_adds_up(budget: Budget, month: int) -> None:
@@ -30,10 +49,6 @@ def _budget_adds_up(budget: Budget, month: int) -> None:
     spent = Expenditure.objects.filter(account=budget.customer.customer_id)
     assert budget.used == sum((each.total for each in spent if each.month in counted), Decimal(0))
     assert budget.budget_type == BudgetType.ONE_TIME or budget.counted_from == month
-    records = list(AdjustmentRecord.objects.filter(customer=budget.customer).order_by("pk"))
-    assert records[-1].pk == budget.record_id
-    _follow(records, TERMS)
-    assert _after(records[-1], TERMS) == [getattr(budget, name) for name in TERMS]
     if budget.exhausted and budget.account_freezing in FROZEN_BY:
         assert budget.customer.is_frozen
 
@@ -58,6 +73,20 @@ def _grant_adds_up(grant: Grant) -> None:
     _follow(records, QUOTAS)
     if records:
         assert _after(records[-1], QUOTAS) == [getattr(grant, name) for name in QUOTAS]
+
+
+def _batches_are_as_reviewed() -> None:
+    once = AdjustmentRecord.objects.order_by().values("batch", "customer").annotate(times=Count("pk"))
+    assert {each["times"] for each in once} <= {1}
+    for confirmed in Confirmation.objects.select_related("operation"):
+        reviewed = {row.customer_id: _terms(row) for row in included(confirmed.operation)}
+        for record in AdjustmentRecord.objects.filter(batch=confirmed.pk):
+            assert reviewed[record.customer_id] == _after(record, TERMS)
+
+
+def _terms(row: object) -> list:
+    """Of a budget or a reviewed customer; of None: three times None."""
+    return [getattr(row, name, None) for name in TERMS]
 
 
 def _follow(records: list, names: tuple[str, ...]) -> None:

@@ -7,13 +7,23 @@ from io import BytesIO
 from itertools import count
 from typing import Any
 
-from budgets.actions import Outcome, TakenIn, Terms, associate_customers, set_budgets, take_in_report
+from budgets.actions import (
+    Outcome,
+    TakenIn,
+    Terms,
+    apply_budgets,
+    associate_customers,
+    review_budgets,
+    set_budgets,
+    take_in_report,
+)
 from budgets.models import Budget
 from budgets.reports import ReadReport, read_report
 from customers.actions import NewCustomer
 from customers.models import AccountFreezing, Customer
-from partnercenter.models import BudgetType, Grant, Partner, User
+from partnercenter.models import BudgetType, Grant, Operation, Partner, User
 from partnercenter.permissions import give_grant
+from partnercenter.verification import confirm
 
 PASSWORD = "partner-center"
 MILLION = Decimal("1000000.00")
@@ -84,6 +94,18 @@ def budget(
         unfreeze=unfreeze,
         **more,
     )
+
+
+def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:
+    """A batch that gives these customers a one-time budget with automatic freezing, waiting for its OK."""
+    chosen = Customer.objects.filter(pk__among=[customer.pk for customer in customers])
+    terms = Terms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
+    return review_budgets(chosen, terms, operator=operator, unfreeze=unfreeze)
+
+
+def confirmed(operation: Operation, *, only_unchanged: bool = False) -> Outcome:
+    """Press OK, where no code is asked for."""
+    return confirm(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
 
 
 def read(*lines: tuple[str, ...]) -> ReadReport:

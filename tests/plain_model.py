@@ -3,14 +3,16 @@
 Amounts have two decimals; months are numbers that count from January of year 0, so that they can be added to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from budgets.actions import Terms
-from customers.models import AccountFreezing, FreezeKind, FreezeOrigin
+from budgets.actions import Changes, Relative, Terms
+from customers.models import AccountFreezing, Effect, FreezeKind, FreezeOrigin, LeftOut
 from partnercenter.models import BudgetType
+from partnercenter.money import LARGEST_BUDGET
 
 STRENGTH = {FreezeKind.NONE: 0, FreezeKind.ACCOUNT: 1, FreezeKind.ACCOUNT_AND_RESOURCE: 2}
 FREEZES = {
@@ -20,10 +22,14 @@ FREEZES = {
 }
 
 
+CENT = Decimal("0.01")
+
+
 @dataclass
 class Account:
     """A customer as association leaves it (4.1), and the numbers of its records."""
 
+    since: datetime | None
     terms: Terms | None = None
     counted_from: int = 0
     kind: FreezeKind = FreezeKind.ACCOUNT
@@ -32,37 +38,78 @@ class Account:
     freezes: int = 1
     unfreezes: int = 0
 
-    def freeze(self, kind: FreezeKind, origin: FreezeOrigin) -> None:
+    def freeze(self, kind: FreezeKind, origin: FreezeOrigin, at: datetime) -> None:
         """Frozen already: the origin stays, the kind escalates (3.7); the same kind again changes nothing (4.5)."""
         if STRENGTH[kind] > STRENGTH[self.kind]:
             self.kind, self.origin, self.freezes = kind, self.origin or origin, self.freezes + 1
+            self.since = self.since or at
 
     def unfreeze(self) -> None:
         if self.kind:
             self.kind, self.origin, self.unfreezes = FreezeKind.NONE, FreezeOrigin.NONE, self.unfreezes + 1
+            self.since = None
 
-    def set_budget(self, terms: Terms, month: int) -> None:
-        """Without a policy: unchanged, at first Manual (3.6). A budget that stays one-time counts on (3.2)."""
-        former = self.terms
-        policy = terms.account_freezing or (former.account_freezing if former else AccountFreezing.MANUAL)
-        if not (former and former.budget_type == terms.budget_type == BudgetType.ONE_TIME):
-            self.counted_from = month
-        self.terms = Terms(terms.budget_type, terms.amount, policy)
-        self.adjustments += self.terms != former
+    @property
+    def seen(self) -> tuple[Any, ...]:
+        """What must not have changed between review and OK."""
+        return self.adjustments if self.terms else None, self.kind, self.since
+
+
+@dataclass
+class Reviewed:
+    """A customer of a review: what it gets (no type: no budget), how it was seen, and what was said to happen.
+
+    `counted_from` None follows the rules.
+    """
+
+    budget_type: BudgetType | None
+    amount: Decimal | None
+    account_freezing: AccountFreezing | None
+    unfreeze: bool
+    seen: tuple[Any, ...]
+    counted_from: int | None = None
+    left_out: LeftOut = LeftOut.NONE
+    said: tuple[bool, Effect] = (False, Effect.NONE)
+
+    @property
+    def terms(self) -> Terms | None:
+        if self.budget_type is None or self.amount is None:
+            return None
+        return Terms(self.budget_type, self.amount, self.account_freezing)
+
+
+@dataclass
+class Done:
+    """What an OK did, when: per customer the number of the record and the budget that stood before.
+
+    `removed` lost their budget, `frozen` were frozen.
+    """
+
+    at: datetime
+    records: dict[str, tuple[int, Terms | None, int]] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    frozen: set[str] = field(default_factory=set)
+
+
+Review = dict[str, Reviewed]
 
 
 @dataclass
 class Model:
     """The rules of domain 3. `totals` are time and amount per account and month."""
 
+    now: datetime
     month: int = 0
     accounts: dict[str, Account] = field(default_factory=dict)
     totals: dict[tuple[str, int], tuple[datetime, Decimal]] = field(default_factory=dict)
 
     def used(self, name: str) -> Decimal:
         """The sum of the months that count, up to the current one (3.2)."""
-        months = range(self.accounts[name].counted_from, self.month + 1)
-        return sum((self.totals[name, month][1] for month in months if (name, month) in self.totals), Decimal("0.00"))
+        return self.spent(name, self.accounts[name].counted_from, self.month)
+
+    def spent(self, name: str, first: int, last: int) -> Decimal:
+        stated = (self.totals[name, month][1] for month in range(first, last + 1) if (name, month) in self.totals)
+        return sum(stated, Decimal("0.00"))
 
     def due(self, name: str) -> FreezeKind:
         """What the policy asks for while the budget is used up (3.7)."""
@@ -73,7 +120,7 @@ class Model:
     def follow(self) -> None:
         """Freezing follows the state, not the crossing (3.7)."""
         for name, account in self.accounts.items():
-            account.freeze(self.due(name), FreezeOrigin.BUDGET_EXHAUSTED)
+            account.freeze(self.due(name), FreezeOrigin.BUDGET_EXHAUSTED, self.now)
 
     def restore(self, month: int) -> None:
         """Monthly budgets start anew, no freeze is lifted (3.2, 3.11)."""
@@ -83,15 +130,114 @@ class Model:
                 account.counted_from = month
         self.follow()
 
-    def set_budgets(self, names: set[str], terms: Terms, *, unfreeze: bool) -> bool:
-        """False where it is refused: one customer cannot be unfrozen. In a batch such a customer stays frozen (3.9)."""
+    def review(self, names: Iterable[str], terms: Terms | Changes, *, unfreeze: bool) -> Review:
+        """What each would get by what it has; who cannot be given it is left out."""
+        review = {name: self._reviewed(name, terms, unfreeze=unfreeze) for name in names}
+        self._say(review)
+        return review
+
+    def _reviewed(self, name: str, given: Terms | Changes, *, unfreeze: bool) -> Reviewed:
+        """Without a policy: unchanged, at first Manual (3.6)."""
+        stands = self.accounts[name].terms
+        policy = given.account_freezing or (stands.account_freezing if stands else AccountFreezing.MANUAL)
+        goes_by_budget = not isinstance(given.amount, Decimal) and not (given.amount and given.amount.last_month_times)
+        row = Reviewed(given.budget_type, None, policy, unfreeze, self.accounts[name].seen)
+        if stands and row.budget_type is None:
+            row.budget_type = stands.budget_type
+        if not stands and (goes_by_budget or given.budget_type is None):
+            row.left_out = LeftOut.NO_BUDGET
+        else:
+            row.amount = self._amount(name, given.amount)
+            row.left_out = possible(row)
+        return row
+
+    def _amount(self, name: str, given: Decimal | Relative | None) -> Decimal:
+        if isinstance(given, Decimal):
+            return given
+        stands = self.accounts[name].terms
+        present = stands.amount if stands else Decimal(0)
+        if given is None:
+            return present
+        exact = present + (given.plus or 0)
+        if given.percent is not None:
+            exact = present * given.percent / 100
+        elif given.last_month_times is not None:
+            exact = self.spent(name, self.month - 1, self.month - 1) * given.last_month_times
+        amount = exact.quantize(CENT, ROUND_HALF_UP)
+        step = given.round_up_to
+        return (amount / step).to_integral_value(ROUND_CEILING) * step if step else amount
+
+    def edit(self, review: Review, leave_out: set[str], take_in: set[str], amounts: dict[str, Decimal]) -> None:
+        """Left out, taken in again or given another amount. The states seen stay, what will happen is said anew."""
+        for name, row in review.items():
+            row.amount = amounts.get(name, row.amount)
+            if name in leave_out:
+                row.left_out = LeftOut.BY_OPERATOR
+            elif name in take_in or name in amounts:
+                row.left_out = possible(row)
+        self._say(review)
+
+    def _say(self, review: Review) -> None:
+        for name, row in review.items():
+            row.said = self.foresee(name, row)
+
+    def counts_from(self, name: str, row: Reviewed) -> int:
+        """A budget that stays one-time counts on (3.2)."""
+        if row.counted_from is not None:
+            return row.counted_from
+        stands = self.accounts[name].terms
+        stays = stands and stands.budget_type == row.budget_type == BudgetType.ONE_TIME
+        return self.accounts[name].counted_from if stays else self.month
+
+    def foresee(self, name: str, row: Reviewed) -> tuple[bool, Effect]:
+        """Whether the budget would be used up at once, and what would become of the account."""
+        spent = self.spent(name, self.counts_from(name, row), self.month)
+        exhausts = row.amount is not None and spent >= row.amount
+        freezes = bool(exhausts and row.account_freezing and FREEZES[row.account_freezing])
+        if self.accounts[name].kind:
+            return exhausts, Effect.UNFROZEN if row.unfreeze and not freezes else Effect.STAYS_FROZEN
+        return exhausts, Effect.FROZEN if freezes else Effect.NONE
+
+    def standing(self, review: Review) -> set[str]:
+        """Who is as reviewed, and to whom the same would happen."""
+        return {
+            name for name in included(review)
+            if (self.accounts[name].seen, self.foresee(name, review[name])) == (review[name].seen, review[name].said)
+        }  # fmt: skip
+
+    def apply(self, review: Review, names: Iterable[str]) -> Done:
+        """What stands already is not written again (3.1); who would be frozen again stays frozen (3.9)."""
+        done, freezes = Done(self.now), {name: account.freezes for name, account in self.accounts.items()}
         for name in names:
-            self.accounts[name].set_budget(terms, self.month)
-        stuck = {name for name in names if unfreeze and self.due(name) and self.accounts[name].kind}
-        for name in names - stuck if unfreeze else ():
-            self.accounts[name].unfreeze()
+            account, row = self.accounts[name], review[name]
+            if account.terms != row.terms or row.counted_from not in (None, account.counted_from):
+                account.adjustments += 1
+                done.records[name] = (account.adjustments, account.terms, account.counted_from)
+            if row.terms is None:
+                done.removed.add(name)
+            account.counted_from, account.terms = self.counts_from(name, row), row.terms
+            if row.unfreeze and not self.due(name):
+                account.unfreeze()
         self.follow()
-        return not stuck or len(names) > 1
+        done.frozen = {name for name, account in self.accounts.items() if account.freezes > freezes[name]}
+        return done
+
+    def review_undo(self, done: Done, *, unfreeze: bool) -> Review:
+        """Who still stands as the batch left it goes back to what it had; whom the batch froze is unfrozen if asked."""
+        review: Review = {}
+        for name, (number, before, counted_from) in done.records.items():
+            account = self.accounts[name]
+            # Its budget was taken away and there is none: whatever happened in between, that is as it was left.
+            taken_away = name in done.removed and account.terms is None
+            if taken_away or (account.terms and account.adjustments == number):
+                thaws = unfreeze and name in done.frozen and account.since == done.at
+                row = Reviewed(None, None, None, thaws, account.seen)
+                if before:
+                    row.budget_type, row.amount, row.account_freezing = vars(before).values()
+                    row.counted_from = counted_from if before.budget_type == BudgetType.ONE_TIME else None
+                review[name] = row
+        self._say(review)
+        return review
 
     def take_in(self, at: datetime, stated: dict[tuple[str, int], Decimal]) -> None:
         """A total of the same time or newer replaces the earlier one (8.1)."""
@@ -104,10 +250,32 @@ class Model:
         """A customer as it must be stored: freeze, numbers of records, and its budget with all that follows from it."""
         account = self.accounts[name]
         return {
-            "frozen": (account.kind, account.origin),
+            "frozen": (account.kind, account.origin, account.since),
             "records": (account.adjustments, account.freezes, account.unfreezes),
             "budget": account.terms and budget(account.terms, account.counted_from, self.used(name)),
         }
+
+
+def included(review: Review) -> list[str]:
+    return [name for name, row in review.items() if not row.left_out]
+
+
+def possible(row: Reviewed) -> LeftOut:
+    """Why a customer cannot be given this; nothing where it can, or where its budget is taken away."""
+    if row.account_freezing is None:
+        return LeftOut.NONE
+    if row.budget_type is None or row.amount is None:
+        return LeftOut.NO_BUDGET
+    if row.amount <= 0:
+        return LeftOut.NOT_POSITIVE
+    return LeftOut.TOO_LARGE if row.amount > LARGEST_BUDGET else LeftOut.NONE
+
+
+def refused(review: Review, *, unfreeze: bool) -> bool:
+    """Nobody to set; or one alone, who cannot be unfrozen (3.9)."""
+    names = included(review)
+    stuck = len(names) == 1 and review[names[0]].said[1] == Effect.STAYS_FROZEN
+    return not names or (unfreeze and stuck)
 
 
 def budget(terms: Terms, counted_from: int, used: Decimal) -> tuple[Any, ...]:

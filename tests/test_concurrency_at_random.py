@@ -10,11 +10,21 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from budgets.actions import Terms, apply_budgets, associate_customers, current_month, review_budgets
+from budgets.actions import (
+    Changes,
+    Relative,
+    Terms,
+    apply_budgets,
+    associate_customers,
+    current_month,
+    edit_review,
+    review_budgets,
+    review_undo,
+)
 from budgets.models import AdjustmentRecord, BillingMonth, ExpenditureReport
 from customers.actions import NewCustomer
 from customers.models import AccountFreezing, Customer
-from partnercenter.models import BudgetType
+from partnercenter.models import BudgetType, Confirmation, Operation
 from partnercenter.permissions import give_grant
 from partnercenter.refusals import Busy, Refusal
 from partnercenter.verification import confirm
@@ -24,7 +34,7 @@ from tests.threads import emptied_quickly, together
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
-THREADS, STEPS = 12, 8
+THREADS, STEPS = 12, 12
 LAST_MINUTE_OF_SEPTEMBER = datetime(2026, 9, 30, 15, 59, 30, tzinfo=UTC)
 OCTOBER = LAST_MINUTE_OF_SEPTEMBER + timedelta(minutes=1)
 
@@ -41,30 +51,34 @@ class Crowd:
     def __init__(self, partners, operators, distributor, clock) -> None:
         self.partners, self.operators, self.distributor, self.clock = partners, operators, distributor, clock
         self.customers = [customer for partner in partners for customer in make.customers(partner, 5)]
+        for operator in (operators[0], operators[-1]):
+            make.budget(Customer.objects.of(operator)[:4], operator, "100")
         self.newcomers = [f"late-{n}" for n in range(6)]
-        self.operations = [self._review(operator) for operator in operators for _each in range(4)]
+        self.operations = list[Operation]()
 
     def _terms(self, chance: Random) -> Terms:
         policy = chance.choice([None, *AccountFreezing])
         return Terms(chance.choice(list(BudgetType)), Decimal(chance.randint(50, 300)), policy)
 
-    def _some(self, chance: Random) -> Any:
-        keys = [customer.pk for customer in chance.sample(self.customers, chance.randint(1, 5))]
+    def _some(self, chance: Random, operator) -> Any:
+        """One to five of the customers whom the operator may see."""
+        companies = {operator.partner, *operator.partner.resellers.all()}
+        theirs = [customer for customer in self.customers if customer.partner in companies]
+        keys = [customer.pk for customer in chance.sample(theirs, chance.randint(1, 5))]
         return Customer.objects.filter(pk__among=keys)
 
-    def _review(self, operator) -> Any:
-        chance = Random(operator.username)
-        chosen = self._some(chance).of(operator)
-        how = {"operator": operator, "unfreeze": True}
-        terms = self._terms(chance)
-        return review_budgets(chosen, terms, **how)
+    def _review(self, operator, chance: Random) -> Operation:
+        terms: Terms | Changes = self._terms(chance)
+        if chance.random() < 0.3:
+            terms = Changes(amount=Relative(percent=Decimal(110), round_up_to=Decimal(5)))
+        return review_budgets(self._some(chance, operator), terms, operator=operator, unfreeze=chance.random() < 0.5)
 
     def set_some(self, chance: Random) -> None:
         operator = chance.choice([*self.operators, self.distributor])
         terms = self._terms(chance)
         unfreeze = chance.random() < 0.5
         make.budget(
-            self._some(chance).of(operator),
+            self._some(chance, operator),
             operator,
             str(terms.amount),
             terms.budget_type,
@@ -82,12 +96,40 @@ class Crowd:
         make.report(*lines, at=timezone.now() - timedelta(seconds=chance.randint(0, 30)))
 
     def grant(self, chance: Random) -> None:
-        quota = chance.choice([None, Decimal(500), Decimal(2000)])
+        quota = chance.choice([None, Decimal(500), Decimal(2000), Decimal(5000)])
         give_grant(self.partners[0], monthly_quota=quota, one_time_quota=quota, operator=self.distributor)
 
+    def review(self, chance: Random) -> None:
+        self.operations.append(self._review(chance.choice(self.operators), chance))
+
+    def edit(self, chance: Random) -> None:
+        operation = self._any_operation(chance)
+        rows = operation.reviewed.select_related("customer").order_by("?")
+        one, *_rest, other = [row.customer.customer_id for row in (rows[0], *rows)]
+        amounts = {} if operation.kind == Operation.Kind.UNDO_BATCH else {other: Decimal(chance.randint(50, 300))}
+        self.operations.append(edit_review(operation, leave_out=[one], amounts=amounts))
+
     def confirm(self, chance: Random) -> None:
-        operation = chance.choice(self.operations)
-        confirm(operation, "", lambda: apply_budgets(operation))
+        """OK, and as often to those that are unchanged; whether or not somebody did so before."""
+        operation, only_unchanged = self._any_operation(chance), chance.random() < 0.7
+        confirm(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
+
+    def undo(self, chance: Random) -> None:
+        """One of the last batches, by anybody of the company: asked for, and mostly confirmed at once."""
+        batches = list(Confirmation.objects.select_related("operation").order_by("-at")[:3])
+        if batches:
+            batch = chance.choice(batches)
+            people = [*self.operators, self.distributor]
+            operator = chance.choice([each for each in people if each.partner == batch.operation.partner])
+            undo = review_undo(batch.pk, operator=operator, unfreeze=chance.random() < 0.5)
+            self.operations.append(undo)
+            if chance.random() < 0.7:
+                confirm(undo, "", lambda: apply_budgets(undo))
+
+    def _any_operation(self, chance: Random) -> Operation:
+        if not self.operations:
+            self.review(chance)
+        return chance.choice(self.operations[-8:])
 
     def associate(self, chance: Random) -> None:
         # Taking from a list is one step for all threads: nobody associates the same ID.
@@ -103,7 +145,8 @@ class Crowd:
         """Do some of all this; give what was refused."""
         chance, refused = Random(seed), list[Refusal]()
         weights: dict[Callable[[Random], None], int] = {
-            self.set_some: 4, self.report_some: 4, self.grant: 1, self.confirm: 2, self.associate: 1, self.look: 1,
+            self.set_some: 3, self.report_some: 4, self.grant: 1, self.associate: 1, self.look: 1,
+            self.review: 4, self.edit: 2, self.confirm: 5, self.undo: 3,
         }  # fmt: skip
         for step in range(STEPS):
             try:
@@ -122,6 +165,7 @@ def test_twelve_threads_at_random_leave_everything_adding_up(acme, ann, ben, sol
     refused = together([partial(crowd.go_wild, seed + n) for n in range(THREADS)])
     assert not [each for thread in refused for each in thread if isinstance(each, Busy)]
     assert BillingMonth.objects.get().month == 202610
+    assert Confirmation.objects.exists()
     assert AdjustmentRecord.objects.exists()
     assert ExpenditureReport.objects.exists()
     must_add_up()

@@ -111,6 +111,25 @@ def test_without_javascript_filters_are_taken_away_and_views_opened(person):
     expect(rows(page)).to_have_count(3)
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_panel_of_filters_is_opened_filled_in_and_applied(scripts, request, kestwick, watch):
+    watch.allow_replaced()
+    request.applymarker(pytest.mark.browser_context_args(java_script_enabled=scripts))
+    person = request.getfixturevalue("person")
+    page = person.page
+    page.locator("summary", has_text="More filters").click()
+    person.meets_no_barrier()
+    page.get_by_label("Usage from (%)").fill("75")
+    page.get_by_label("Usage to (%)").fill("80")
+    page.get_by_label("Automatically frozen").select_option(label="No")
+    page.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile(r"usage_min=75&.*usage_max=80"))
+    expect(rows(page)).to_have_count(1)
+    expect(page.get_by_label("Usage to (%)")).to_have_value("80")
+    expect(page.get_by_label("Usage to (%)")).to_be_visible()
+    person.meets_no_barrier()
+
+
 @pytest.mark.parametrize("width", [720, 320])
 def test_chips_and_views_fit_a_narrow_window(person, width):
     page = person.page
