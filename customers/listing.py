@@ -16,7 +16,6 @@ from customers.filters import CustomerFilter, Status
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
 from customers.paging import CustomerPage, address
-from partnercenter.database import COUNTED, count_up_to
 from partnercenter.models import User
 from partnercenter.permissions import refusal
 
@@ -81,7 +80,7 @@ class Counts:
 
 def count(filters: CustomerFilter, query: QueryDict) -> Counts:
     """The counts above the list, equal to what the filters show, in one query that stops where "1,000+" is known."""
-    customers, frozen, exhausted = count_up_to(COUNTED + 1, filters.qs, *filters.frozen_and_exhausted())
+    customers, frozen, exhausted = filters.count()
     return Counts(
         customers,
         frozen,
@@ -94,8 +93,7 @@ def count(filters: CustomerFilter, query: QueryDict) -> Counts:
 def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
     """The page that is asked for, of customers with their budgets, partners and grants."""
     shown = filters.queryset.select_related("budget", "partner__grant", "partner__distributor")
-    order = filters.ordered(few=filters.narrowed and counts.customers <= COUNTED)
-    return paging.page_of(order, query, total=counts.customers, size=filters.per_page, rows=shown)
+    return paging.page_of(filters.ordered(), query, total=counts.customers, size=filters.per_page, rows=shown)
 
 
 def rows(customers: Iterable[Customer], *, user: User, names_shown: bool) -> list[Row]:
