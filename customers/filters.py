@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +23,7 @@ from customers.filter_fields import AmountFilter, DayFilter, FilterForm, WholeFi
 from customers.models import BUDGETS, CURRENT, STATES, Customer, FreezeOrigin, State
 from customers.orders import OWN_BUDGET, Order, Ranges, partners_of
 from customers.search import fold
-from partnercenter.database import COUNTED
+from partnercenter.database import COUNTED, count_up_to
 from partnercenter.models import BudgetType
 
 SORTS = {
@@ -57,6 +58,8 @@ OF_TYPE: dict[str, list[State]] = {
     BudgetType.ONE_TIME: [state for state in STATES if state & State.ONE_TIME],
     "NONE": [state for state in STATES if not state & BUDGETS],
 }
+# Beside all that match.
+COUNTED_APART = (State.FROZEN, State.EXHAUSTED)
 MORE = (
     "usage_min",
     "usage_max",
@@ -111,6 +114,9 @@ class CustomerFilter(django_filters.FilterSet):
         label=_("Customers a page"),
         method="kept",
     )
+
+    # The keys of those that match, where `count()` found few.
+    found: list[int] | None = None
 
     class Meta:
         model = Customer
@@ -221,31 +227,56 @@ class CustomerFilter(django_filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
         """All that is asked; the states last, as one condition."""
-        self.in_any_state = super().filter_queryset(queryset)
         return self._in_states(self.states)
+
+    @cached_property
+    def in_any_state(self) -> Any:
+        """All that is asked but status and budget type."""
+        return super().filter_queryset(self.queryset.all())
 
     def _in_states(self, states: list[State]) -> Any:
         return self.in_any_state if len(states) == len(STATES) else self.in_any_state.filter(state__in=states)
 
-    def frozen_and_exhausted(self) -> tuple[QuerySet[Customer], QuerySet[Customer]]:
-        """Those that match and are frozen, and are used up."""
-        states = self.states
-        frozen, exhausted = ([state for state in states if state & asked] for asked in (State.FROZEN, State.EXHAUSTED))
-        return self._in_states(frozen), self._in_states(exhausted)
+    def count(self) -> tuple[int, int, int]:
+        """How many match, how many of them are frozen and are used up; 1,001 means more.
 
-    def ordered(self, *, few: bool = False) -> Order:
+        Whoever is searched for is looked up once: up to 1,000 customers are remembered for `ordered()`.
+        """
+        matching: Any = self.qs
+        if not self._searched:
+            number, frozen, exhausted = count_up_to(COUNTED + 1, matching, *self._frozen_and_exhausted())
+            return number, frozen, exhausted
+        found = list(matching.order_by().values_list("pk", "state")[: COUNTED + 1])
+        if len(found) > COUNTED:
+            frozen, exhausted = count_up_to(COUNTED + 1, *self._frozen_and_exhausted())
+            return len(found), frozen, exhausted
+        self.found = [key for key, _state in found]
+        frozen, exhausted = (sum(bool(state & asked) for _key, state in found) for asked in COUNTED_APART)
+        return len(found), frozen, exhausted
+
+    @property
+    def _searched(self) -> bool:
+        """Whether anything narrows the list that its indexes do not begin with."""
+        return any(self._asked(name) for name in ("q", *MORE))
+
+    def _frozen_and_exhausted(self) -> list[QuerySet[Customer]]:
+        states = self.states
+        return [self._in_states([state for state in states if state & asked]) for asked in COUNTED_APART]
+
+    def ordered(self) -> Order:
         """The customers that match, in order; those without a budget come last when it is sorted by.
 
-        If they are known to be `few`, no more than are counted, they are gathered first and sorted then: following the
-        order until they turn up could read all the others.
+        If `count()` found no more than it tells apart, these are sorted: following the order until they turn up could
+        read all the others.
         """
         descending, key = self.sorted_by.startswith("-"), SORTS[self.sorted_by.removeprefix("-")]
         own: Any = self.queryset
-        if few:
-            ranges = Ranges(own.filter(pk__in=self.qs.order_by().values("pk")[:COUNTED]))
+        if self.found is not None:
+            ranges = Ranges(own.filter(pk__among=self.found))
         else:
-            whole = not any(self._asked(name) for name in ("q", *MORE))
-            ranges = Ranges(self.in_any_state, partners_of(own.company) if own.company else (), whole)
+            ranges = Ranges(
+                self.in_any_state, partners_of(own.company) if own.company else (), whole=not self._searched
+            )
         if not key.startswith("budget__"):
             runs = [ranges.by(key, self.states, descending=descending)]
         else:

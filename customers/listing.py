@@ -18,7 +18,6 @@ from customers.filters import CustomerFilter, Status
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from customers.paging import CustomerPage, address
-from partnercenter.database import COUNTED, count_up_to
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.money import show_amount
 from partnercenter.permissions import refusal
@@ -141,7 +140,7 @@ class Counts:
 
 def count(filters: CustomerFilter, query: QueryDict) -> Counts:
     """The counts above the list, equal to what the filters show, in one query that stops where "1,000+" is known."""
-    customers, frozen, exhausted = count_up_to(COUNTED + 1, filters.qs, *filters.frozen_and_exhausted())
+    customers, frozen, exhausted = filters.count()
     return Counts(
         customers,
         frozen,
@@ -153,8 +152,7 @@ def count(filters: CustomerFilter, query: QueryDict) -> Counts:
 
 def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
     """The page that is asked for, of customers with all that a row shows."""
-    order = filters.ordered(few=filters.narrowed and counts.customers <= COUNTED)
-    return paging.page_of(order, query, total=counts.customers, size=filters.per_page, rows=SHOWN)
+    return paging.page_of(filters.ordered(), query, total=counts.customers, size=filters.per_page, rows=SHOWN)
 
 
 def rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[Row]:

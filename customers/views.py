@@ -149,14 +149,15 @@ def export(request: ConsoleRequest) -> HttpResponseBase:
     current_month()
     user = request.user
     filters = CustomerFilter(request.GET, Customer.objects.of(user))
-    number = filters.qs.count()
+    number = filters.count()[0]
+    if number > COUNTED:
+        number = filters.qs.count()
     query = request.GET.urlencode()
     record_export(ExportRecord.What.LIST, query=query, rows=number, operator=user, partner=user.partner)
-    few = filters.narrowed and number <= COUNTED
     return csv_download(
         f"customers-{timezone.localdate():%Y-%m-%d}.csv",
         exporting.header(show_reseller=user.partner.is_distributor),
-        exporting.rows(filters, few=few, user=user, zone=timezone.get_current_timezone()),
+        exporting.rows(filters, user=user, zone=timezone.get_current_timezone()),
     )
 
 

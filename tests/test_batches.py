@@ -114,6 +114,16 @@ def test_leaving_out_and_another_amount_make_a_new_review(client, three):
     assert amounts(three) == [None, Decimal("1234.50"), Decimal("100.00")]
 
 
+def test_reviewing_again_keeps_the_amounts_that_were_given_one_by_one(client, three, ann):
+    path = client.post(f"{review(client, three)}edit/", {f"amount_{three[1].customer_id}": "1,234.50"})["Location"]
+    path = client.post(f"{path}edit/", {"leave_out": three[2].customer_id})["Location"]
+    make.budget(three[0], ann, "7")
+    assert client.post(path).status_code == 409
+    path = client.post(f"{path}edit/", {"again": "1"})["Location"]
+    client.post(path)
+    assert amounts(three) == [Decimal(100), Decimal("1234.50"), None]
+
+
 def test_who_was_left_out_can_be_taken_in_again(client, three):
     path = client.post(f"{review(client, three)}edit/", {"leave_out": ids(three)[:2]})["Location"]
     path = client.post(f"{path}edit/", {"take_in": three[0].customer_id})["Location"]

@@ -123,8 +123,10 @@ def edit_review(
     # The operator before the month, as `confirm` takes them.
     verification.hold(operation)
     month = current_month()
-    again = verification.review(operation.kind, operation.terms, operator=operation.operator, replaces=operation)
-    ours = "customer__customer_id__in"
+    edited = operation.terms.get("amounts", {}) | {each: str(value) for each, value in (amounts or {}).items()}
+    terms = operation.terms | ({"amounts": edited} if edited else {})
+    again = verification.review(operation.kind, terms, operator=operation.operator, replaces=operation)
+    ours = "customer__customer_id__among"
     amount = Case(
         *[When(customer__customer_id=each, then=money(value)) for each, value in (amounts or {}).items()],
         default=F("amount"),
@@ -148,14 +150,17 @@ def edit_review(
 
 @writing()
 def review_again(operation: Operation) -> Operation:
-    """The same terms reviewed anew, with the states and budgets of now, for those the operator had not left out."""
+    """The same terms reviewed anew, with the states and budgets of now, for those the operator had not left out.
+
+    Amounts that were given to single customers stay theirs.
+    """
     # The operator before the month, as `confirm` takes them.
     verification.hold(operation)
     month = current_month()
     meant = operation.reviewed.exclude(left_out=LeftOut.BY_OPERATOR)
     if is_import(operation):
         return _review_rows_again(operation, meant, month)
-    return review_in(
+    again = review_in(
         month,
         Customer.objects.filter(pk__in=meant.values("customer")),
         terms_from(operation.terms),
@@ -164,6 +169,8 @@ def review_again(operation: Operation) -> Operation:
         all_matching=operation.terms.get("all_matching", False),
         replaces=operation,
     )
+    edited = {each: Decimal(value) for each, value in operation.terms.get("amounts", {}).items()}
+    return edit_review(again, amounts=edited) if edited else again
 
 
 def _review_rows_again(operation: Operation, meant: QuerySet[ReviewedCustomer], month: int) -> Operation:

@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from partnercenter.database import VendorSQL
+
 CURRENT = models.Q(disassociated_on__isnull=True)
 FILL = """
 UPDATE customers_customer SET state = CASE WHEN freeze_kind <> '' THEN 8 ELSE 0 END + COALESCE((
@@ -11,8 +13,9 @@ UPDATE customers_customer SET state = CASE WHEN freeze_kind <> '' THEN 8 ELSE 0 
 """
 
 
-def index(name, *fields):
-    return migrations.AddIndex("customer", models.Index(fields=["partner", "state", *fields], name=name, condition=CURRENT))
+def index(name, *fields, **more):
+    fields = ["partner", "state", *fields]
+    return migrations.AddIndex("customer", models.Index(fields=fields, name=name, condition=CURRENT, **more))
 
 
 class Migration(migrations.Migration):
@@ -35,5 +38,11 @@ class Migration(migrations.Migration):
         index("customer_state_account_name", "account_name", "id"),
         index("customer_state_name", "name", "id"),
         index("customer_state_associated_on", "associated_on", "id"),
-        index("customer_state", "id"),
+        index("customer_state", "id", include=["search"]),
+        # Whether a text is common or rare decides how it is looked for.
+        VendorSQL(
+            "postgresql",
+            "ALTER TABLE customers_customer ALTER COLUMN search SET STATISTICS 1000",
+            "ALTER TABLE customers_customer ALTER COLUMN search SET STATISTICS -1",
+        ),
     ]

@@ -1,5 +1,6 @@
-"""Set Budget: the action beside bare SQL that locks, records and writes the same, and beside a loop over `save()`.
+"""Set Budget: the action beside bare SQL that locks, records and writes the same, its pages beside loops over `save()`.
 
+The action is what OK does to a review that was written when the dialog was sent; the review is measured by itself.
 Everybody gets a monthly budget high enough that nobody's freeze state changes, each time another amount.
 """
 
@@ -13,18 +14,19 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from budgets.actions import Terms, set_budgets
+from budgets.actions import Terms, apply_budgets, review_budgets, review_undo, set_budgets
 from budgets.models import AdjustmentRecord
 from customers.models import AccountFreezing, Customer
-from partnercenter.models import BudgetType, User
+from partnercenter.models import BudgetType, Operation, User
 from partnercenter.money import to_cents
 from tests.benchmarks import raw
 from tests.benchmarks.databases import Database
 from tests.benchmarks.pages import client_of
-from tests.benchmarks.table import Row, growth, interleaved
+from tests.benchmarks.table import Row, growth, interleaved, timed
 
 BATCHES = {1_000: 2.0, 10_000: 1.5, 100_000: 1.5}
-LOOPED = 1_000
+UNDONE = 10_000
+OVER_HTTP = {1_000: 1 / 10, 10_000: 1 / 20}
 amounts = (Decimal(100_000) + Decimal(n).scaleb(-2) for n in count())
 
 LOCK = """
@@ -64,26 +66,78 @@ FROM budgets_adjustmentrecord WHERE batch = %({batch})s
 
 
 def measure(by_size: dict[int, Database]) -> Iterator[Row]:
-    """On the largest installation: so many customers at once, then one over HTTP."""
+    """On the largest installation: so many customers at once, their undo, through the pages; then one over HTTP."""
     database = by_size[max(by_size)].use()
+    numbers = {number: goal for number, goal in BATCHES.items() if number <= database.size}
     taken: dict[int, list[float]] = {}
-    for number, goal in BATCHES.items():
-        if number <= database.size:
-            by_action(number)
-            same_records(number)
-            database.settle()
-            taken[number] = interleaved(partial(by_action, number), partial(by_sql, number))
-            yield Row("set budgets, the action", number, taken[number][0], "bare SQL", taken[number][1], goal)
+    for number, goal in numbers.items():
+        by_action(number)
+        same_records(number)
+        database.settle()
+        ways = (confirming, partial(by_sql, number), partial(review, number), partial(by_action, number))
+        taken[number] = interleaved(*ways, prepare=(partial(reviewed_for, number), tuple, tuple, tuple))
+        applied, bare, reviewed, both = taken[number]
+        yield Row("set budgets, the action", number, applied, "bare SQL", bare, goal)
+        yield Row("set budgets, its review", number, reviewed, "bare SQL", bare)
+        yield Row("set budgets, both in one", number, both, "bare SQL", bare)
     yield from growth("set budgets, the action", taken)
-    admin = client_of("root")
-    product, other = interleaved(partial(by_action, LOOPED), partial(by_looping, admin, LOOPED), rounds=3)
-    yield Row("set budgets, the action", LOOPED, product, "Django admin action", other)
-    ann, customer = client_of("ann"), Customer.objects.get(pk=database.size // 2)
+    yield from _undone(database)
+    yield from _over_http(database)
+
+
+def _undone(database: Database) -> Iterator[Row]:
+    """Each batch is set and then undone, both through a review."""
+    batches: list[uuid.UUID] = []
+    ann = User.objects.select_related("partner").get(username="ann")
+
+    def set_them() -> None:
+        batches.append(confirming(review(UNDONE)))
+
+    def undo_them() -> None:
+        confirming(review_undo(batches.pop(), operator=ann, unfreeze=False))
+
+    if database.size >= UNDONE:
+        setting, undoing = interleaved(set_them, undo_them)
+        yield Row("undo, reviewed and applied", UNDONE, undoing, "setting them", setting, 1.5)
+
+
+def _over_http(database: Database) -> Iterator[Row]:
+    """The dialog for all that match, its review and OK; beside admin's action, which at ten thousand is run once."""
+    ann, admin = client_of("ann"), client_of("root")
+    for number, goal in OVER_HTTP.items():
+        if number <= database.size:
+            Customer.objects.filter(pk__lte=number).update(tags=f";{number};")
+            (product,) = interleaved(partial(by_pages, ann, number), rounds=3)
+            other = timed(partial(by_looping, admin, number))
+            yield Row("set budgets over HTTP", number, product, "Django admin action", other, goal)
+    customer = Customer.objects.get(pk=database.size // 2)
     product, other = interleaved(partial(by_dialog, ann, customer), partial(by_change_form, admin, customer))
     yield Row("set a budget over HTTP", 1, product, "Django admin", other)
 
 
+def review(number: int) -> Operation:
+    return review_budgets(
+        Customer.objects.filter(pk__lte=number),
+        Terms(BudgetType.MONTHLY, next(amounts), AccountFreezing.MANUAL),
+        operator=User.objects.select_related("partner").get(username="ann"),
+        unfreeze=False,
+    )
+
+
+def reviewed_for(number: int) -> tuple[Operation]:
+    return (review(number),)
+
+
+def confirming(operation: Operation) -> uuid.UUID:
+    """OK without a code: raises AssertionError unless everybody in the review is set."""
+    outcome = apply_budgets(operation)
+    if outcome.changed != operation.reviewed.count():
+        raise AssertionError(f"{outcome.changed} of {operation.reviewed.count()} budgets were set")
+    return outcome.batch
+
+
 def by_action(number: int) -> uuid.UUID:
+    """Reviewed and set in one."""
     outcome = set_budgets(
         Customer.objects.filter(pk__lte=number),
         Terms(BudgetType.MONTHLY, next(amounts), AccountFreezing.MANUAL),
@@ -121,6 +175,13 @@ def same_records(number: int) -> None:
 def by_looping(admin: Any, number: int) -> None:
     given = {"action": "raise_amount", "select_across": "1", "_selected_action": "1", "up_to": number}
     sent(admin.post("/bench/budgets/budget/", given | {"amount": next(amounts)}))
+
+
+def by_pages(ann: Any, number: int) -> None:
+    given = {"all_matching": "1", "budget_type": "MONTHLY", "amount": next(amounts), "account_freezing": "MANUAL"}
+    reviewed = ann.post(f"/budgets/set/?tag={number}", given)
+    sent(reviewed)
+    sent(ann.post(reviewed["Location"]))
 
 
 def by_dialog(ann: Any, customer: Customer) -> None:

@@ -1,4 +1,4 @@
-"""Month restore of everybody, beside the one update it comes down to."""
+"""Month restore of everybody, beside the one update it comes down to, and that of whoever is used up by it."""
 
 from collections.abc import Iterator
 
@@ -11,14 +11,20 @@ from tests.benchmarks.table import Row, interleaved
 
 # As it stood at the end of last month: all monthly, half used.
 LAST_MONTH = """
-UPDATE budgets_budget SET budget_type = 'MONTHLY', counted_from = %(last)s, used = amount / 2, usage = 49, level = 0
+UPDATE budgets_budget SET budget_type = 'MONTHLY', counted_from = %(last)s, used = amount / 2, usage = 49, level = 0,
+    state = (state & 8) | 1
+"""
+STATES = """
+UPDATE customers_customer SET state = b.state FROM budgets_budget b
+WHERE b.customer_id = customers_customer.id AND b.state <> customers_customer.state
 """
 RESTORE = """
 UPDATE budgets_budget AS b SET counted_from = %(month)s, used = COALESCE(e.total, 0),
     usage = COALESCE(e.total, 0) * 100 / b.amount,
     level = CASE WHEN COALESCE(e.total, 0) * 100 >= b.amount * 100 THEN 100
         WHEN COALESCE(e.total, 0) * 100 >= b.amount * 90 THEN 90
-        WHEN COALESCE(e.total, 0) * 100 >= b.amount * 75 THEN 75 ELSE 0 END
+        WHEN COALESCE(e.total, 0) * 100 >= b.amount * 75 THEN 75 ELSE 0 END,
+    state = (b.state & 11) | CASE WHEN COALESCE(e.total, 0) >= b.amount THEN 4 ELSE 0 END
 FROM budgets_budget o LEFT JOIN budgets_expenditure e ON e.customer_id = o.customer_id AND e.month = %(month)s
 WHERE b.customer_id = o.customer_id AND o.budget_type = 'MONTHLY' AND o.counted_from < %(month)s
 """
@@ -31,12 +37,13 @@ def measure(by_size: dict[int, Database]) -> Iterator[Row]:
     month = BillingMonth.objects.get(pk=1).month
 
     def go_back() -> tuple[()]:
-        raw.run([(LAST_MONTH, {"last": previous_month(month)}), (MARK, {"month": previous_month(month)})])
+        last = {"month": previous_month(month)}
+        raw.run([(LAST_MONTH, {"last": last["month"]}), (STATES, {}), (MARK, last)])
         database.settle()
         return ()
 
     def by_sql() -> None:
-        raw.run([(RESTORE, {"month": month}), (MARK, {"month": month})])
+        raw.run([(RESTORE, {"month": month}), (STATES, {}), (MARK, {"month": month})])
 
     product, other = interleaved(restore_budgets, by_sql, prepare=go_back, rounds=5)
     yield Row("month restore", database.size, product, "bare SQL", other, 1.5)

@@ -4,7 +4,7 @@ import gc
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,20 +66,24 @@ def _ratio(value: float) -> str:
 
 
 def interleaved(
-    *ways: Callable[..., object], prepare: Callable[[], Any] = tuple, rounds: int = ROUNDS, seconds: float = SECONDS
+    *ways: Callable[..., object],
+    prepare: Callable[[], Any] | Sequence[Callable[[], Any]] = tuple,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
 ) -> list[float]:
     """The median seconds of each way, run in turns A B A B after one turn for warmth.
 
-    At least three rounds; no further one is begun after `seconds`. What `prepare` gives before each is handed to it and
-    not timed.
+    At least three rounds; no further one is begun after `seconds`. What `prepare`, one for all ways or one for each,
+    gives before each is handed to it and not timed.
     """
+    prepares = [prepare] * len(ways) if callable(prepare) else prepare
     taken: list[list[float]] = [[] for _way in ways]
     began = time.perf_counter()
     for turn in range(rounds + 1):
         if turn > 3 and time.perf_counter() - began > seconds:
             break
-        for times, way in zip(taken, ways, strict=True):
-            times.append(timed(way, *prepare()))
+        for times, way, given in zip(taken, ways, prepares, strict=True):
+            times.append(timed(way, *given()))
     return [statistics.median(times[1:]) for times in taken]
 
 
