@@ -61,7 +61,7 @@ class Run:
 
     def count(self, most: int) -> int:
         """How many they are, `most` or more not told apart."""
-        return sum(count_up_to(most, *self.parts))
+        return sum(count_up_to(most, *self.parts)) if self.parts else 0
 
 
 @dataclass(frozen=True)

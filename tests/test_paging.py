@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers import paging
+from customers import orders, paging
 from customers.models import Customer
 from customers.search import fold
 from partnercenter.models import Partner, User
@@ -260,3 +260,27 @@ def _many_more(partner: Partner, number: int) -> None:
         )
         for n in range(number)
     )
+
+
+@pytest.mark.parametrize("merged", [100, 1], ids=["merged", "sorted"])
+@pytest.mark.parametrize("narrowed", ["", "status=FROZEN", "status=NORMAL&budget_type=ONE_TIME", "budget_type=NONE"])
+@pytest.mark.parametrize("sort", ["name", "-usage", "amount"])
+def test_a_distributor_sees_its_resellers_customers_in_one_order(
+    sort, narrowed, merged, mixed, acme, ann, dora, sign_in, monkeypatch
+):
+    monkeypatch.setattr(orders, "MOST_MERGED", merged)
+    other = make.reseller(acme.distributor, "other-reseller")
+    theirs = make.customers(other, 9, name="Name 3")
+    make.budget(theirs[:5], make.user("olaf", other), "90")
+    asked = dict(each.split("=") for each in narrowed.split("&") if each)
+    expected = [each for each in Customer.objects.select_related("budget").order_by("pk") if matches(each, **asked)]
+    pages = walk(sign_in(dora), f"?sort={sort}&size=10&{narrowed}", "next")
+    assert joined(pages) == ordered(expected, sort)
+
+
+def matches(customer: Customer, status: str = "", budget_type: str = "") -> bool:
+    """Whether the list shows it under these filters: by Python."""
+    budget = getattr(customer, "budget", None)
+    normal = not customer.is_frozen and not (budget and budget.exhausted)
+    by_status = {"": True, "FROZEN": customer.is_frozen, "NORMAL": normal}[status]
+    return by_status and budget_type in ("", budget.budget_type if budget else "NONE")
