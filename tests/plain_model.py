@@ -80,14 +80,10 @@ class Reviewed:
 
 @dataclass
 class Done:
-    """What an OK did, when: per customer the number of the record and the budget that stood before.
-
-    `removed` lost their budget, `frozen` were frozen.
-    """
+    """What an OK did, when: per customer the number of the record and the budget that stood before; who was frozen."""
 
     at: datetime
     records: dict[str, tuple[int, Terms | None, int]] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
     frozen: set[str] = field(default_factory=set)
 
 
@@ -213,8 +209,6 @@ class Model:
             if account.terms != row.terms or row.counted_from not in (None, account.counted_from):
                 account.adjustments += 1
                 done.records[name] = (account.adjustments, account.terms, account.counted_from)
-            if row.terms is None:
-                done.removed.add(name)
             account.counted_from, account.terms = self.counts_from(name, row), row.terms
             if row.unfreeze and not self.due(name):
                 account.unfreeze()
@@ -227,9 +221,7 @@ class Model:
         review: Review = {}
         for name, (number, before, counted_from) in done.records.items():
             account = self.accounts[name]
-            # Its budget was taken away and there is none: whatever happened in between, that is as it was left.
-            taken_away = name in done.removed and account.terms is None
-            if taken_away or (account.terms and account.adjustments == number):
+            if account.adjustments == number:
                 thaws = unfreeze and name in done.frozen and account.since == done.at
                 row = Reviewed(None, None, None, thaws, account.seen)
                 if before:

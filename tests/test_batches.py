@@ -1,15 +1,19 @@
 """Set Budget for many: chosen, reviewed, edited, confirmed, applied once (domain 3.9, 3.10, 5.3, 6.3)."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
 from budgets.models import AdjustmentRecord, Budget
-from customers.models import AccountFreezing, Customer, ReviewedCustomer
-from partnercenter.models import BudgetType, Operation
+from customers.actions import Author
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, ReviewedCustomer
+from partnercenter.models import BudgetType, Channel, Operation
 from tests import make
 
 SET = "/budgets/set/"
@@ -238,6 +242,16 @@ def test_a_report_that_would_freeze_somebody_makes_the_review_stale(client, thre
     assert amounts(three) == [Decimal("500.00")] * 3
 
 
+def test_a_report_that_would_use_up_a_budget_at_once_makes_the_review_stale_whatever_the_policy(client, three, ann):
+    make.budget(three, ann, "500")
+    path = review(client, three, **{**ONE_TIME, "account_freezing": "MANUAL"})
+    make.report((three[0], "2026-09", "100"))
+    answer = client.post(path)
+    assert (answer.status_code, answer.context["stale"]["accounts"]) == (409, [three[0].account_name])
+    client.post(path, {"apply": "unchanged"})
+    assert amounts(three) == [Decimal(500), Decimal(100), Decimal(100)]
+
+
 def test_an_edit_voids_the_code_that_was_sent(carl, borealis, sign_in, mailoutbox):
     customers = make.customers(borealis, 2)
     client = sign_in(carl)
@@ -351,6 +365,33 @@ def test_undo_leaves_whoever_has_moved_on(client, three, ann):
     assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["moved_on"] == 1
     client.post(undo(client, path))
     assert amounts(three) == [Decimal("7.00"), None, None]
+
+
+def test_undo_leaves_whose_budget_was_set_and_taken_away_again_since(client, three):
+    first = review(client, three)
+    client.post(first)
+    taken_away = undo(client, first)
+    client.post(taken_away)
+    again = review(client, three[:2])
+    client.post(again)
+    client.post(undo(client, again))
+    client.post(undo(client, taken_away))
+    assert amounts(three) == [None, None, Decimal(100)]
+
+
+def test_undo_leaves_a_freeze_that_came_after_the_batch(client, acme, ann):
+    [customer] = customers = make.customers(acme, 1)
+    make.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    make.report((customer, "2026-09", "200"))
+    path = review(client, [customer, *make.customers(acme, 1)], **{**ONE_TIME, "amount": "150"})
+    client.post(path)
+    author = Author(ann, Channel.CONSOLE, timezone.now() + timedelta(hours=1))
+    chosen = Customer.objects.filter(pk=customer.pk)
+    unfreeze_accounts(chosen, author=author)
+    freeze_accounts(chosen, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
+    client.post(undo(client, path, unfreeze="on"))
+    assert make.fresh(customer).freeze_origin == FreezeOrigin.PARTNER
+    assert amounts(customers) == [Decimal(500)]
 
 
 def test_undo_unfreezes_whom_the_batch_froze_if_that_is_ticked(client, acme, ann):

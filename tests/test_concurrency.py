@@ -10,8 +10,9 @@ import pytest
 from django.db import connection
 
 from budgets.actions import associate_customers, current_month, restore_budgets
+from budgets.actions.freezing import unfreeze_accounts
 from budgets.models import Budget, Expenditure
-from customers.actions import Author, NewCustomer, unfreeze_accounts
+from customers.actions import Author, NewCustomer
 from customers.models import Customer, FreezeOrigin, FreezeRecord
 from partnercenter.database import lock, writing
 from partnercenter.models import BudgetType, Channel

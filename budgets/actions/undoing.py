@@ -14,8 +14,10 @@ from partnercenter import verification
 from partnercenter.database import writing
 from partnercenter.models import BudgetType, Operation, User
 
-STILL_STANDS = Q(customer__budget__record=F("pk")) | Q(
-    operation=AdjustmentRecord.Operation.REMOVED, customer__budget__isnull=True
+LATER = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
+# Without a budget nothing names the record it stands on: there it is the last one.
+STILL_STANDS = Q(customer__budget__record=F("pk")) | (
+    Q(operation=AdjustmentRecord.Operation.REMOVED, customer__budget__isnull=True) & ~Exists(LATER)
 )
 
 
