@@ -23,14 +23,14 @@ def main() -> None:
     from django.conf import settings
     from django.core.management import call_command
 
-    from tests.benchmarks import budgets, databases, load, memory, months, pages, reports, table
+    from tests.benchmarks import budgets, databases, imports, load, memory, months, pages, reports, table
 
     settings.ROOT_URLCONF = "tests.benchmarks.admin"
     call_command("collectstatic", interactive=False, verbosity=0)
     sizes = sorted({int(size) for size in (os.environ.get("SIZES") or SIZES).split(",")})
     rows: list[table.Row] = []
     with databases.filled(sizes) as by_size:
-        for subject in (pages, budgets, reports, months, load, memory):
+        for subject in (pages, budgets, imports, reports, months, load, memory):
             for row in subject.measure(by_size):
                 table.tell(row)
                 rows.append(row)

@@ -1,0 +1,66 @@
+"""A CSV of budgets, checked and applied through the pages; beside django-import-export in bulk mode."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import tablib
+from django.core.files.uploadedfile import SimpleUploadedFile
+from import_export import fields, resources, widgets
+
+from budgets.models import Budget
+from customers.models import Customer
+from tests.benchmarks.budgets import sent
+from tests.benchmarks.databases import Database
+from tests.benchmarks.pages import client_of
+from tests.benchmarks.table import Row, interleaved, timed
+
+LINES, GOAL = 10_000, 1 / 5
+HEADER = "customer_id,budget_type,amount,account_freezing\n"
+amounts = (Decimal(200_000) + Decimal(n).scaleb(-2) for n in count())
+
+
+class BudgetResource(resources.ModelResource):
+    """As its documentation has it: a resource of the model, found by the customer's ID, in bulk."""
+
+    customer = fields.Field("customer", "customer_id", widgets.ForeignKeyWidget(Customer, "customer_id"))
+
+    class Meta:
+        model = Budget
+        fields = ("customer", "budget_type", "amount", "account_freezing")
+        import_id_fields = ("customer",)
+        use_bulk = True
+        batch_size = 1_000
+        skip_diff = True
+
+
+def measure(by_size: dict[int, Database]) -> Iterator[Row]:
+    """In the largest database, if it has so many budgets; the other way is run once."""
+    by_size[max(by_size)].use()
+    ids = list(Budget.objects.order_by("pk").values_list("customer__customer_id", flat=True)[:LINES])
+    if len(ids) < LINES:
+        return
+    ann = client_of("ann")
+    (product,) = interleaved(lambda: by_pages(ann, csv_of(ids)), rounds=3)
+    other = timed(by_resource, csv_of(ids))
+    yield Row("a CSV of budgets, check and apply", LINES, product, "django-import-export, bulk", other, GOAL)
+
+
+def csv_of(ids: list[str]) -> str:
+    amount = next(amounts)
+    return HEADER + "".join(f"{each},MONTHLY,{amount},MANUAL\n" for each in ids)
+
+
+def by_pages(ann: Any, text: str) -> None:
+    reviewed = ann.post("/budgets/import/", {"file": SimpleUploadedFile("budgets.csv", text.encode())})
+    sent(reviewed)
+    sent(ann.post(reviewed["Location"]))
+
+
+def by_resource(text: str) -> None:
+    for dry_run in (True, False):
+        data = tablib.Dataset().load(text, format="csv")
+        result = BudgetResource().import_data(data, dry_run=dry_run, raise_errors=True)
+        if result.total_rows != LINES:
+            raise AssertionError(f"{result.total_rows} of {LINES} lines were read")
