@@ -14,7 +14,7 @@ from budgets.actions.quota import no_quota
 from budgets.actions.reviewing import version_of
 from customers.models import AccountFreezing, Customer, FreezeOrigin
 from partnercenter.models import BudgetType
-from partnercenter.money import LARGEST_BUDGET, AmountField
+from partnercenter.money import AMOUNT, LARGEST_BUDGET, AmountField
 
 POLICIES = [(choice.value, choice.label) for choice in (AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL)]
 
@@ -105,9 +105,19 @@ class AmountBy(models.TextChoices):
 LEAVE = ("", _("Leave as it is"))
 
 
-def number_field(label: Any, *, smallest: str = "0.01", largest: str) -> forms.DecimalField:
+class NumberField(forms.DecimalField):
+    """A number as a person types it, as amounts are: no exponents, nothing that another country reads otherwise."""
+
+    def to_python(self, value: Any) -> Any:
+        text = str(value or "").strip()
+        if text and not AMOUNT.fullmatch(text.removeprefix("-")):
+            raise ValidationError(_("Enter a number such as 110 or 1,200.50, with at most two decimal places."))
+        return super().to_python(text.replace(",", ""))
+
+
+def number_field(label: Any, *, smallest: str = "0.01", largest: str) -> NumberField:
     """A number of two decimals, typed as such."""
-    return forms.DecimalField(
+    return NumberField(
         label=label,
         required=False,
         min_value=Decimal(smallest),
@@ -159,7 +169,13 @@ class SetBudgetsForm(forms.Form):
         if len(filled) > 1:
             raise ValidationError(_("Give one of amount, percent, plus and last month's expenditure."))
         self.by = filled[0] if filled else None
-        if not (self.by or given.get("budget_type") or given.get("account_freezing") or given.get("unfreeze_now")):
+        if not (
+            self.errors
+            or self.by
+            or given.get("budget_type")
+            or given.get("account_freezing")
+            or given.get("unfreeze_now")
+        ):
             raise ValidationError(_("Everything is left as it is: choose what to set."))
         return given
 

@@ -19,7 +19,7 @@ from budgets.months import month_name, previous_month
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import BudgetType, Channel, Confirmation, Partner
-from partnercenter.money import show_amount
+from partnercenter.money import show_amount, show_number
 
 
 @dataclass(frozen=True)
@@ -185,17 +185,17 @@ def show_report(report: ExpenditureReport) -> dict[str, Any]:
 def tell_taken_in(taken: TakenIn) -> str:
     """The message after a report: what it changed, or why it changed nothing."""
     if not taken.changed:
-        figures = {"lines": taken.lines, "older": taken.older, "not_yours": taken.not_yours}
+        figures = {name: show_number(getattr(taken, name)) for name in ("lines", "older", "not_yours")}
         said = _("The report was read and changes nothing: %(lines)s lines, %(older)s totals older than what stands.")
         if taken.not_yours:
             said += " " + _("%(not_yours)s customer IDs in it are not yours.")
         return said % figures
     said = ngettext(
         "The report is taken in: %(n)s total changed.", "The report is taken in: %(n)s totals changed.", taken.changed
-    ) % {"n": taken.changed}
+    ) % {"n": show_number(taken.changed)}
     if taken.frozen:
         said += " " + ngettext("%(n)s account is frozen.", "%(n)s accounts are frozen.", taken.frozen) % {
-            "n": taken.frozen
+            "n": show_number(taken.frozen)
         }
     return said
 
@@ -205,7 +205,7 @@ def tell_imported(told: Imported) -> str:
     said = []
     if told.bad:
         bad = ngettext("Nothing was set: %(n)s bad line.", "Nothing was set: %(n)s bad lines.", told.bad)
-        said.append(bad % {"n": told.bad})
+        said.append(bad % {"n": show_number(told.bad)})
     if told.bad > len(told.bad_lines):
         said.append(_("The first %(n)s are listed.") % {"n": len(told.bad_lines)})
     if told.why_not:
@@ -216,12 +216,14 @@ def tell_imported(told: Imported) -> str:
             "The file was read and changes nothing: %(n)s lines.",
             told.lines,
         )
-        said.append(nothing % {"n": told.lines})
+        said.append(nothing % {"n": show_number(told.lines)})
     elif same := told.lines - told.bad - told.reviewed:
-        said.append(ngettext("%(n)s line changes nothing.", "%(n)s lines change nothing.", same) % {"n": same})
+        said.append(
+            ngettext("%(n)s line changes nothing.", "%(n)s lines change nothing.", same) % {"n": show_number(same)}
+        )
     if told.operation is not None:
         ready = ngettext("The review of %(n)s line is ready.", "The review of %(n)s lines is ready.", told.reviewed)
-        said.append(ready % {"n": told.reviewed})
+        said.append(ready % {"n": show_number(told.reviewed)})
     return " ".join(said)
 
 

@@ -118,12 +118,24 @@ class CsvFile(Iterator[str]):
             try:
                 row = next(self._rows, None)
             except csv.Error:
-                raise ValueError(_("broken quoting, or a cell too long")) from None
+                raise self._broken(_("broken quoting, or a cell too long")) from None
+            except Unreadable:
+                raise
+            except ValueError as error:
+                raise self._broken(str(error)) from None
         cells = row or []
         width = self._width = self._width or len(cells)
         if cells and len(cells) != width:
             raise ValueError(_("%(cells)s cells, the header has %(width)s") % {"cells": len(cells), "width": width})
         return cells
+
+    def _broken(self, reason: str) -> ValueError:
+        """Why the present record is bad; where it took in lines that may be others' nothing can be relied on."""
+        if self._line == self.record_line:
+            return ValueError(reason)
+        return Unreadable(
+            _("%(reason)s, which takes in the lines up to %(last)s") % {"reason": reason, "last": self._line}
+        )
 
     def __next__(self) -> str:
         """The next physical line, for the CSV reader; ValueError if it is no text, or the record too long."""

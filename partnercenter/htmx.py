@@ -52,7 +52,7 @@ class ConsoleMiddleware:
 
     def __call__(self, request: Any) -> HttpResponse:
         partner = getattr(request.user, "partner", None)
-        with timezone.override(ZoneInfo(partner.time_zone if partner else settings.BILLING_TIME_ZONE)):
+        with timezone.override(partner.zone if partner else ZoneInfo(settings.BILLING_TIME_ZONE)):
             response = self.get_response(request)
         add_never_cache_headers(response)
         patch_vary_headers(response, ["HX-Request"])

@@ -29,7 +29,7 @@ FEW = 3_000
 
 BEAT = 1.0
 SILENT = timedelta(seconds=60)
-RECENT = timedelta(days=1)
+RECENT, SHOWN = timedelta(days=1), 5
 
 logger = logging.getLogger(__name__)
 
@@ -131,9 +131,12 @@ def refusal(job: Job) -> Refusal:
     return kind(job.message)
 
 
-def recent(user: User) -> QuerySet[Job]:
-    """The person's own jobs of the last day, newest first."""
-    return Job.objects.filter(operator=user, created_at__gt=timezone.now() - RECENT).order_by("-created_at")
+def recent(user: User, *tasks: Task) -> QuerySet[Job]:
+    """The person's own jobs of the last day, newest first, the latest few; of these tasks only, if any are named."""
+    own = Job.objects.filter(operator=user, created_at__gt=timezone.now() - RECENT)
+    if tasks:
+        own = own.filter(task__in=[task.module_path for task in tasks])
+    return own.order_by("-created_at")[:SHOWN]
 
 
 def work(pk: str, do: Callable[[Work], None]) -> None:
@@ -142,7 +145,9 @@ def work(pk: str, do: Callable[[Work], None]) -> None:
     if job.finished_at is not None:
         return
     doing = Work(job)
-    with _signs_of_life(doing):
+    # A day of a filter, and a time in a message, are those of whoever started it.
+    zone = job.operator.partner.zone if job.operator.partner else None
+    with timezone.override(zone), _signs_of_life(doing):
         try:
             do(doing)
         except Ended:

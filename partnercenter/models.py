@@ -95,6 +95,11 @@ class Partner(models.Model):
         return self.account_name
 
     @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of its days and times."""
+        return ZoneInfo(self.time_zone)
+
+    @property
     def is_distributor(self) -> bool:
         return self.kind == self.Kind.DISTRIBUTOR
 

@@ -46,6 +46,11 @@ def money(amount: Decimal | str | int) -> Value:
     return Value(Decimal(amount), output_field=MoneyField())
 
 
+def show_number(number: int) -> str:
+    """A whole number as it is shown: `3,065`."""
+    return f"{number:,}"
+
+
 def show_amount(amount: Decimal | None) -> str:
     """An amount as every page and message shows it: `12,345.60`, or `--` for none."""
     return "--" if amount is None else f"{amount:,.2f}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -73,7 +73,8 @@ def _apply(operation: Operation, *, only_unchanged: bool) -> str:
 def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """GET what is to be confirmed; POST confirms, with `verification_code` where the switch is on.
 
-    After a 409 `apply=unchanged` sets those customers of a batch that are still as reviewed.
+    After a 409 `apply=unchanged` sets those customers of a batch that are still as reviewed. Amounts that were typed
+    into its rows and not taken over yet are, first: the review comes back with them.
     """
     current_month()
     reviewed = _operation(request, pk)
@@ -84,6 +85,8 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     only_unchanged = request.POST.get("apply") == "unchanged" and _sets_budgets(reviewed)
     try:
         verification.refuse_finished(reviewed)
+        if amounts := _amounts(request, reviewed):
+            return _taken_over(request, edit_review(reviewed, amounts=amounts))
         if not only_unchanged:
             _refuse_outdated(reviewed)
         code = request.POST.get("verification_code", "")
@@ -96,6 +99,20 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
     return done(request, message, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
+
+
+def _taken_over(request: ConsoleRequest, again: Operation) -> HttpResponse:
+    notice = _("The amounts you typed are in the review now: look at it, then confirm it.")
+    if request.htmx:
+        return _show(request, again, CodeForm(label_suffix=""), notice=notice)
+    messages.info(request, notice)
+    return _to_review(request, again)
+
+
+def _to_review(request: ConsoleRequest, again: Operation) -> HttpResponse:
+    """The group that was open stays open."""
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('operation', args=[again.pk])}{f'?{query}' if query else ''}")
 
 
 def _to_batch(operation: Operation) -> Link | None:
@@ -147,7 +164,7 @@ def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
 
 @require_POST
 @for_partner
-def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponse:
+def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
     """Leave customers out of a review, take them in again, or give one another amount: a new review (domain 6.3)."""
     current_month()
     reviewed = _operation(request, pk)
@@ -158,24 +175,25 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponse:
         raise
     except Refusal as error:
         return _show(request, reviewed, form, status=error.status, error=error)
-    # The group that was open stays open.
-    query = request.GET.urlencode()
-    return redirect(f"{reverse('operation', args=[again.pk])}{f'?{query}' if query else ''}")
+    return operation(request, pk) if again == reviewed else _to_review(request, again)
 
 
 def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
+    """The new review; the same where nothing was edited and a code given, as by Enter in its field."""
     verification.refuse_finished(reviewed)
     if not _sets_budgets(reviewed):
         raise Refusal(_("Nothing of this can be changed."))
     if request.POST.get("again"):
         return _again(reviewed)
-    amounts = _amounts(request)
+    amounts = _amounts(request, reviewed)
     if amounts and reviewed.kind == Operation.Kind.UNDO_BATCH:
         raise Refusal(_("An undo goes back to what was: leave a customer out to keep its budget."))
     leave_out = request.POST.getlist("leave_out") + _group(reviewed, request.POST.get("leave_out_group", ""))
     take_in = request.POST.getlist("take_in")
     if any("\0" in each for each in (*leave_out, *take_in, *amounts)):
         raise Http404
+    if not (leave_out or take_in or amounts) and request.POST.get("verification_code"):
+        return reviewed
     return edit_review(reviewed, leave_out=leave_out, take_in=take_in, amounts=amounts)
 
 
@@ -190,8 +208,11 @@ def _group(reviewed: Operation, key: str) -> list[str]:
     return list(members(reviewed, key).values_list("customer__customer_id", flat=True))
 
 
-def _amounts(request: ConsoleRequest) -> dict[str, Decimal]:
-    """The amounts given as `amount_<customer ID>`. Raises a Refusal with all that was typed where one is none."""
+def _amounts(request: ConsoleRequest, reviewed: Operation) -> dict[str, Decimal]:
+    """The amounts given as `amount_<customer ID>` that are others than were reviewed.
+
+    Raises a Refusal with all that was typed where one is none.
+    """
     field = AmountField(largest=LARGEST_BUDGET)
     amounts: dict[str, Decimal] = {}
     typed: dict[str, Typed] = {}
@@ -206,7 +227,11 @@ def _amounts(request: ConsoleRequest) -> dict[str, Decimal]:
         typed[customer_id] = Typed(str(text), wrong)
     if len(amounts) < len(typed):
         raise _BadAmounts(typed)
-    return amounts
+    if any("\0" in each for each in amounts):
+        raise Http404
+    named = reviewed.reviewed.filter(customer__customer_id__among=list(amounts))
+    stand = dict(named.values_list("customer__customer_id", "amount"))
+    return {each: amount for each, amount in amounts.items() if stand.get(each) != amount}
 
 
 def _show(

@@ -135,6 +135,39 @@ def test_who_was_left_out_can_be_taken_in_again(client, three):
     assert amounts(three) == [Decimal("100.00"), None, Decimal("100.00")]
 
 
+def test_ok_takes_over_what_was_typed_before_it_sets_anything(client, three):
+    path = review(client, three)
+    typed = {f"amount_{each.customer_id}": "100.00" for each in three} | {f"amount_{three[1].customer_id}": "9,999"}
+    answer = client.post(path, typed)
+    assert not Budget.objects.exists()
+    assert "The amounts you typed are in the review now" in client.get(answer["Location"]).content.decode()
+    client.post(answer["Location"], typed)
+    assert amounts(three) == [Decimal(100), Decimal(9999), Decimal(100)]
+
+
+def test_ok_with_a_bad_amount_typed_sets_nothing(client, three):
+    path = review(client, three)
+    answer = client.post(f"{path}?group=ALL", {f"amount_{three[1].customer_id}": "1e3"})
+    assert (answer.status_code, "1e3" in answer.content.decode()) == (422, True)
+    assert not Budget.objects.exists()
+
+
+def test_enter_in_the_field_of_the_code_confirms(carl, borealis, sign_in, mailoutbox):
+    client, customers = sign_in(carl), make.customers(borealis, 2)
+    path = review(client, customers)
+    client.post(f"{path}code/")
+    code = next(word for word in mailoutbox[0].body.split() if word.isdigit() and len(word) == 6)
+    client.post(f"{path}edit/", {"verification_code": code, f"amount_{customers[0].customer_id}": "100.00"})
+    assert amounts(customers) == [Decimal(100)] * 2
+
+
+@pytest.mark.parametrize("typed", [{"percent": "1e3"}, {"percent": "-5"}, {"plus": "abc"}, {"amount": "0"}])
+def test_a_bad_number_is_told_at_its_field_alone(client, three, typed):
+    answer = client.post(SET, {"customer": ids(three), "budget_type": "", **typed})
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == list(typed)
+
+
 def test_an_amount_that_is_none_leaves_the_review_as_it_is(client, three):
     path = review(client, three)
     answer = client.post(f"{path}edit/", {f"amount_{three[1].customer_id}": "1e3"})

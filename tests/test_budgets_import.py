@@ -141,6 +141,18 @@ def test_numbers_are_those_of_physical_lines(acme, ann):
     assert (list(reasons(told)), told.reviewed) == ([5], 1)
 
 
+@pytest.mark.parametrize(
+    "lost", ['"other,ONE_TIME,5,,\nthird,ONE_TIME,5,,\n', '"other,ONE_TIME,5,,\nthird,"ONE_TIME,5,,\n']
+)
+def test_a_quote_that_takes_in_other_lines_refuses_the_file(acme, ann, lost):
+    make.customer(acme, "one")
+    with pytest.raises(BadFile) as refused:
+        read(f"{HEADER}one,ONE_TIME,5,,\n{lost}", ann)
+    assert [str(bad) for bad in refused.value.bad_lines] == [
+        "budgets.csv, line 3: broken quoting, or a cell too long, which takes in the lines up to 4"
+    ]
+
+
 def test_the_first_hundred_bad_lines_are_told_and_all_counted(acme, ann):
     make.customer(acme, "one")
     told = read(lines("one,ONE_TIME,5,,", *(f"nobody{n},ONE_TIME,5,," for n in range(250))), ann)

@@ -119,6 +119,14 @@ def test_a_worker_makes_the_review_of_many(client, three, few, worker, chosen, t
     assert not Budget.objects.exists()
 
 
+def test_a_worker_counts_days_where_the_partner_is(client, three, few, worker, transactional_db):
+    # Already the 23rd in Shanghai.
+    Customer.objects.update(associated_on="2026-09-22T17:00:00Z")
+    page = client.post("/budgets/set/?associated_after=2026-09-23", {"all_matching": "1", **TERMS})["Location"]
+    worker()
+    assert client.get(client.get(page).context["job"].link).context["review"].number == 3
+
+
 def test_a_review_that_is_refused_says_why(client, three, acme, few, worker, transactional_db):
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal(250), operator=None)
     answer = client.post("/budgets/set/", {"customer": [each.customer_id for each in three], **TERMS})

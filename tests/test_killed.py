@@ -27,6 +27,9 @@ WRITTEN: tuple[type[models.Model], ...] = (
 )  # fmt: skip
 GIVE_UP = 20
 
+# By which the server knows the process from others that came and went.
+NAME = "to be killed"
+
 
 class Elsewhere:
     """The database as another process gets it: PostgreSQL as it is, SQLite as a file that goes there and comes back."""
@@ -43,7 +46,7 @@ class Elsewhere:
             with sqlite3.connect(self.file) as file:
                 connection.connection.backup(file)
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "TEST_"))}
-        env |= {"DATABASE_URL": self.url, "DJANGO_SETTINGS_MODULE": "partnercenter.settings"}
+        env |= {"DATABASE_URL": self.url, "DJANGO_SETTINGS_MODULE": "partnercenter.settings", "PGAPPNAME": NAME}
         command = [sys.executable, "-m", "tests.mortal", *map(str, words)]
         return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -75,9 +78,8 @@ class Elsewhere:
 
     def _sessions(self) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+            cursor.execute(sql, [NAME])
             return cursor.fetchone()[0]
 
 

@@ -237,13 +237,13 @@ def test_a_record_over_several_lines_is_numbered_by_the_line_where_it_begins():
 
 def test_a_quote_that_is_never_closed_is_reported_where_it_began():
     text = focus('acme,2026-09-01,1,USD,"', "b,2026-09-01,1,USD,")
-    assert bad(text) == ["1.csv, line 2: broken quoting, or a cell too long"]
+    assert bad(text) == ["1.csv, line 2: broken quoting, or a cell too long, which takes in the lines up to 3"]
 
 
 def test_a_runaway_quote_is_cut_short_and_what_follows_is_read():
     lines = ['acme,2026-09-01,1,USD,"', *["b,2026-09-01,1,USD,"] * 10_000, "acme,2026-09-01,no,USD,"]
     assert bad(focus(*lines)) == [
-        "1.csv, line 2: broken quoting, or a cell too long",
+        "1.csv, line 2: broken quoting, or a cell too long, which takes in the lines up to 6556",
         "1.csv, line 10003: 'no' is not a number",
     ]
 

@@ -58,7 +58,7 @@ def _show_expenditure(
     context = paged(page, showing.show_reports(page.object_list, request.user.partner)) | {
         "form": form,
         "errors": errors or [],
-        "jobs": jobs.recent(request.user).filter(task=tasks.take_in.module_path),
+        "jobs": jobs.recent(request.user, tasks.take_in),
         "max_megabytes": settings.UPLOAD_MAX_MEGABYTES,
     }
     return render(request, "budgets/expenditure.html", context, status=status)

@@ -56,7 +56,7 @@ def _show(request: ConsoleRequest, form: ImportForm, *, status: int = 200, job: 
     context = {
         "form": form,
         "job": job if job and job.problems else None,
-        "jobs": jobs.recent(request.user).filter(task=tasks.import_budgets.module_path),
+        "jobs": jobs.recent(request.user, tasks.import_budgets),
         "max_megabytes": settings.UPLOAD_MAX_MEGABYTES,
     }
     return render(request, "budgets/import_budgets.html", context, status=status)

@@ -127,8 +127,10 @@ def edit_the_review(person: Person, *, out: list[Customer], other: Customer) -> 
 
 def undo(person: Person) -> None:
     person.choose("Sales", "Budget Batches")
+    expect(person.page.get_by_role("heading", name="Budget Batches", level=1)).to_be_visible()
     person.meets_no_barrier()
     person.page.locator("tbody th a").first.click()
+    expect(person.page.get_by_role("heading", name=re.compile("^Budget Batch of"))).to_be_visible()
     person.meets_no_barrier()
     person.page.get_by_role("button", name="Review Undo").click()
     expect(person.page.get_by_role("heading", name="Undo Batch: Review")).to_be_visible()
@@ -142,6 +144,24 @@ def undo(person: Person) -> None:
     person.page.get_by_label("Verification Code", exact=True).fill(code)
     person.page.get_by_role("button", name="OK").click()
     person.sees(re.compile("3 budgets are undone."))
+
+
+def test_an_amount_that_was_typed_and_not_taken_over_is_before_anything_is_set(sit_down, ann, thirty):
+    person = sit_down(ann)
+    person.page.goto("/customers/?size=10")
+    tick(person, *thirty[:3])
+    open_dialog(person)
+    send_terms(person, "100")
+    group(person, "All to be set").click()
+    for customer, amount in ((thirty[0], "999"), (thirty[2], "7.50")):
+        person.window.get_by_role("textbox", name=f"Budget of {customer.account_name}").fill(amount)
+    person.ok.click()
+    expect(person.window.get_by_text("The amounts you typed are in the review now")).to_be_visible()
+    expect(person.window.get_by_role("region", name="Totals")).to_contain_text("1,106.50")
+    assert not Budget.objects.exists()
+    person.ok.click()
+    person.sees(re.compile("3 budgets are set."))
+    assert amounts(thirty[:3]) == [Decimal(999), Decimal(100), Decimal("7.50")]
 
 
 def test_all_that_match_a_filter(sit_down, ann, thirty):
@@ -220,7 +240,7 @@ def test_a_long_import_shows_how_far_it_is_and_what_came_of_it(sit_down, ann, th
     person.meets_no_barrier()
     # It may be left and found again.
     person.choose("Sales", "Customer Expenditure")
-    person.page.get_by_role("link", name=re.compile("^Customer Expenditure, ")).click()
+    person.page.get_by_role("region", name="Work of the last day").get_by_role("link").click()
     job = ann.jobs.get()
     ann.jobs.update(state="READING", read=job.size // 2)
     expect(person.page.get_by_role("progressbar")).to_have_attribute("value", str(job.size // 2))
