@@ -142,8 +142,7 @@ def edit_review(
         output_field=MoneyField(),
     )
     # Undo takes a first budget away: there no type and no amount is what is meant.
-    is_undo = operation.kind == Operation.Kind.UNDO_BATCH
-    lacking = Q(pk__in=[]) if is_undo else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
+    lacking = Q(pk__in=[]) if is_undo(operation) else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
     by_operator = Case(
         When(left_out__in=BEYOND_REACH, then=F("left_out")),
         When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
@@ -213,6 +212,11 @@ def _as_it_stands(term: AsItIs, stands: Any) -> Case:
 def is_import(operation: Operation) -> bool:
     """Whether its terms came from a file."""
     return "import" in operation.terms
+
+
+def is_undo(operation: Operation) -> bool:
+    """Whether it takes a batch back."""
+    return operation.kind == Operation.Kind.UNDO_BATCH
 
 
 def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
