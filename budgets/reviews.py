@@ -7,22 +7,34 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from budgets.actions import Outcome
 from budgets.actions.quota import moves
-from budgets.actions.reviewing import BEYOND_REACH, SAME_TERMS, included, still_as_reviewed
+from budgets.actions.reviewing import (
+    BEYOND_REACH,
+    SAME_TERMS,
+    included,
+    is_import,
+    is_undo,
+    still_as_reviewed,
+    terms_of_rows,
+)
+from budgets.actions.terms import foresee
 from budgets.months import month_name, previous_month
+from budgets.standing import frozen_by
 from customers.masking import mask_name
-from customers.models import Effect, FreezeOrigin, LeftOut, ReviewedCustomer
+from customers.models import Effect, FreezeOrigin, FreezeRecord, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Operation
 from partnercenter.money import LARGEST_BUDGET, money, show_amount
 from partnercenter.permissions import grant_of
 
 Facts = list[tuple[str, str]]
 PER_PAGE = 20
+BY_NAME = ("customer__account_name", "pk")
+NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
 NAMED = 50
 
 IN = Q(left_out=LeftOut.NONE)
@@ -66,7 +78,7 @@ class Review:
 
 def is_batch(operation: Operation) -> bool:
     """Whether the operation is about several customers, and so has a review page."""
-    return operation.kind == Operation.Kind.UNDO_BATCH or operation.reviewed.count() != 1
+    return is_undo(operation) or operation.reviewed.count() != 1
 
 
 def members(operation: Operation, key: str) -> QuerySet[ReviewedCustomer]:
@@ -124,17 +136,28 @@ def _pools(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _opened(operation: Operation, month: int, key: str, number: Any, typed: Mapping[str, Typed]) -> dict[str, Any]:
-    rows = members(operation, key).select_related("customer__budget").order_by("customer__account_name", "pk")
-    page: Page = Paginator(rows, PER_PAGE).get_page(number)
+    keys = members(operation, key).order_by(*BY_NAME).values_list("pk", flat=True)
+    page: Page = Paginator(keys, PER_PAGE).get_page(number)
     elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
-    is_undo = operation.kind == Operation.Kind.UNDO_BATCH
     page.object_list = [
-        _row(row, month) | _edits(row, typed.get(row.customer.customer_id), is_undo=is_undo) for row in page.object_list
+        _row(row)
+        | {"notes": [*_forgotten(row, month), *_why_frozen(row, operation)]}
+        | _edits(row, typed.get(row.customer.customer_id), undoes=is_undo(operation))
+        for row in _rows(list(page.object_list), month)
     ]
     return {"key": key, "label": GROUPS[key][0], "page": page, "elided": elided, "rows": page.object_list}
 
 
-def _row(row: ReviewedCustomer, month: int) -> dict[str, Any]:
+def _rows(keys: list[int], month: int) -> QuerySet[Any]:
+    """The rows of one page with what would be used and the figures of a freeze: looked up for these alone."""
+    rows = terms_of_rows(ReviewedCustomer.objects.filter(pk__in=keys)).annotate(
+        frozen_used=Subquery(NEWEST_FREEZE.values("used")[:1]),
+        frozen_amount=Subquery(NEWEST_FREEZE.values("amount")[:1]),
+    )
+    return foresee(rows, month, prefix="customer__").select_related("customer__budget").order_by(*BY_NAME)
+
+
+def _row(row: Any) -> dict[str, Any]:
     budget = getattr(row.customer, "budget", None)
     return {
         "key": row.customer.pk,
@@ -145,35 +168,54 @@ def _row(row: ReviewedCustomer, month: int) -> dict[str, Any]:
         "amount_before": budget and budget.amount,
         "type_after": row.get_budget_type_display() or "--",
         "amount_after": row.amount,
+        "used_after": row.used_after if row.budget_type else None,
         "freezing_after": row.get_account_freezing_display() or "--",
         "effect_label": row.get_effect_display(),
-        "note": _note(row, month),
         "left_out": row.left_out != LeftOut.NONE,
         "why_left_out": row.get_left_out_display(),
     }
 
 
-def _edits(row: ReviewedCustomer, typed: Typed | None, *, is_undo: bool) -> dict[str, Any]:
+def _edits(row: ReviewedCustomer, typed: Typed | None, *, undoes: bool) -> dict[str, Any]:
     """What can be edited of a row: only what an edit would do."""
     is_complete = row.budget_type is not None and row.amount is not None and 0 < row.amount <= LARGEST_BUDGET
     return {
         "can_leave_out": row.left_out == LeftOut.NONE,
-        "can_take_in": row.left_out == LeftOut.BY_OPERATOR and (is_undo or is_complete),
-        "can_change": not is_undo and row.budget_type is not None and row.left_out not in BEYOND_REACH,
+        "can_take_in": row.left_out == LeftOut.BY_OPERATOR and (undoes or is_complete),
+        "can_change": not undoes and row.budget_type is not None and row.left_out not in BEYOND_REACH,
         "typed": typed.text if typed else "" if row.amount is None else show_amount(row.amount),
         "error": typed.error if typed else "",
     }
 
 
-def _note(row: ReviewedCustomer, month: int) -> str:
+def _forgotten(row: ReviewedCustomer, month: int) -> list[str]:
     """Which months a change of type forgets (domain 3.3)."""
     budget = getattr(row.customer, "budget", None)
     if budget is None or budget.counted_from >= month:
-        return ""
+        return []
     if (budget.budget_type, row.budget_type) != (BudgetType.ONE_TIME, BudgetType.MONTHLY):
-        return ""
+        return []
     months = {"first": month_name(budget.counted_from), "last": month_name(previous_month(month))}
-    return _("%(first)s to %(last)s no longer count") % months
+    return [_("%(first)s to %(last)s no longer count") % months]
+
+
+def _why_frozen(row: Any, operation: Operation) -> list[str]:
+    """Since when and by what an account that stays frozen is, and why it stays so (domain 3.9, 4.5)."""
+    if row.effect != Effect.STAYS_FROZEN or row.left_out:
+        return []
+    frozen = frozen_by(row.customer, row.frozen_used, row.frozen_amount)
+    return [_("Frozen %(since)s") % {"since": frozen}, _why_not_unfrozen(row, operation)] if frozen else []
+
+
+def _why_not_unfrozen(row: Any, operation: Operation) -> str:
+    if row.unfreeze:
+        figures = {"used": show_amount(row.used_after), "amount": show_amount(row.amount)}
+        return _("%(used)s is used of a budget of %(amount)s with automatic freezing") % figures
+    if is_undo(operation) and operation.terms["unfreeze"]:
+        return _("It was not frozen by this batch")
+    if is_import(operation):
+        return _("The file does not ask to unfreeze it")
+    return _("Unfreezing is not ticked")
 
 
 def stale_of(operation: Operation, month: int) -> dict[str, Any]:
@@ -220,7 +262,7 @@ def _facts_of_many(operation: Operation) -> Facts:
 def tell(outcome: Outcome, operation: Operation) -> str:
     """The success message of a confirmed operation: for one customer it names the type, for many the numbers."""
     if is_batch(operation):
-        return _tell_many(outcome, undone=operation.kind == Operation.Kind.UNDO_BATCH)
+        return _tell_many(outcome, undone=is_undo(operation))
     return tell_one(outcome, operation.reviewed.get().budget_type)
 
 

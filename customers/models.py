@@ -273,6 +273,14 @@ class Effect(models.TextChoices):
     STAYS_FROZEN = "STAYS_FROZEN", _("stays frozen")
 
 
+class AsItIs(IntFlag):
+    """Which of a customer's terms were left as they are, and so follow what stands when they are reviewed again."""
+
+    BUDGET_TYPE = 1
+    AMOUNT = 2
+    ACCOUNT_FREEZING = 4
+
+
 class ReviewedCustomer(Record):
     """A customer of an operation: the state in which it was reviewed, its own terms, and what they were said to do.
 
@@ -290,6 +298,7 @@ class ReviewedCustomer(Record):
     account_freezing = models.CharField(max_length=24, choices=AccountFreezing, null=True)
     counted_from = models.PositiveIntegerField(null=True)
     unfreeze = models.BooleanField(default=False)
+    as_it_is = models.SmallIntegerField(default=0, help_text="What the line of a file left empty (`AsItIs`).")
     left_out = models.CharField(max_length=16, choices=LeftOut, blank=True)
     exhausts = models.BooleanField(default=False, help_text="The budget would be used up at once.")
     effect = models.CharField(max_length=16, choices=Effect, blank=True)

@@ -5,20 +5,23 @@ good ones become a review through the same steps as every other. What a line lea
 """
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, BinaryIO
 
 from django.db import connection, models, transaction
-from django.db.models import CharField, F, IntegerField, Min, Q, QuerySet, Value
+from django.db.models import Case, CharField, F, IntegerField, Min, Q, QuerySet, SmallIntegerField, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from budgets.actions.month import current_month
 from budgets.actions.quota import no_quota
 from budgets.actions.reviewing import NOW_OF_CUSTOMER, included, keep, refuse_review
-from budgets.actions.terms import foresee, left_out
+from budgets.actions.terms import foresee, left_out, policy_that_stands
 from budgets.reading import read_budgets, unknown_id
 from budgets.reports import LONGEST_CUSTOMER_ID
-from customers.models import AccountFreezing, Customer, FreezeKind
+from customers.models import AccountFreezing, AsItIs, Customer, FreezeKind
 from partnercenter import verification
 from partnercenter.csv_files import MOST_BAD_LINES, BadLine, Progress
 from partnercenter.database import stage, unstage, writing
@@ -208,7 +211,8 @@ def _review(name: str, operator: User, month: int) -> Imported:
         # A savepoint: refused, the operation is gone, and the bad lines can still be told.
         with transaction.atomic():
             operation = verification.review(Operation.Kind.SET_BUDGET, terms, operator=operator)
-            reviewed = keep(operation, _foreseen(good, month), customer="customer_id", seen=NOW_OF_CUSTOMER)
+            rows = _foreseen(good, month)
+            reviewed = keep(operation, rows, customer="customer_id", seen=NOW_OF_CUSTOMER, as_it_is=_left_empty())
             refuse_review(operation, month, unfreeze=included(operation).filter(unfreeze=True).exists())
     except NotAllowed:
         raise
@@ -221,15 +225,19 @@ def _review(name: str, operator: User, month: int) -> Imported:
 
 def _foreseen(lines: QuerySet[Any], month: int) -> QuerySet[Any]:
     """The lines with the terms of each and what these would do."""
-    stands = "customer__budget__account_freezing"
-    manual = Value(AccountFreezing.MANUAL)
     rows = lines.annotate(
         new_amount=Coalesce(F("amount"), F("customer__budget__amount"), output_field=MoneyField()),
-        new_policy=Coalesce(F("account_freezing"), F(stands), manual, output_field=CharField()),
+        new_policy=Coalesce(F("account_freezing"), policy_that_stands("customer__"), output_field=CharField()),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=F("unfreeze"),
     ).annotate(new_left_out=left_out(Q(new_type__isnull=True) | Q(new_amount__isnull=True), {}))
     return foresee(rows, month, prefix="customer__")
+
+
+def _left_empty() -> Combinable:
+    """Which cells of a line are empty: they follow what stands when the review is made again."""
+    cells = (When(**{f"{each.name.lower()}__isnull": True}, then=Value(each.value)) for each in AsItIs if each.name)
+    return reduce(add, (Case(cell, default=Value(0), output_field=SmallIntegerField()) for cell in cells))
 
 
 def _told(name: str, operator: User) -> list[BadLine]:

@@ -10,14 +10,23 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, UUIDField, Value, When
+from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, SmallIntegerField, UUIDField, Value, When
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from budgets.actions.month import current_month
 from budgets.actions.quota import beyond_reach, extent_of, refuse_over_quota, refuse_partners
-from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, with_terms
-from customers.models import AccountFreezing, Customer, CustomerQuerySet, Effect, FreezeKind, LeftOut, ReviewedCustomer
+from budgets.actions.terms import Changes, Relative, Terms, foresee, left_out, policy_that_stands, with_terms
+from customers.models import (
+    AccountFreezing,
+    AsItIs,
+    Customer,
+    CustomerQuerySet,
+    Effect,
+    FreezeKind,
+    LeftOut,
+    ReviewedCustomer,
+)
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
 from partnercenter.models import BudgetType, Grant, Operation, User
@@ -133,8 +142,7 @@ def edit_review(
         output_field=MoneyField(),
     )
     # Undo takes a first budget away: there no type and no amount is what is meant.
-    is_undo = operation.kind == Operation.Kind.UNDO_BATCH
-    lacking = Q(pk__in=[]) if is_undo else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
+    lacking = Q(pk__in=[]) if is_undo(operation) else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
     by_operator = Case(
         When(left_out__in=BEYOND_REACH, then=F("left_out")),
         When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
@@ -143,7 +151,11 @@ def edit_review(
         output_field=CharField(),
     )
     rows = terms_of_rows(operation.reviewed.all()).annotate(new_amount=amount).annotate(new_left_out=by_operator)
-    keep(again, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=SEEN)
+    # What was given an amount does not follow the budget any more.
+    given = When(Q(**{ours: list(amounts or {})}), then=F("as_it_is").bitand(~AsItIs.AMOUNT))
+    as_it_is = Case(given, default=F("as_it_is"), output_field=SmallIntegerField())
+    rows = foresee(rows, month, prefix="customer__")
+    keep(again, rows, customer="customer_id", seen=SEEN, as_it_is=as_it_is)
     refuse_review(again, month, unfreeze=False)
     return again
 
@@ -174,18 +186,37 @@ def review_again(operation: Operation) -> Operation:
 
 
 def _review_rows_again(operation: Operation, meant: QuerySet[ReviewedCustomer], month: int) -> Operation:
-    """A file told each customer's own terms: these are kept by the rows alone."""
+    """A file told each customer's own terms: these are kept by the rows alone; what it left empty is as it stands."""
     operator = operation.operator
     again = verification.review(operation.kind, operation.terms, operator=operator, replaces=operation)
-    rows = terms_of_rows(meant.filter(customer__in=Customer.objects.of(operator))).annotate(new_left_out=F("left_out"))
-    keep(again, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=NOW_OF_CUSTOMER)
+    rows = terms_of_rows(meant.filter(customer__in=Customer.objects.of(operator))).annotate(
+        new_type=_as_it_stands(AsItIs.BUDGET_TYPE, F("customer__budget__budget_type")),
+        new_amount=_as_it_stands(AsItIs.AMOUNT, F("customer__budget__amount")),
+        new_policy=_as_it_stands(AsItIs.ACCOUNT_FREEZING, policy_that_stands("customer__")),
+    )
+    rows = rows.annotate(new_left_out=left_out(Q(new_type__isnull=True) | Q(new_amount__isnull=True)))
+    rows = foresee(rows, month, prefix="customer__")
+    keep(again, rows, customer="customer_id", seen=NOW_OF_CUSTOMER, as_it_is=F("as_it_is"))
     refuse_review(again, month, unfreeze=False)
     return again
+
+
+def _as_it_stands(term: AsItIs, stands: Any) -> Case:
+    """What a row says of a term, or what `stands` where it was left as it is."""
+    name = str(term.name).lower()
+    field: Any = ReviewedCustomer._meta.get_field(name)
+    is_left = Exact(F("as_it_is").bitand(term), Value(int(term)))
+    return Case(When(is_left, then=stands), default=F(name), output_field=field)
 
 
 def is_import(operation: Operation) -> bool:
     """Whether its terms came from a file."""
     return "import" in operation.terms
+
+
+def is_undo(operation: Operation) -> bool:
+    """Whether it takes a batch back."""
+    return operation.kind == Operation.Kind.UNDO_BATCH
 
 
 def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
@@ -199,7 +230,7 @@ def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
     )
 
 
-def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict[str, str]) -> int:
+def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict[str, str], as_it_is: Any = 0) -> int:
     """Keep rows, with their terms, the state `seen` and what `foresee` says, as the customers of an operation."""
     return insert_from(
         ReviewedCustomer,
@@ -212,6 +243,7 @@ def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict
         account_freezing="new_policy",
         counted_from="counted_from_given",
         unfreeze="new_unfreeze",
+        as_it_is=as_it_is,
         left_out="new_left_out",
         exhausts="exhausts_after",
         effect="effect_after",

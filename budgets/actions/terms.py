@@ -64,13 +64,16 @@ def with_terms(
     return customers.annotate(
         new_type=_given(terms.budget_type, F("budget__budget_type")),
         new_amount=amount,
-        new_policy=_given(
-            terms.account_freezing,
-            Coalesce(F("budget__account_freezing"), Value(AccountFreezing.MANUAL), output_field=CharField()),
-        ),
+        new_policy=_given(terms.account_freezing, policy_that_stands()),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=Value(unfreeze, output_field=models.BooleanField()),
     ).annotate(new_left_out=left_out(needs_budget, beyond))
+
+
+def policy_that_stands(prefix: str = "") -> Coalesce:
+    """The policy of a customer's budget, at first Manual (domain 3.6)."""
+    stands = F(f"{prefix}budget__account_freezing")
+    return Coalesce(stands, Value(AccountFreezing.MANUAL), output_field=CharField())
 
 
 def _given(value: str | None, otherwise: Any) -> Any:

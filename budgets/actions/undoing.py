@@ -9,7 +9,7 @@ from budgets.actions.month import current_month
 from budgets.actions.reviewing import NOW_OF_CUSTOMER, keep, refuse_review
 from budgets.actions.terms import foresee
 from budgets.models import AdjustmentRecord
-from customers.models import Customer, FreezeRecord, LeftOut
+from customers.models import Customer, FreezeRecord, LeftOut, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import writing
 from partnercenter.models import BudgetType, Operation, User
@@ -31,7 +31,8 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
     """A review that puts the customers which still stand as the batch left them back to what they had.
 
     Type, amount and policy, counted_from where it was one-time; a first budget goes (`REMOVED`). Those that have moved
-    on are left as they are. With `unfreeze` whom the batch froze is unfrozen. Raises what `review_budgets` does.
+    on are left as they are, and whom the operator left out of the review that this one `replaces` stays left out. With
+    `unfreeze` whom the batch froze is unfrozen. Raises what `review_budgets` does.
     """
     if replaces is not None:
         verification.hold(replaces)
@@ -45,6 +46,7 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
         customer=OuterRef("customer"),
         at=OuterRef("customer__frozen_since"),
     )
+    left_out = ReviewedCustomer.objects.filter(operation=replaces, left_out=LeftOut.BY_OPERATOR)
     rows = rows.annotate(
         new_type=F("budget_type_before"),
         new_amount=F("amount_before"),
@@ -53,7 +55,11 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
             When(budget_type_before=BudgetType.ONE_TIME, then=F("counted_from_before")), output_field=IntegerField()
         ),
         new_unfreeze=Exists(frozen_by_it) if unfreeze else Value(False, output_field=BooleanField()),
-        new_left_out=Value(LeftOut.NONE, output_field=CharField()),
+        new_left_out=Case(
+            When(customer__in=left_out.values("customer"), then=Value(LeftOut.BY_OPERATOR)),
+            default=Value(LeftOut.NONE),
+            output_field=CharField(),
+        ),
     )
     keep(operation, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=NOW_OF_CUSTOMER)
     refuse_review(operation, month, unfreeze=False)

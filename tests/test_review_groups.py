@@ -1,0 +1,114 @@
+"""The groups of a review say of each customer what will happen to it, and why."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from budgets.actions.freezing import freeze_accounts
+from customers.actions import Author
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
+from partnercenter.models import Channel, User
+from tests import make
+
+ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
+UNFREEZE = {"unfreeze_now": "on"}
+
+
+@pytest.fixture(autouse=True)
+def september(time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+    return time_machine
+
+
+@pytest.fixture
+def client(ann, sign_in) -> Client:
+    return sign_in(ann)
+
+
+@pytest.fixture
+def three(acme) -> list[Customer]:
+    return make.customers(acme, 3)
+
+
+def review(client: Client, customers: list[Customer], **terms: str) -> str:
+    ids = [each.customer_id for each in customers]
+    return client.post("/budgets/set/", {"customer": ids, **(terms or ONE_TIME)})["Location"]
+
+
+def undo(client: Client, path: str, **ticked: str) -> str:
+    return client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/", ticked)["Location"]
+
+
+def rows(client: Client, path: str, group: str) -> dict[str, Any]:
+    """The rows of an open group, by customer ID."""
+    return {row["customer_id"]: row for row in client.get(f"{path}?group={group}").context["review"].open["rows"]}
+
+
+def notes(client: Client, path: str, group: str = "STAYS_FROZEN") -> dict[str, list[str]]:
+    return {key: row["notes"] for key, row in rows(client, path, group).items()}
+
+
+def freeze(customer: Customer, operator: User) -> None:
+    author = Author(operator, Channel.CONSOLE, make.moment("2026-09-18 04:00"))
+    chosen = Customer.objects.filter(pk=customer.pk)
+    freeze_accounts(chosen, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
+
+
+def test_who_stays_frozen_is_told_since_when_and_by_what(client, three, ann):
+    associated, by_person, by_budget = three
+    make.budget([by_person, by_budget], ann, "50")
+    freeze(by_person, ann)
+    make.report((by_budget, "2026-09", "60"))
+    path = review(client, three)
+    why = "Unfreezing is not ticked"
+    assert notes(client, path) == {
+        associated.customer_id: ["Frozen since 2026-09-20 12:00, association", why],
+        by_person.customer_id: ["Frozen since 2026-09-18 12:00, partner: Unpaid invoice", why],
+        by_budget.customer_id: ["Frozen since 2026-09-20 12:00, budget exhausted (60.00 of 50.00 used)", why],
+    }
+    assert "partner: Unpaid invoice" in client.get(f"{path}?group=STAYS_FROZEN").content.decode()
+
+
+def test_who_stays_frozen_although_unfreezing_is_ticked_is_told_both_figures(client, three):
+    make.report((three[0], "2026-09", "100.50"))
+    path = review(client, three, **ONE_TIME, **UNFREEZE)
+    assert notes(client, path) == {
+        three[0].customer_id: [
+            "Frozen since 2026-09-20 12:00, association",
+            "100.50 is used of a budget of 100.00 with automatic freezing",
+        ]
+    }
+
+
+def test_an_undo_tells_whom_it_does_not_unfreeze_and_why(client, three):
+    path = review(client, three)
+    client.post(path)
+    reasons = {
+        ticked: {each[1] for each in notes(client, undo(client, path, **form)).values()} for ticked, form in TICKS
+    }
+    assert reasons == {False: {"Unfreezing is not ticked"}, True: {"It was not frozen by this batch"}}
+
+
+TICKS: list[tuple[bool, dict[str, str]]] = [(False, {}), (True, {"unfreeze": "on"})]
+
+
+@pytest.mark.parametrize("group", ["EXHAUSTED", "FROZEN"])
+def test_whose_budget_is_used_up_at_once_is_told_how_much_is_used(client, three, ann, group):
+    make.budget(three, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    make.report((three[0], "2026-09", "123.45"))
+    path = review(client, three)
+    assert {key: str(row["used_after"]) for key, row in rows(client, path, group).items()} == {
+        three[0].customer_id: "123.45"
+    }
+    assert '<td class="numeric">123.45</td>' in client.get(f"{path}?group={group}").content.decode()
+
+
+def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three, ann, september):
+    make.budget(three, ann, "500")
+    make.report((three[0], "2026-09", "90"))
+    september.move_to("2026-10-05T04:00:00Z", tick=False)
+    make.report((three[0], "2026-10", "20"))
+    client = sign_in(ann)
+    used = [rows(client, review(client, three, budget_type=kind), "ALL") for kind in ("ONE_TIME", "MONTHLY")]
+    assert [str(each[three[0].customer_id]["used_after"]) for each in used] == ["110.00", "20.00"]

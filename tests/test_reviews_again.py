@@ -1,0 +1,131 @@
+"""A review that is no longer as it was: what is told of it, what reviewing again keeps, and what is left as it is."""
+
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from budgets.actions import review_import
+from budgets.models import Budget
+from customers.models import AccountFreezing, Customer
+from partnercenter.models import BudgetType, User
+from tests import make
+
+ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
+
+
+@pytest.fixture(autouse=True)
+def september(time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+
+
+@pytest.fixture
+def client(ann, sign_in) -> Client:
+    return sign_in(ann)
+
+
+@pytest.fixture
+def three(acme) -> list[Customer]:
+    return make.customers(acme, 3)
+
+
+def review(client: Client, customers: list[Customer], **terms: str) -> str:
+    ids = [each.customer_id for each in customers]
+    return client.post("/budgets/set/", {"customer": ids, **(terms or ONE_TIME)})["Location"]
+
+
+def undo(client: Client, path: str) -> str:
+    return client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")["Location"]
+
+
+def edit(client: Client, path: str, **changes: Any) -> str:
+    return client.post(f"{path}edit/", changes)["Location"]
+
+
+def again(client: Client, path: str) -> str:
+    """OK is refused, and the same is reviewed again."""
+    assert client.post(path).status_code == 409
+    return edit(client, path, again="1")
+
+
+def groups(client: Client, path: str) -> dict[str, int]:
+    return {group["key"]: group["count"] for group in client.get(path).context["review"].groups if group["count"]}
+
+
+def rows(client: Client, path: str, group: str) -> dict[str, Any]:
+    """The rows of an open group, by customer ID."""
+    return {row["customer_id"]: row for row in client.get(f"{path}?group={group}").context["review"].open["rows"]}
+
+
+def amounts(customers: list[Customer]) -> list[Decimal | None]:
+    stored: dict[Any, Decimal] = dict(Budget.objects.values_list("customer", "amount"))
+    return [stored.get(customer.pk) for customer in customers]
+
+
+def test_an_undo_reviewed_again_keeps_out_whom_the_operator_left_out(client, three, ben):
+    path = review(client, three)
+    client.post(path)
+    back = edit(client, undo(client, path), leave_out=three[0].customer_id)
+    make.budget(three[1], ben, "7")
+    back = again(client, back)
+    assert groups(client, back)["LEFT_OUT"] == 1
+    client.post(back)
+    assert amounts(three) == [Decimal(100), Decimal(7), None]
+
+
+def imported(operator: User, *lines: str) -> str:
+    """Send a file with these lines; the path of its review."""
+    text = "customer_id,budget_type,amount,account_freezing\n" + "".join(f"{line}\n" for line in lines)
+    operation = review_import("budgets.csv", BytesIO(text.encode()), operator=operator).operation
+    assert operation is not None
+    return f"/operations/{operation.pk}/"
+
+
+@pytest.fixture
+def two(acme, ann) -> list[Customer]:
+    """Both with a one-time budget of 60 and Manual."""
+    customers = [make.customer(acme, name) for name in ("one", "other")]
+    make.budget(customers, ann, "60", account_freezing=AccountFreezing.MANUAL)
+    return customers
+
+
+def terms(customer: Customer) -> tuple[str, Decimal, str]:
+    budget = make.stored(customer)
+    return budget.budget_type, budget.amount, budget.account_freezing
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("one,,,AUTOMATIC", ("MONTHLY", Decimal(70), "AUTOMATIC")),
+        ("one,ONE_TIME,80,", ("ONE_TIME", Decimal(80), "AUTOMATIC_WITH_RESOURCES")),
+        ("one,ONE_TIME,,AUTOMATIC", ("ONE_TIME", Decimal(70), "AUTOMATIC")),
+        ("one,,80,", ("MONTHLY", Decimal(80), "AUTOMATIC_WITH_RESOURCES")),
+    ],
+)
+def test_in_a_file_reviewed_again_an_empty_cell_leaves_what_stands_now(client, two, ann, ben, line, expected):
+    path = imported(ann, line, "other,,90,")
+    make.budget(two[0], ben, "70", BudgetType.MONTHLY, AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    client.post(again(client, path))
+    assert terms(two[0]) == expected
+    assert terms(two[1]) == ("ONE_TIME", Decimal(90), "MANUAL")
+
+
+def test_in_a_file_reviewed_again_an_amount_given_one_by_one_stays(client, two, ann, ben):
+    path = edit(client, imported(ann, "one,,,AUTOMATIC", "other,,,AUTOMATIC"), amount_one="65")
+    make.budget(two, ben, "70")
+    client.post(again(client, path))
+    assert amounts(two) == [Decimal(65), Decimal(70)]
+
+
+def test_in_a_file_reviewed_again_nothing_is_set_where_the_amount_to_be_left_is_gone(client, two, acme, ann):
+    path = review(client, [make.customer(acme, "third"), make.customer(acme, "fourth")])
+    client.post(path)
+    file = imported(ann, "third,,,MANUAL", "other,,90,")
+    client.post(undo(client, path))
+    file = again(client, file)
+    assert rows(client, file, "LEFT_OUT")["third"]["why_left_out"] == "no budget to go by"
+    client.post(file)
+    assert amounts(two) == [Decimal(60), Decimal(90)]
