@@ -287,8 +287,10 @@ class ReviewedCustomer(Record):
     `budget_type` None takes the budget away (undo of a first budget); `counted_from` None follows the rules.
     """
 
-    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed", db_index=False)
-    customer = models.ForeignKey(Customer, PROTECT, related_name="reviews")
+    # Written by the hundred thousand from the very rows they name, which are never deleted: to look each up again would
+    # double the time.
+    operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed", db_index=False, db_constraint=False)
+    customer = models.ForeignKey(Customer, PROTECT, related_name="reviews", db_index=False, db_constraint=False)
     adjustment_record = models.BigIntegerField(null=True, help_text="The record the budget stood on; none: no budget.")
     freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True)
     frozen_since = models.DateTimeField(null=True)

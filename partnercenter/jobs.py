@@ -34,6 +34,11 @@ RECENT, SHOWN = timedelta(days=1), 5
 logger = logging.getLogger(__name__)
 
 
+def left_to_worker() -> bool:
+    """Whether there is a worker, or everything is done in the request."""
+    return settings.TASKS_BACKEND != "immediate"
+
+
 class Ended(Exception):
     """The job was ended by another run of it: what this one did is rolled back."""
 
@@ -182,7 +187,7 @@ def _forget_files(job: Job) -> None:
 @contextmanager
 def _signs_of_life(doing: Work) -> Iterator[None]:
     """While it works, its page learns every second how far it is, over a connection of its own."""
-    if settings.TASKS_BACKEND == "immediate":
+    if not left_to_worker():
         yield
         return
     over = threading.Event()

@@ -87,7 +87,8 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
         verification.refuse_finished(reviewed)
         if amounts := _amounts(request, reviewed):
             return _taken_over(request, edit_review(reviewed, amounts=amounts))
-        if not only_unchanged:
+        if not only_unchanged and (verification.needs_code(reviewed) or jobs.left_to_worker()):
+            # Told before a code is looked at or a worker is waited for; else where it is applied is soon enough.
             _refuse_outdated(reviewed)
         code = request.POST.get("verification_code", "")
         if takes_long(reviewed):
