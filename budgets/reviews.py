@@ -19,7 +19,6 @@ from budgets.actions.reviewing import (
     included,
     is_import,
     is_undo,
-    still_as_reviewed,
     terms_of_rows,
 )
 from budgets.actions.terms import foresee
@@ -35,7 +34,6 @@ Facts = list[tuple[str, str]]
 PER_PAGE = 20
 BY_NAME = ("customer__account_name", "pk")
 NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
-NAMED = 50
 
 IN = Q(left_out=LeftOut.NONE)
 UNFROZEN = IN & Q(effect=Effect.UNFROZEN)
@@ -216,16 +214,6 @@ def _why_not_unfrozen(row: Any, operation: Operation) -> str:
     if is_import(operation):
         return _("The file does not ask to unfreeze it")
     return _("Unfreezing is not ticked")
-
-
-def stale_of(operation: Operation, month: int) -> dict[str, Any]:
-    """Who is not as reviewed any more (409), and how many still are."""
-    rows = included(operation)
-    standing = still_as_reviewed(rows, month, operation.operator).values("pk")
-    changed = rows.exclude(pk__in=standing)
-    count = changed.count()
-    names = changed.order_by("customer__account_name").values_list("customer__account_name", flat=True)
-    return {"count": count, "unchanged": rows.count() - count, "accounts": list(names[:NAMED])}
 
 
 def facts_of(operation: Operation) -> Facts:

@@ -8,12 +8,10 @@ from typing import Any
 
 from django.db.models import Count, Min
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from budgets.actions import Imported, TakenIn
-from budgets.actions.reviewing import VERSION, version_of
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
 from budgets.months import month_name, previous_month
 from customers.masking import mask_name
@@ -53,34 +51,6 @@ def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any]
         "counted_from": month_name(budget.counted_from),
         "account_freezing_label": budget.get_account_freezing_display(),
     }
-
-
-def changes_since(version: str, customer: Customer) -> list[str]:
-    """What of a customer is no longer as a form of this version showed it, before and now, in words."""
-    seen, now = VERSION.fullmatch(version), VERSION.fullmatch(version_of(customer))
-    if seen is None or now is None:
-        return []
-    changes = []
-    if seen["record"] != now["record"]:
-        records = customer.adjustment_records.order_by("-pk")
-        newest, former = records.first(), records.filter(pk=int(seen["record"] or 0)).first()
-        figures = {"before": _terms_after(former), "now": _terms_after(newest)}
-        changes.append(_("Budget: %(before)s before, %(now)s now.") % figures)
-        if newest:
-            at = date_format(timezone.localtime(newest.at), "Y-m-d H:i")
-            changes.append(_("Changed by %(operator)s at %(at)s.") % {"operator": newest.operator_name, "at": at})
-    if (seen["kind"], seen["since"]) != (now["kind"], now["since"]):
-        is_frozen = _("The account was frozen meanwhile.") if now["kind"] else _("The account was unfrozen meanwhile.")
-        changes.append(is_frozen)
-    return changes
-
-
-def _terms_after(record: AdjustmentRecord | None) -> str:
-    """The terms a record left: type, amount and policy; none where it left no budget."""
-    if record is None or record.amount_after is None:
-        return _("none")
-    labels = (record.get_budget_type_after_display(), record.get_account_freezing_after_display())
-    return f"{labels[0]} {show_amount(record.amount_after)} ({labels[1]})"
 
 
 def notes(customer: Customer, month: int) -> dict[str, str]:

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from budgets import tasks
 from budgets.actions import apply_budgets, current_month, edit_review, review_again, review_undo
 from budgets.actions.reviewing import included, refuse_outdated
-from budgets.reviews import Facts, Typed, facts_of, is_batch, members, review_of, stale_of, tell
+from budgets.changes import stale_of
+from budgets.reviews import Facts, Typed, facts_of, is_batch, members, review_of, tell
 from customers.masking import mask_email
 from partnercenter import jobs, verification
 from partnercenter.forms import CodeForm

@@ -251,12 +251,17 @@ def test_a_swap_between_pools_may_net_to_fit(client, acme, ann):
     assert client.post(path).status_code == 302
 
 
+def changed(answer: Any) -> list[str]:
+    return [each["account_name"] for each in answer.context["stale"]["changed"]]
+
+
 def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_set(client, three, ann):
     path = review(client, three)
     make.budget(three[0], ann, "7")
     answer = client.post(path)
     assert answer.status_code == 409
-    assert answer.context["stale"] == {"count": 1, "unchanged": 2, "accounts": [three[0].account_name]}
+    stale = answer.context["stale"]
+    assert (stale["count"], stale["unchanged"], changed(answer)) == (1, 2, [three[0].account_name])
     assert client.post(path, {"apply": "unchanged"}).status_code == 302
     assert amounts(three) == [Decimal("7.00"), Decimal("100.00"), Decimal("100.00")]
 
@@ -280,7 +285,7 @@ def test_a_report_that_would_use_up_a_budget_at_once_makes_the_review_stale_what
     path = review(client, three, **{**ONE_TIME, "account_freezing": "MANUAL"})
     make.report((three[0], "2026-09", "100"))
     answer = client.post(path)
-    assert (answer.status_code, answer.context["stale"]["accounts"]) == (409, [three[0].account_name])
+    assert (answer.status_code, changed(answer)) == (409, [three[0].account_name])
     client.post(path, {"apply": "unchanged"})
     assert amounts(three) == [Decimal(500), Decimal(100), Decimal(100)]
 

@@ -5,12 +5,18 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from budgets.actions import review_import
+from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
 from budgets.models import Budget
-from customers.models import AccountFreezing, Customer
-from partnercenter.models import BudgetType, User
+from customers.actions import Author
+from customers.masking import mask_name
+from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
+from partnercenter.models import BudgetType, Channel, User
 from tests import make
 
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
@@ -62,6 +68,104 @@ def rows(client: Client, path: str, group: str) -> dict[str, Any]:
 def amounts(customers: list[Customer]) -> list[Decimal | None]:
     stored: dict[Any, Decimal] = dict(Budget.objects.values_list("customer", "amount"))
     return [stored.get(customer.pk) for customer in customers]
+
+
+def changes(answer: Any) -> dict[str, list[str]]:
+    """What a review that went stale says of each account."""
+    assert answer.status_code == 409
+    return {each["account_name"]: each["changes"] for each in answer.context["stale"]["changed"]}
+
+
+def test_a_stale_review_says_what_each_budget_was_and_what_it_is_now(client, three, ann, ben):
+    make.budget(three[0], ann, "60", account_freezing=AccountFreezing.MANUAL)
+    path = review(client, three)
+    make.budget(three[0], ben, "7", BudgetType.MONTHLY)
+    make.budget(three[1], ben, "8", unfreeze=False)
+    answer = client.post(path)
+    assert changes(answer) == {
+        three[0].account_name: [
+            "Budget: One-time budget 60.00 (Manual) before, Monthly budget 7.00 (Automatic) now.",
+            "Changed by ben at 2026-09-20 12:00.",
+        ],
+        three[1].account_name: [
+            "Budget: none before, One-time budget 8.00 (Automatic) now.",
+            "Changed by ben at 2026-09-20 12:00.",
+        ],
+    }
+    page = answer.content.decode()
+    assert "Monthly budget 7.00 (Automatic) now." in page
+    assert mask_name(three[0].name) in page
+    assert three[0].name not in page
+
+
+def test_a_stale_review_says_whose_budget_was_taken_away(client, three, ben, sign_in):
+    path = review(client, three)
+    client.post(path)
+    later = review(client, three, amount="70")
+    bens = sign_in(ben)
+    bens.post(edit(bens, undo(bens, path), leave_out=[each.customer_id for each in three[1:]]))
+    [said] = changes(client.post(later)).values()
+    assert said[0] == "Budget: One-time budget 100.00 (Automatic) before, none now."
+
+
+def test_a_stale_review_says_whose_account_was_frozen_or_unfrozen(client, three, ann):
+    make.budget(three[0], ann, "500")
+    path = review(client, three)
+    author = Author(ann, Channel.CONSOLE, timezone.now())
+    for customer, do in ((three[0], freeze_by_hand), (three[1], unfreeze_accounts)):
+        do(Customer.objects.filter(pk=customer.pk), author=author)
+    assert changes(client.post(path)) == {
+        three[0].account_name: [
+            "The account was frozen meanwhile: since 2026-09-20 12:00, partner: Unpaid invoice.",
+            "Effect: none before, stays frozen now.",
+        ],
+        three[1].account_name: [
+            "The account was unfrozen meanwhile.",
+            "Effect: stays frozen before, none now.",
+        ],
+    }
+
+
+def freeze_by_hand(customers: CustomerQuerySet, *, author: Author) -> None:
+    freeze_accounts(customers, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
+
+
+def test_a_stale_review_says_what_would_happen_now(client, three, ann):
+    make.budget(three, ann, "500")
+    make.report((three[0], "2026-09", "120"))
+    path = review(client, three)
+    make.report((three[0], "2026-09", "30"), (three[1], "2026-09", "100"))
+    assert changes(client.post(path)) == {
+        three[0].account_name: [
+            "The new budget would no longer be used up at once: 30.00 is used.",
+            "Effect: frozen at once before, none now.",
+        ],
+        three[1].account_name: [
+            "The new budget would be used up at once: 100.00 is used.",
+            "Effect: none before, frozen at once now.",
+        ],
+    }
+
+
+def test_a_stale_review_tells_nothing_of_whoever_is_no_customer_any_more(client, three, ben):
+    path = review(client, three)
+    make.budget(three[0], ben, "7")
+    Customer.objects.filter(pk=three[0].pk).update(disassociated_on=timezone.now())
+    assert changes(client.post(path)) == {three[0].account_name: ["No longer a customer of yours."]}
+
+
+def test_a_stale_review_tells_of_the_first_fifty_and_how_many_more(client, acme, ben):
+    counted = []
+    for number in (3, 52):
+        customers = make.customers(acme, number)
+        path = review(client, customers)
+        make.budget(customers, ben, "7")
+        with CaptureQueriesContext(connection) as captured:
+            answer = client.post(path)
+        counted.append(len(captured))
+    assert list(changes(answer)) == [each.account_name for each in customers[:50]]
+    assert "and 2 more" in answer.content.decode()
+    assert counted[0] == counted[1]
 
 
 def test_an_undo_reviewed_again_keeps_out_whom_the_operator_left_out(client, three, ben):

@@ -208,7 +208,9 @@ def test_an_account_frozen_meanwhile_is_told_too(client, customer, ann):
     response = post(client, customer, version=version)
     assert response.status_code == 409
     assert response.context["form"]["unfreeze_now"].label == "Unfreeze Now"
-    assert response.context["changes"] == ["The account was frozen meanwhile."]
+    assert response.context["changes"] == [
+        "The account was frozen meanwhile: since 2026-09-15 10:00, budget exhausted."
+    ]
     assert 'value="1,200.50"' in response.content.decode()
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from budgets import showing
 from budgets.actions import current_month, review_budgets, set_budgets
 from budgets.actions.reviewing import as_shown, changes_nothing
+from budgets.changes import changes_since
 from budgets.forms import SetBudgetForm
 from budgets.reviews import tell_one
 from budgets.standing import why_frozen
@@ -53,7 +54,7 @@ def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> Http
         raise
     except Changed:
         now = _customer(request, must_act=True)
-        changes = showing.changes_since(form.cleaned_data["version"], now)
+        changes = changes_since(form.cleaned_data["version"], now)
         again = _form(request, now, typed=form.typed)
         return _show_form(request, now, month, again, status=409, conflict=True, changes=changes)
     except Refusal as error:
