@@ -24,6 +24,7 @@ from customers.paging import address
 from partnercenter.csv_files import csv_download
 from partnercenter.database import COUNTED
 from partnercenter.htmx import ConsoleRequest, answer, for_partner, paged
+from partnercenter.money import show_number
 from partnercenter.permissions import EXPORT, grant_of, pools_of, refusal
 from partnercenter.refusals import Changed, Refusal
 
@@ -75,6 +76,14 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "export_query": address(request.GET, size=None),
     }
     return answer(request, "customers/customer_list.html", context, partial="list", target="customer-list")
+
+
+@require_safe
+@for_partner
+def customer_count(request: ConsoleRequest) -> HttpResponse:
+    """How many customers match the list's own query, all of them counted: for whoever selects them all."""
+    number = CustomerFilter(request.GET, Customer.objects.of(request.user)).qs.count()
+    return HttpResponse(show_number(number), content_type="text/plain")
 
 
 @require_POST

@@ -98,7 +98,8 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     except NotAllowed:
         raise
     except Refusal as error:
-        form.add_error(error.field if error.field in form.fields else None, error.message)
+        if error.field in form.fields:
+            form.add_error(error.field, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
     return done(request, message, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
 

@@ -177,6 +177,9 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# On SQLite an index leaves out what it only carries along.
+SILENCED_SYSTEM_CHECKS = ["models.W040"]
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # As many customers as may be ticked, and what else a form has.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_100

@@ -10,8 +10,9 @@
 
   const ids = new Set();
   let allOf = ""; // where all that match the filters are selected: the address that means just these
+  let counted = ""; // how many these are, once they were all counted
 
-  const shown = () => (allOf ? form().dataset.matching : ids.size.toLocaleString(document.documentElement.lang));
+  const shown = () => (allOf ? counted || form().dataset.matching : ids.size.toLocaleString(document.documentElement.lang));
   const isSelected = (box) => Boolean(allOf) || ids.has(box.value);
 
   function say(text) {
@@ -51,6 +52,7 @@
   function backToTicked() {
     allOf = "";
     for (const box of boxes()) ids.add(box.value);
+    say(texts().allEnded);
   }
 
   function tick(page, on) {
@@ -62,11 +64,22 @@
     show();
   }
 
+  // The list itself stops counting where counting costs; who selects them all is told how many they are.
+  async function countAll() {
+    const meant = allOf;
+    const answer = await fetch(form().dataset.countPath).catch(() => null);
+    if (!answer?.ok || answer.redirected || allOf !== meant) return;
+    counted = await answer.text();
+    show();
+  }
+
   function selectAllMatching() {
     ids.clear();
     allOf = form().action;
+    counted = "";
     show();
     byId("batch-set-budget").focus();
+    if (form().dataset.matching.endsWith("+")) countAll();
   }
 
   // All that match was said of other filters than those that are set now.

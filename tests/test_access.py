@@ -78,6 +78,7 @@ PAGES = [
     Page("customers", "get", "/customers/", 302, 200, 200, 200, 403, "POST"),
     Page("export_customers", "get", "/customers/export/", 302, 200, 200, 403, 403, "HEAD"),
     Page("exports", "get", "/customers/exports/", 302, 200, 200, 403, 403, "POST"),
+    Page("customer_count", "get", "/customers/count/", 302, 200, 200, 200, 403, "POST"),
     Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),
     Page("save_view", "post", "/customers/views/", 302, 302, 302, 302, 403, "GET", data={"name": "all"}),
     Page("delete_view", "post", "/customers/views/delete/", 302, 404, 404, 404, 403, "GET", data={"view": "1"}),

@@ -178,6 +178,19 @@ def test_all_that_match_a_filter(sit_down, ann, thirty):
     assert amounts(thirty) == [None] * 25 + [Decimal(70)] * 5
 
 
+def test_all_that_match_are_counted_when_asked_for_and_no_more_once_one_is_unticked(sit_down, ann, acme):
+    customers = make.customers(acme, 1_003)
+    person = sit_down(ann)
+    person.page.goto("/customers/?size=10")
+    person.page.get_by_role("button", name="Select all 1,000+ matching").click()
+    selected(person, "All 1,003 matching selected")
+    next_page(person)
+    selected(person, "All 1,003 matching selected")
+    person.row(customers[10]).get_by_role("checkbox").uncheck()
+    selected(person, "9 selected")
+    person.sees("Not all that match are selected any more, only those of this page.")
+
+
 def test_a_review_that_went_stale_is_applied_to_the_unchanged(sit_down, ann, thirty, watch):
     watch.allow(409)
     person = sit_down(ann)
