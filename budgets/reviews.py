@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from budgets.actions import Outcome
 from budgets.actions.quota import moves
 from budgets.actions.reviewing import (
-    BEYOND_REACH,
     SAME_TERMS,
+    STAYS_OUT,
     included,
     is_import,
     is_undo,
@@ -51,7 +51,8 @@ GROUPS: dict[str, tuple[Any, Q]] = {
     ),
     "STAYS_FROZEN": (gettext_lazy("Stay frozen"), IN & Q(effect=Effect.STAYS_FROZEN)),
     "UNCHANGED": (gettext_lazy("Nothing changes"), IN & ~Q(effect=Effect.UNFROZEN) & SAME_TERMS),
-    "LEFT_OUT": (gettext_lazy("Left out"), ~IN),
+    "MOVED_ON": (gettext_lazy("Moved on: stay as they are"), Q(left_out=LeftOut.MOVED_ON)),
+    "LEFT_OUT": (gettext_lazy("Left out"), ~IN & ~Q(left_out=LeftOut.MOVED_ON)),
     "ALL": (gettext_lazy("All to be set"), IN),
 }
 
@@ -143,7 +144,14 @@ def _opened(operation: Operation, month: int, key: str, number: Any, typed: Mapp
         | _edits(row, typed.get(row.customer.customer_id), undoes=is_undo(operation))
         for row in _rows(list(page.object_list), month)
     ]
-    return {"key": key, "label": GROUPS[key][0], "page": page, "elided": elided, "rows": page.object_list}
+    return {
+        "key": key,
+        "label": GROUPS[key][0],
+        "page": page,
+        "elided": elided,
+        "rows": page.object_list,
+        "can_leave_out": key not in ("MOVED_ON", "LEFT_OUT", "ALL"),
+    }
 
 
 def _rows(keys: list[int], month: int) -> QuerySet[Any]:
@@ -180,7 +188,7 @@ def _edits(row: ReviewedCustomer, typed: Typed | None, *, undoes: bool) -> dict[
     return {
         "can_leave_out": row.left_out == LeftOut.NONE,
         "can_take_in": row.left_out == LeftOut.BY_OPERATOR and (undoes or is_complete),
-        "can_change": not undoes and row.budget_type is not None and row.left_out not in BEYOND_REACH,
+        "can_change": not undoes and row.budget_type is not None and row.left_out not in STAYS_OUT,
         "typed": typed.text if typed else "" if row.amount is None else show_amount(row.amount),
         "error": typed.error if typed else "",
     }

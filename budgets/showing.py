@@ -242,8 +242,8 @@ def _numbers(records: Any) -> dict[Any, int]:
     return dict(records.order_by().values_list("batch").annotate(Count("pk")))
 
 
-def show_records_of_batch(records: Iterable[AdjustmentRecord]) -> list[dict[str, Any]]:
-    """Adjustment records as rows, with whose they are."""
+def show_records_of_batch(records: Iterable[Any]) -> list[dict[str, Any]]:
+    """Adjustment records as rows, with whose they are, and whether the customer still `stands` as they left it."""
     listed = list(records)
     return [
         shown
@@ -251,6 +251,7 @@ def show_records_of_batch(records: Iterable[AdjustmentRecord]) -> list[dict[str,
             "account_name": record.customer.account_name,
             "customer_id": record.customer.customer_id,
             "budget_type_before_label": record.get_budget_type_before_display() or "--",
+            "moved_on": not record.stands,
         }
         for record, shown in zip(listed, show_records(listed), strict=True)
     ]

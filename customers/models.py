@@ -262,6 +262,7 @@ class LeftOut(models.TextChoices):
     TOO_LARGE = "TOO_LARGE", _("would come to more than a budget may be")
     REFERRAL = "REFERRAL", _("a customer of the referral model")
     GRANTED = "GRANTED", _("its reseller holds the permission to set budgets")
+    MOVED_ON = "MOVED_ON", _("has moved on since the batch")
 
 
 class Effect(models.TextChoices):

@@ -112,3 +112,48 @@ def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three
     client = sign_in(ann)
     used = [rows(client, review(client, three, budget_type=kind), "ALL") for kind in ("ONE_TIME", "MONTHLY")]
     assert [str(each[three[0].customer_id]["used_after"]) for each in used] == ["110.00", "20.00"]
+
+
+def test_a_batch_marks_and_lists_who_has_moved_on(client, three, ann):
+    path = review(client, three)
+    client.post(path)
+    make.budget(three[0], ann, "7")
+    batch = f"/budgets/batches/{path.split('/')[-2]}/"
+    answer = client.get(batch)
+    marked = {row["customer_id"]: row["moved_on"] for row in answer.context["page"].object_list}
+    assert [marked[each.customer_id] for each in three] == [True, False, False]
+    content = answer.content.decode()
+    assert "1 customer has moved on since." in content
+    assert f'href="{batch}?moved_on=1"' in content
+    only = client.get(f"{batch}?moved_on=1")
+    assert [row["customer_id"] for row in only.context["page"].object_list] == [three[0].customer_id]
+    assert (only.context["standing"], only.context["moved_on"]) == (2, 1)
+
+
+def test_the_undo_names_who_has_moved_on_and_takes_nobody_of_them_in(client, three, ben):
+    path = review(client, three)
+    client.post(path)
+    make.budget(three[0], ben, "7")
+    back = undo(client, path)
+    moved_on = rows(client, back, "MOVED_ON")
+    assert {key: row["why_left_out"] for key, row in moved_on.items()} == {
+        three[0].customer_id: "has moved on since the batch"
+    }
+    page = client.get(f"{back}?group=MOVED_ON").content.decode()
+    assert "Moved on: stay as they are" in page
+    assert 'form="edit-form"' not in page
+    for edit in ({"leave_out": three[0].customer_id}, {"take_in": three[0].customer_id}):
+        back = client.post(f"{back}edit/", edit)["Location"]
+        assert list(rows(client, back, "MOVED_ON")) == [three[0].customer_id]
+    client.post(back)
+    assert make.stored(three[0]).amount == 7
+    assert not any(hasattr(make.fresh(each), "budget") for each in three[1:])
+
+
+def test_of_a_batch_undone_everybody_has_moved_on(client, three):
+    path = review(client, three)
+    client.post(path)
+    client.post(undo(client, path))
+    answer = client.get(f"/budgets/batches/{path.split('/')[-2]}/?moved_on=1")
+    assert len(answer.context["page"].object_list) == 3
+    assert not answer.context["may_undo"]

@@ -39,7 +39,8 @@ VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[
 # Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.
 SEEN = {"adjustment_record": "adjustment_record", "freeze_kind": "freeze_kind", "frozen_since": "frozen_since"}
 NOW = SEEN | {"adjustment_record": "budget__record_id"}
-BEYOND_REACH = (LeftOut.REFERRAL, LeftOut.GRANTED)
+# Whom no edit takes in.
+STAYS_OUT = (LeftOut.REFERRAL, LeftOut.GRANTED, LeftOut.MOVED_ON)
 NOW_OF_CUSTOMER = {name: f"customer__{path}" for name, path in NOW.items()}
 
 
@@ -144,7 +145,7 @@ def edit_review(
     # Undo takes a first budget away: there no type and no amount is what is meant.
     lacking = Q(pk__in=[]) if is_undo(operation) else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
     by_operator = Case(
-        When(left_out__in=BEYOND_REACH, then=F("left_out")),
+        When(left_out__in=STAYS_OUT, then=F("left_out")),
         When(Q(**{ours: list(leave_out)}), then=Value(LeftOut.BY_OPERATOR)),
         When(Q(**{ours: list(take_in)}) | Q(**{ours: list(amounts or {})}), then=left_out(lacking)),
         default=F("left_out"),

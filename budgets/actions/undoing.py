@@ -19,6 +19,7 @@ LATER = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=Ou
 STILL_STANDS = Q(customer__budget__record=F("pk")) | (
     Q(operation=AdjustmentRecord.Operation.REMOVED, customer__budget__isnull=True) & ~Exists(LATER)
 )
+STANDS = Case(When(STILL_STANDS, then=Value(True)), default=Value(False), output_field=BooleanField())
 
 
 def records_of(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
@@ -31,7 +32,7 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
     """A review that puts the customers which still stand as the batch left them back to what they had.
 
     Type, amount and policy, counted_from where it was one-time; a first budget goes (`REMOVED`). Those that have moved
-    on are left as they are, and whom the operator left out of the review that this one `replaces` stays left out. With
+    on are kept as left out, and whom the operator left out of the review that this one `replaces` stays so. With
     `unfreeze` whom the batch froze is unfrozen. Raises what `review_budgets` does.
     """
     if replaces is not None:
@@ -39,7 +40,7 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
     month = current_month()
     terms = {"undo": str(batch), "budget_type": None, "unfreeze": unfreeze}
     operation = verification.review(Operation.Kind.UNDO_BATCH, terms, operator=operator, replaces=replaces)
-    rows: Any = records_of(batch, operator).filter(STILL_STANDS)
+    rows: Any = records_of(batch, operator)
     frozen_by_it = FreezeRecord.objects.filter(
         batch=batch,
         operation=FreezeRecord.Operation.FREEZE,
@@ -56,8 +57,9 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
         ),
         new_unfreeze=Exists(frozen_by_it) if unfreeze else Value(False, output_field=BooleanField()),
         new_left_out=Case(
-            When(customer__in=left_out.values("customer"), then=Value(LeftOut.BY_OPERATOR)),
-            default=Value(LeftOut.NONE),
+            When(STILL_STANDS & Q(customer__in=left_out.values("customer")), then=Value(LeftOut.BY_OPERATOR)),
+            When(STILL_STANDS, then=Value(LeftOut.NONE)),
+            default=Value(LeftOut.MOVED_ON),
             output_field=CharField(),
         ),
     )

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from budgets import showing
 from budgets.actions import current_month, review_undo
-from budgets.actions.undoing import STILL_STANDS, records_of
+from budgets.actions.undoing import STANDS, STILL_STANDS, records_of
 from customers.actions import record_export
 from customers.models import ExportRecord
 from partnercenter import jobs
@@ -53,18 +53,21 @@ def _batch(request: ConsoleRequest, pk: uuid.UUID) -> Confirmation:
 @require_safe
 @for_partner
 def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
-    """One batch: its adjustment records, how many still stand as it left them, and Undo."""
+    """One batch: its adjustment records, with `moved_on=1` of those alone that stand otherwise since, and Undo."""
     current_month()
     confirmed, records = _batch(request, pk), records_of(pk, request.user)
-    page = Paginator(records.select_related("customer").order_by("pk"), RECORDS_PER_PAGE).get_page(
-        request.GET.get("page")
-    )
-    standing = records.filter(STILL_STANDS).count()
+    number, standing = records.count(), records.filter(STILL_STANDS).count()
+    only_moved_on = request.GET.get("moved_on") == "1"
+    marked = records.annotate(stands=STANDS)
+    listed = marked.filter(stands=False) if only_moved_on else marked
+    listed = listed.select_related("customer").order_by("pk")
+    page = Paginator(listed, RECORDS_PER_PAGE).get_page(request.GET.get("page"))
     user = request.user
     context = paged(page, showing.show_records_of_batch(page.object_list)) | {
         "batch": showing.show_batches([confirmed])[0],
         "standing": standing,
-        "moved_on": page.paginator.count - standing,
+        "moved_on": number - standing,
+        "only_moved_on": only_moved_on,
         "may_undo": bool(standing) and not refusal(user, user.partner, grant_of(user.partner)),
     }
     return render(request, "budgets/batch.html", context)
