@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('customers', '0007_left_as_it_is'),
+        ('customers', '0008_moved_on'),
         ('partnercenter', '0002_jobs'),
     ]
 
