@@ -25,6 +25,8 @@ LOCK_NOT_AVAILABLE = "55P03"
 COUNTED = 1_000
 
 STAGED_AT_ONCE = 10_000
+# So many new rows change what a table is like.
+VERY_MANY = 20_000
 
 # The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
 MONTH, REPORT = 20_401, 20_402
@@ -84,6 +86,14 @@ def lock_only(rows: models.QuerySet[Any]) -> None:
     select, params = locked.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM ({select}) AS locked", params)
+
+
+def analyze(*tables: type[models.Model]) -> None:
+    """Tell PostgreSQL of very many new rows at once: until it hears of them it plans as if there were none."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for table in tables:
+                cursor.execute(f"ANALYZE {connection.ops.quote_name(table._meta.db_table)}")
 
 
 @models.ForeignKey.register_lookup

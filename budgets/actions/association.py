@@ -9,9 +9,9 @@ from django.utils import timezone
 from budgets.actions.month import hold_month
 from budgets.models import Expenditure
 from customers.actions import Author, NewCustomer, freeze_accounts
-from customers.models import Customer, FreezeKind, FreezeOrigin
+from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
 from customers.search import fold
-from partnercenter.database import REPORT, hold, writing
+from partnercenter.database import REPORT, VERY_MANY, analyze, hold, writing
 from partnercenter.models import Channel, User
 
 AT_ONCE = 2_000
@@ -36,6 +36,8 @@ def associate_customers(
     while chunk := list(islice(coming, AT_ONCE)):
         number += len(chunk)
         _associate(chunk, author)
+    if number >= VERY_MANY:
+        analyze(Customer, FreezeRecord)
     return number
 
 

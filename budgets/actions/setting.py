@@ -18,7 +18,7 @@ from budgets.actions.terms import Changes, Terms
 from budgets.models import AdjustmentRecord, Budget, level_used, share_used, state_used
 from customers.actions import Author
 from customers.models import Customer, CustomerQuerySet, Effect, ReviewedCustomer, State
-from partnercenter.database import insert_from, lock, lock_only, text, writing
+from partnercenter.database import VERY_MANY, analyze, insert_from, lock, lock_only, text, writing
 from partnercenter.models import Channel, Confirmation, Grant, Operation, Partner, User
 from partnercenter.refusals import Changed
 
@@ -96,6 +96,8 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     records = AdjustmentRecord.objects.filter(batch=author.batch)
     _take_from_pools(records, grants, operation.operator)
     _write_budgets(records, removes=extent.removes)
+    if changed >= VERY_MANY:
+        analyze(AdjustmentRecord, Budget)
     return _freeze_and_unfreeze(rows, extent, author, changed)
 
 

@@ -9,7 +9,7 @@ from budgets.actions.month import current_month
 from budgets.actions.reviewing import NOW_OF_CUSTOMER, keep, refuse_review
 from budgets.actions.terms import foresee
 from budgets.models import AdjustmentRecord
-from customers.models import Customer, FreezeRecord, LeftOut, ReviewedCustomer
+from customers.models import FreezeRecord, LeftOut, ReviewedCustomer
 from partnercenter import verification
 from partnercenter.database import writing
 from partnercenter.models import BudgetType, Operation, User
@@ -23,8 +23,9 @@ STANDS = Case(When(STILL_STANDS, then=Value(True)), default=Value(False), output
 
 
 def records_of(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
-    """The adjustment records of a batch, as far as its customers are the person's own."""
-    return AdjustmentRecord.objects.filter(batch=batch, customer__in=Customer.objects.of(user))
+    """The adjustment records of a batch of the person's own company; it acts on no other customers than its own."""
+    own = Operation.objects.filter(pk=batch, partner=user.partner).exists()
+    return AdjustmentRecord.objects.filter(batch=batch) if own else AdjustmentRecord.objects.none()
 
 
 @writing()
