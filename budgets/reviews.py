@@ -287,4 +287,12 @@ def _tell_many(outcome: Outcome, *, undone: bool) -> str:
         (outcome.frozen, ngettext("%(n)s account frozen.", "%(n)s accounts frozen.", outcome.frozen)),
         (outcome.kept, ngettext("%(n)s account stays frozen.", "%(n)s accounts stay frozen.", outcome.kept)),
     )
-    return " ".join([*said, *(text % {"n": number} for number, text in figures if number)])
+    said += [text % {"n": number} for number, text in figures if number]
+    if outcome.passed_over:
+        left = ngettext(
+            "%(n)s had changed and was left as it is.",
+            "%(n)s had changed and were left as they are.",
+            outcome.passed_over,
+        )
+        said.append(left % {"n": outcome.passed_over})
+    return " ".join(said)

@@ -157,3 +157,17 @@ def test_of_a_batch_undone_everybody_has_moved_on(client, three):
     answer = client.get(f"/budgets/batches/{path.split('/')[-2]}/?moved_on=1")
     assert len(answer.context["page"].object_list) == 3
     assert not answer.context["may_undo"]
+
+
+def test_the_review_of_an_undo_speaks_of_an_undo(client, three, ben):
+    path = review(client, three)
+    client.post(path)
+    back = undo(client, path)
+    page = client.get(back).content.decode()
+    assert "<strong>3</strong> customers are to go back to what they had before the batch." in page
+    assert "replace the earlier budgets" not in page
+    assert "replace the earlier budgets" in client.get(review(client, three)).content.decode()
+    make.budget(three, ben, "7")
+    answer = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")
+    assert answer.status_code == 422
+    assert "No customer is left that would go back to what it had before the batch." in answer.content.decode()

@@ -286,6 +286,8 @@ def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
     rows = included(operation)
     extent = extent_of(rows, operation.operator)
+    if not extent.number and is_undo(operation):
+        raise Refusal(_("No customer is left that would go back to what it had before the batch."))
     if not extent.number:
         raise Refusal(_("None of the customers can be given this budget."))
     grants = refuse_partners(extent.partners, extent.types, operation.operator)
