@@ -40,7 +40,9 @@ UNFROZEN = IN & Q(effect=Effect.UNFROZEN)
 GROUPS: dict[str, tuple[Any, Q]] = {
     "TYPE": (
         gettext_lazy("Change type"),
-        IN & Q(customer__budget__isnull=False) & ~Q(customer__budget__budget_type=F("budget_type")),
+        IN
+        & Q(customer__budget__isnull=False, budget_type__isnull=False)
+        & ~Q(customer__budget__budget_type=F("budget_type")),
     ),
     "EXHAUSTED": (gettext_lazy("Used up at once"), IN & Q(exhausts=True)),
     "FROZEN": (gettext_lazy("Frozen at once"), IN & Q(effect=Effect.FROZEN)),

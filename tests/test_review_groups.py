@@ -101,7 +101,7 @@ def test_whose_budget_is_used_up_at_once_is_told_how_much_is_used(client, three,
     assert {key: str(row["used_after"]) for key, row in rows(client, path, group).items()} == {
         three[0].customer_id: "123.45"
     }
-    assert '<td class="numeric">123.45</td>' in client.get(f"{path}?group={group}").content.decode()
+    assert "One-time budget, 123.45 used" in client.get(f"{path}?group={group}").content.decode()
 
 
 def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three, ann, september):
@@ -166,8 +166,10 @@ def test_the_review_of_an_undo_speaks_of_an_undo(client, three, ben):
     page = client.get(back).content.decode()
     assert "<strong>3</strong> customers are to go back to what they had before the batch." in page
     assert "replace the earlier budgets" not in page
+    # To have none again is no other type.
+    assert client.get(f"{back}?group=TYPE").context["review"].open is None
     assert "replace the earlier budgets" in client.get(review(client, three)).content.decode()
     make.budget(three, ben, "7")
     answer = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")
     assert answer.status_code == 422
-    assert "No customer is left that would go back to what it had before the batch." in answer.content.decode()
+    assert "None of the customers is left to go back to what it had before the batch." in answer.content.decode()

@@ -287,7 +287,7 @@ def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     rows = included(operation)
     extent = extent_of(rows, operation.operator)
     if not extent.number and is_undo(operation):
-        raise Refusal(_("No customer is left that would go back to what it had before the batch."))
+        raise Refusal(_("None of the customers is left to go back to what it had before the batch."))
     if not extent.number:
         raise Refusal(_("None of the customers can be given this budget."))
     grants = refuse_partners(extent.partners, extent.types, operation.operator)
