@@ -40,7 +40,9 @@ UNFROZEN = IN & Q(effect=Effect.UNFROZEN)
 GROUPS: dict[str, tuple[Any, Q]] = {
     "TYPE": (
         gettext_lazy("Change type"),
-        IN & Q(customer__budget__isnull=False) & ~Q(customer__budget__budget_type=F("budget_type")),
+        IN
+        & Q(customer__budget__isnull=False, budget_type__isnull=False)
+        & ~Q(customer__budget__budget_type=F("budget_type")),
     ),
     "EXHAUSTED": (gettext_lazy("Used up at once"), IN & Q(exhausts=True)),
     "FROZEN": (gettext_lazy("Frozen at once"), IN & Q(effect=Effect.FROZEN)),
@@ -281,10 +283,18 @@ def _tell_many(outcome: Outcome, *, undone: bool) -> str:
     text = ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed)
     if undone:
         text = ngettext("%(n)s budget is undone.", "%(n)s budgets are undone.", outcome.changed)
-    said = [text % {"n": outcome.changed}]
+    said = [text % {"n": show_number(outcome.changed)}]
     figures = (
         (outcome.unfrozen, ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", outcome.unfrozen)),
         (outcome.frozen, ngettext("%(n)s account frozen.", "%(n)s accounts frozen.", outcome.frozen)),
         (outcome.kept, ngettext("%(n)s account stays frozen.", "%(n)s accounts stay frozen.", outcome.kept)),
     )
-    return " ".join([*said, *(text % {"n": number} for number, text in figures if number)])
+    said += [text % {"n": show_number(number)} for number, text in figures if number]
+    if outcome.passed_over:
+        left = ngettext(
+            "%(n)s had changed and was left as it is.",
+            "%(n)s had changed and were left as they are.",
+            outcome.passed_over,
+        )
+        said.append(left % {"n": outcome.passed_over})
+    return " ".join(said)

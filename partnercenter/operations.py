@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from budgets import tasks
 from budgets.actions import apply_budgets, current_month, edit_review, review_again, review_undo
-from budgets.actions.reviewing import included, refuse_outdated
+from budgets.actions.reviewing import included, is_undo, refuse_outdated
 from budgets.changes import stale_of
 from budgets.reviews import Facts, Typed, facts_of, is_batch, members, review_of, tell
 from customers.masking import mask_email
@@ -189,7 +189,7 @@ def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
     if request.POST.get("again"):
         return _again(reviewed)
     amounts = _amounts(request, reviewed)
-    if amounts and reviewed.kind == Operation.Kind.UNDO_BATCH:
+    if amounts and is_undo(reviewed):
         raise Refusal(_("An undo goes back to what was: leave a customer out to keep its budget."))
     leave_out = request.POST.getlist("leave_out") + _group(reviewed, request.POST.get("leave_out_group", ""))
     take_in = request.POST.getlist("take_in")
@@ -201,7 +201,7 @@ def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
 
 
 def _again(reviewed: Operation) -> Operation:
-    if reviewed.kind != Operation.Kind.UNDO_BATCH:
+    if not is_undo(reviewed):
         return review_again(reviewed)
     batch, unfreeze = uuid.UUID(reviewed.terms["undo"]), reviewed.terms["unfreeze"]
     return review_undo(batch, operator=reviewed.operator, unfreeze=unfreeze, replaces=reviewed)
@@ -251,7 +251,12 @@ def _show(
     outcome, stale = _outcome(reviewed, batch=batch)
     code = verification.code_state(reviewed)
     context = {
-        "operation": {"pk": reviewed.pk, "title": reviewed.get_kind_display(), "expires_at": reviewed.expires_at},
+        "operation": {
+            "pk": reviewed.pk,
+            "title": reviewed.get_kind_display(),
+            "expires_at": reviewed.expires_at,
+            "is_undo": is_undo(reviewed),
+        },
         "back": _back(reviewed),
         "facts": _facts(reviewed),
         "needs_code": verification.needs_code(reviewed),

@@ -167,6 +167,8 @@ class Model:
         """Left out, taken in again or given another amount. The states seen stay, what will happen is said anew."""
         for name, row in review.items():
             row.amount = amounts.get(name, row.amount)
+            if row.left_out == LeftOut.MOVED_ON:
+                continue
             if name in leave_out:
                 row.left_out = LeftOut.BY_OPERATOR
             elif name in take_in or name in amounts:
@@ -216,18 +218,20 @@ class Model:
         done.frozen = {name for name, account in self.accounts.items() if account.freezes > freezes[name]}
         return done
 
-    def review_undo(self, done: Done, *, unfreeze: bool) -> Review:
+    def review_undo(self, done: Done, *, unfreeze: bool, left_out: Iterable[str] = ()) -> Review:
         """Who still stands as the batch left it goes back to what it had; whom the batch froze is unfrozen if asked."""
         review: Review = {}
         for name, (number, before, counted_from) in done.records.items():
             account = self.accounts[name]
-            if account.adjustments == number:
-                thaws = unfreeze and name in done.frozen and account.since == done.at
-                row = Reviewed(None, None, None, thaws, account.seen)
-                if before:
-                    row.budget_type, row.amount, row.account_freezing = vars(before).values()
-                    row.counted_from = counted_from if before.budget_type == BudgetType.ONE_TIME else None
-                review[name] = row
+            thaws = unfreeze and name in done.frozen and account.since == done.at
+            review[name] = row = Reviewed(None, None, None, thaws, account.seen)
+            if before:
+                row.budget_type, row.amount, row.account_freezing = vars(before).values()
+                row.counted_from = counted_from if before.budget_type == BudgetType.ONE_TIME else None
+            if account.adjustments != number:
+                row.left_out = LeftOut.MOVED_ON
+            elif name in left_out:
+                row.left_out = LeftOut.BY_OPERATOR
         self._say(review)
         return review
 

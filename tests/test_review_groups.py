@@ -101,7 +101,7 @@ def test_whose_budget_is_used_up_at_once_is_told_how_much_is_used(client, three,
     assert {key: str(row["used_after"]) for key, row in rows(client, path, group).items()} == {
         three[0].customer_id: "123.45"
     }
-    assert '<td class="numeric">123.45</td>' in client.get(f"{path}?group={group}").content.decode()
+    assert "One-time budget, 123.45 used" in client.get(f"{path}?group={group}").content.decode()
 
 
 def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three, ann, september):
@@ -157,3 +157,19 @@ def test_of_a_batch_undone_everybody_has_moved_on(client, three):
     answer = client.get(f"/budgets/batches/{path.split('/')[-2]}/?moved_on=1")
     assert len(answer.context["page"].object_list) == 3
     assert not answer.context["may_undo"]
+
+
+def test_the_review_of_an_undo_speaks_of_an_undo(client, three, ben):
+    path = review(client, three)
+    client.post(path)
+    back = undo(client, path)
+    page = client.get(back).content.decode()
+    assert "<strong>3</strong> customers are to go back to what they had before the batch." in page
+    assert "replace the earlier budgets" not in page
+    # To have none again is no other type.
+    assert client.get(f"{back}?group=TYPE").context["review"].open is None
+    assert "replace the earlier budgets" in client.get(review(client, three)).content.decode()
+    make.budget(three, ben, "7")
+    answer = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")
+    assert answer.status_code == 422
+    assert "None of the customers is left to go back to what it had before the batch." in answer.content.decode()

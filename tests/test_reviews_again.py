@@ -243,3 +243,15 @@ def test_in_a_file_reviewed_again_nothing_is_set_where_the_amount_to_be_left_is_
     assert rows(client, file, "LEFT_OUT")["third"]["why_left_out"] == "no budget to go by"
     client.post(file)
     assert amounts(two) == [Decimal(60), Decimal(90)]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1 had changed and was left as it is."), (2, "2 had changed and were left as they are.")]
+)
+def test_who_was_left_as_it_is_is_counted_in_the_message(client, three, ben, number, said):
+    path = review(client, three)
+    make.budget(three[:number], ben, "7")
+    assert client.post(path).status_code == 409
+    page = client.post(path, {"apply": "unchanged"}, follow=True).content.decode()
+    assert said in page
+    assert "had changed" not in client.post(review(client, three, amount="9"), follow=True).content.decode()

@@ -56,8 +56,7 @@ class Setting:
 
     def again(self, review: Review) -> "Setting":
         """Whom the operator left out is left alone."""
-        left_out = {name for name, row in review.items() if row.left_out == LeftOut.BY_OPERATOR}
-        return replace(self, names=self.names - left_out)
+        return replace(self, names=self.names - by_operator(review))
 
 
 @dataclass(frozen=True)
@@ -67,18 +66,24 @@ class Undoing:
     batch: UUID
     done: Done
     unfreeze: bool
+    left_out: frozenset[str] = frozenset()
 
     def ask(self, operator: User, replaces: Operation | None = None) -> Operation:
         return review_undo(self.batch, operator=operator, unfreeze=self.unfreeze, replaces=replaces)
 
     def modelled(self, model: Model) -> Review:
-        return model.review_undo(self.done, unfreeze=self.unfreeze)
+        return model.review_undo(self.done, unfreeze=self.unfreeze, left_out=self.left_out)
 
     def refused(self, review: Review) -> bool:
         return refused(review, unfreeze=False)
 
-    def again(self, _review: Review) -> "Undoing":
-        return self
+    def again(self, review: Review) -> "Undoing":
+        """Whom the operator left out stays left out."""
+        return replace(self, left_out=by_operator(review))
+
+
+def by_operator(review: Review) -> frozenset[str]:
+    return frozenset(name for name, row in review.items() if row.left_out == LeftOut.BY_OPERATOR)
 
 
 @dataclass(frozen=True)

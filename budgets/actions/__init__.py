@@ -5,9 +5,10 @@ are the snapshot that the rest is written from, in a number of statements that d
 """
 
 from budgets.actions.association import associate_customers
+from budgets.actions.editing import edit_review, review_again
 from budgets.actions.importing import Imported, review_import
 from budgets.actions.month import Restored, current_month, restore_budgets
-from budgets.actions.reviewing import edit_review, review_again, review_budgets
+from budgets.actions.reviewing import review_budgets
 from budgets.actions.setting import Outcome, apply_budgets, set_budgets
 from budgets.actions.taking_in import TakenIn, take_in_report
 from budgets.actions.terms import Changes, Relative, Terms

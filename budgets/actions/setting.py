@@ -1,7 +1,7 @@
 """Set Budget: for one customer or a hundred thousand, in one transaction (domain 3, 5.3)."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import BooleanField, Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -25,7 +25,10 @@ from partnercenter.refusals import Changed
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it, in numbers of customers. `kept` are frozen still, Unfreeze Now or not (domain 3.9)."""
+    """What came of it, in numbers of customers. `kept` are frozen still, Unfreeze Now or not (domain 3.9).
+
+    `passed_over` were not as reviewed any more and left as they are.
+    """
 
     batch: uuid.UUID
     customers: int
@@ -33,6 +36,7 @@ class Outcome:
     unfrozen: int
     frozen: int
     kept: int
+    passed_over: int = 0
 
 
 @writing()
@@ -88,7 +92,8 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     standing = still_as_reviewed(rows, month, operation.operator)
     changed = _record(changing(standing), author, note)
     number = changed if changed == extent.number else changed + unchanged(standing).count()
-    if number < extent.number:
+    reviewed = extent.number
+    if number < reviewed:
         if not only_unchanged:
             raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
         rows = rows.filter(pk__among=list(standing.values_list("pk", flat=True)))
@@ -98,7 +103,8 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     _write_budgets(records, removes=extent.removes)
     if changed >= VERY_MANY:
         analyze(AdjustmentRecord, Budget)
-    return _freeze_and_unfreeze(rows, extent, author, changed)
+    outcome = _freeze_and_unfreeze(rows, extent, author, changed)
+    return replace(outcome, passed_over=reviewed - number)
 
 
 def _freeze_and_unfreeze(rows: QuerySet[ReviewedCustomer], extent: Extent, author: Author, changed: int) -> Outcome:
