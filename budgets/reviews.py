@@ -27,7 +27,7 @@ from budgets.standing import frozen_by
 from customers.masking import mask_name
 from customers.models import Effect, FreezeOrigin, FreezeRecord, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Operation
-from partnercenter.money import LARGEST_BUDGET, money, show_amount
+from partnercenter.money import LARGEST_BUDGET, money, show_amount, show_number
 from partnercenter.permissions import grant_of
 
 Facts = list[tuple[str, str]]
