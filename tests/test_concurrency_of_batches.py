@@ -27,7 +27,7 @@ from tests.threads import emptied_quickly, overtake, stop_before
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
-EDIT_HAS_ITS_OPERATOR = "budgets.actions.reviewing.keep"
+EDIT_HAS_ITS_OPERATOR = "budgets.actions.editing.keep"
 
 
 @pytest.fixture(scope="module", autouse=True)
