@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from import_export import fields, resources, widgets
 
 from budgets.models import Budget
-from customers.models import Customer
+from customers.models import CURRENT, Customer
 from tests.benchmarks.budgets import sent
 from tests.benchmarks.databases import Database
 from tests.benchmarks.pages import client_of
@@ -21,10 +21,17 @@ HEADER = "customer_id,budget_type,amount,account_freezing\n"
 amounts = (Decimal(200_000) + Decimal(n).scaleb(-2) for n in count())
 
 
+class CurrentCustomer(widgets.ForeignKeyWidget):
+    """By the index of the customer IDs that are associated now."""
+
+    def get_queryset(self, value: Any, row: Any, *args: Any, **kwargs: Any) -> Any:
+        return Customer.objects.filter(CURRENT)
+
+
 class BudgetResource(resources.ModelResource):
     """As its documentation has it: a resource of the model, found by the customer's ID, in bulk."""
 
-    customer = fields.Field("customer", "customer_id", widgets.ForeignKeyWidget(Customer, "customer_id"))
+    customer = fields.Field("customer", "customer_id", CurrentCustomer(Customer, "customer_id"))
 
     class Meta:
         model = Budget
