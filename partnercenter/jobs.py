@@ -170,8 +170,9 @@ def work(pk: str, do: Callable[[Work], None]) -> None:
 
 
 def _end(job: Job, state: str, *, message: str, link: str = "", problems: Iterable[str] = (), status: int) -> bool:
-    """End it once: False where it has ended."""
-    ended = Job.objects.filter(pk=job.pk, finished_at=None).update(
+    """End it once: False where it has ended. What was done is done, though another run was refused meanwhile."""
+    same = Job.objects.filter(pk=job.pk)
+    ended = (same.exclude(state=state) if state == Job.State.DONE else same.filter(finished_at=None)).update(
         state=state, finished_at=timezone.now(), message=message, link=link, problems=list(problems), status=status
     )
     if ended:

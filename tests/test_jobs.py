@@ -23,6 +23,7 @@ from django_tasks_db.models import DBTaskResult
 from budgets import tasks
 from budgets.actions import Terms, review_budgets
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
+from budgets.reviews import tell
 from customers.models import AccountFreezing, Customer
 from partnercenter import jobs, operations
 from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User
@@ -251,6 +252,21 @@ def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, a
     assert client.get(page).context["job"].state == "DONE"
     assert AdjustmentRecord.objects.count() == 3
     assert Confirmation.objects.count() == 1
+
+
+def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
+    client, three, ann, few, worker, monkeypatch, transactional_db
+):
+    page = client.post(review(three, ann))["Location"]
+
+    def refused_meanwhile(*given: Any) -> str:
+        Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="Busy", status=409)
+        return tell(*given)
+
+    monkeypatch.setattr(tasks, "tell", refused_meanwhile)
+    worker()
+    assert client.get(page).context["job"].state == "DONE"
+    assert Budget.objects.count() == 3
 
 
 def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
