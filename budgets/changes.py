@@ -7,8 +7,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from budgets.actions.reviewing import VERSION, included, still_as_reviewed, terms_of_rows, version_of
-from budgets.actions.terms import foresee
+from budgets.actions.reviewing import VERSION, foreseen, included, not_as_reviewed, terms_of_rows, version_of
 from budgets.models import AdjustmentRecord
 from budgets.standing import frozen_by
 from customers.masking import mask_name
@@ -60,8 +59,7 @@ def _of_freeze(customer: Customer) -> str:
 def stale_of(operation: Operation, month: int) -> dict[str, Any]:
     """Who is not as reviewed any more (409), and how many still are; of the first fifty what differs."""
     rows = included(operation)
-    standing = still_as_reviewed(rows, month, operation.operator).values("pk")
-    changed = rows.exclude(pk__in=standing)
+    changed = not_as_reviewed(rows, operation, month)
     count = changed.count()
     first = changed.order_by(*BY_ACCOUNT).values_list("pk", flat=True)[:NAMED]
     return {
@@ -74,7 +72,7 @@ def stale_of(operation: Operation, month: int) -> dict[str, Any]:
 
 def _differences(keys: list[int], operation: Operation, month: int) -> list[dict[str, Any]]:
     """Of each of these rows what it was when reviewed and what it is now, by account."""
-    rows = list(_rows(keys, month))
+    rows = list(_rows(keys, operation, month))
     mine = Customer.objects.of(operation.operator).filter(pk__in=[row.customer_id for row in rows])
     still_mine = set(mine.values_list("pk", flat=True))
     pairs = [(row.adjustment_record, row.newest_record) for row in rows]
@@ -91,12 +89,12 @@ def _differences(keys: list[int], operation: Operation, month: int) -> list[dict
     ]
 
 
-def _rows(keys: list[int], month: int) -> QuerySet[Any]:
+def _rows(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
     """The rows with the record that each customer's last change left, and what would happen now."""
     newest = AdjustmentRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
     rows = terms_of_rows(ReviewedCustomer.objects.filter(pk__in=keys)).select_related("customer__budget")
     rows = rows.annotate(newest_record=Subquery(newest.values("pk")[:1]))
-    return foresee(rows, month, prefix="customer__").order_by(*BY_ACCOUNT)
+    return foreseen(rows, operation, month).order_by(*BY_ACCOUNT)
 
 
 def _of_row(row: Any, records: dict[int, AdjustmentRecord]) -> list[str]:

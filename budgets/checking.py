@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import connection
 
-from budgets.models import MARKS
+from budgets.models import MARKS, BillingMonth
+from budgets.run_out import DIFFERS, runs_out_on
 from customers.models import State
 
 LEVEL = "CASE " + " ".join(f"WHEN b.used * 100 >= b.amount * {mark} THEN {mark}" for mark in MARKS) + " ELSE 0 END"
@@ -13,6 +14,7 @@ STATE = f"""(
     CASE WHEN c.freeze_kind <> '' THEN {State.FROZEN} ELSE 0 END
     + CASE b.budget_type WHEN 'MONTHLY' THEN {State.MONTHLY} WHEN 'ONE_TIME' THEN {State.ONE_TIME} ELSE 0 END
     + CASE WHEN b.used >= b.amount THEN {State.EXHAUSTED} ELSE 0 END
+    + CASE c.association_type WHEN 'REFERRAL' THEN {State.REFERRAL} ELSE 0 END
 )"""
 
 # Each gives account or partner, what is stored, what it should be (cents where it is an amount).
@@ -69,7 +71,16 @@ CHECKS = {
         JOIN customers_customer c ON c.customer_id = e.account AND c.disassociated_on IS NULL
         WHERE e.customer_id IS NULL
     """,
+    "expenditure of who has left": """
+        SELECT c.customer_id, c.id, 0 FROM budgets_expenditure e
+        JOIN customers_customer c ON c.id = e.customer_id CROSS JOIN budgets_billingmonth m
+        WHERE c.disassociated_on IS NOT NULL AND e.month >= m.month
+    """,
 }
+RUNS_OUT_ON = """
+    SELECT c.customer_id, b.runs_out_on, {day} FROM budgets_budget b
+    JOIN customers_customer c ON c.id = b.customer_id WHERE b.runs_out_on IS {differs} {day}
+"""
 ALLOCATED = """
     SELECT p.account_name, g.{column}, COALESCE(SUM(b.amount), 0) FROM partnercenter_grant g
     JOIN partnercenter_partner p ON p.id = g.partner_id
@@ -90,9 +101,19 @@ def differences() -> Iterator[str]:
         )
         for kind in ("MONTHLY", "ONE_TIME")
     }
-    for what, sql in (CHECKS | pools).items():
+    for what, sql in (CHECKS | _days() | pools).items():
         for whose, stored, derived in _rows(sql):
             yield f"{whose}: {what}: stored {stored}, derived {derived}"
+
+
+def _days() -> dict[str, str]:
+    """The check of the days on which budgets run out, by the month that counts; without one there are none."""
+    month = BillingMonth.objects.filter(pk=1).values_list("month", flat=True).first()
+    if month is None:
+        return {}
+    names = {name: f"b.{name}" for name in ("budget_type", "amount", "used")}
+    day = runs_out_on(month, customer="b.customer_id", **names)
+    return {"day it runs out": RUNS_OUT_ON.format(day=day, differs=DIFFERS[connection.vendor])}
 
 
 def _rows(sql: str) -> list[tuple[Any, ...]]:

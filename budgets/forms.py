@@ -12,11 +12,20 @@ from django.utils.translation import gettext_lazy as _
 from budgets.actions import Changes, Relative, Terms
 from budgets.actions.quota import no_quota
 from budgets.actions.reviewing import version_of
+from customers.agreement import CURRENT, agreement_field
 from customers.models import AccountFreezing, Customer, FreezeOrigin
 from partnercenter.models import BudgetType
 from partnercenter.money import AMOUNT, LARGEST_BUDGET, AmountField
 
-POLICIES = [(choice.value, choice.label) for choice in (AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL)]
+POLICIES = AccountFreezing.choices
+ON_RESTORE = _("Unfreeze when the monthly budget restores")
+LIFTS = _("Lifts a freeze by the used up budget, no other; used up anew, the account is frozen anew.")
+
+
+def agreement_for(given: dict[str, Any]) -> str:
+    """The version accepted with what a valid form says, "" where resources are not to be frozen or it is not ticked."""
+    with_resources = given["account_freezing"] == AccountFreezing.AUTOMATIC_WITH_RESOURCES
+    return CURRENT if with_resources and given.get("agreement") else ""
 
 
 class TypesAllowed(forms.RadioSelect):
@@ -42,6 +51,8 @@ class SetBudgetForm(forms.Form):
         widget=forms.RadioSelect,
         required=False,
     )
+    agreement = agreement_field()
+    unfreeze_on_restore = forms.BooleanField(label=ON_RESTORE, required=False, help_text=LIFTS)
     unfreeze_now = forms.BooleanField(
         label=_("Unfreeze Now"),
         required=False,
@@ -50,7 +61,13 @@ class SetBudgetForm(forms.Form):
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(
-        self, data: Any = None, *, customer: Customer, allowed: set[str], typed: dict[str, Any] | None = None
+        self,
+        data: Any = None,
+        *,
+        customer: Customer,
+        allowed: set[str],
+        may_unfreeze: bool = True,
+        typed: dict[str, Any] | None = None,
     ) -> None:
         """`typed` is what was asked for already and is offered again, in place of what stands."""
         super().__init__(data, label_suffix="", initial=self._standing(customer, allowed) | (typed or {}))
@@ -59,7 +76,8 @@ class SetBudgetForm(forms.Form):
         self.fields["amount"].help_text = _("%(currency)s, at list price. Up to two decimal places.") % {
             "currency": settings.CURRENCY
         }
-        if not customer.is_frozen:
+        # Whoever was offered it before is told why it cannot be, not passed over in silence.
+        if not customer.is_frozen or not (may_unfreeze or data):
             del self.fields["unfreeze_now"]
         elif customer.freeze_origin == FreezeOrigin.ASSOCIATION:
             self.fields["unfreeze_now"].label = _("Unfreeze Account")
@@ -72,6 +90,7 @@ class SetBudgetForm(forms.Form):
             "budget_type": budget.budget_type if budget and budget.budget_type in allowed else first,
             "amount": budget and budget.amount,
             "account_freezing": budget.account_freezing if budget else AccountFreezing.MANUAL,
+            "unfreeze_on_restore": bool(budget and budget.unfreeze_on_restore),
             "unfreeze_now": customer.freeze_origin == FreezeOrigin.ASSOCIATION,
             "version": version_of(customer),
         }
@@ -89,6 +108,8 @@ class SetBudgetForm(forms.Form):
             BudgetType(self.cleaned_data["budget_type"]),
             self.cleaned_data["amount"],
             AccountFreezing(policy) if policy else None,
+            self.cleaned_data["unfreeze_on_restore"],
+            agreement_for(self.cleaned_data),
         )
 
 
@@ -147,6 +168,14 @@ class SetBudgetsForm(forms.Form):
         widget=forms.RadioSelect,
         required=False,
     )
+    agreement = agreement_field()
+    unfreeze_on_restore = forms.ChoiceField(
+        label=ON_RESTORE,
+        choices=[LEAVE, ("1", _("Yes")), ("0", _("No"))],
+        widget=forms.RadioSelect,
+        required=False,
+        help_text=LIFTS,
+    )
     unfreeze_now = forms.BooleanField(required=False)
 
     def __init__(self, data: Any = None, *, allowed: set[str], frozen: int) -> None:
@@ -174,6 +203,7 @@ class SetBudgetsForm(forms.Form):
             or self.by
             or given.get("budget_type")
             or given.get("account_freezing")
+            or given.get("unfreeze_on_restore")
             or given.get("unfreeze_now")
         ):
             raise ValidationError(_("Everything is left as it is: choose what to set."))
@@ -192,6 +222,8 @@ class SetBudgetsForm(forms.Form):
             BudgetType(given["budget_type"]) if given["budget_type"] else None,
             amount,
             AccountFreezing(given["account_freezing"]) if given["account_freezing"] else None,
+            {"1": True, "0": False}.get(given["unfreeze_on_restore"]),
+            agreement_for(given),
         )
 
 
@@ -244,6 +276,7 @@ class ImportForm(forms.Form):
     file = forms.FileField(
         label=_("File"), error_messages={"required": _("Choose a file."), "empty": _("The chosen file is empty.")}
     )
+    agreement = agreement_field()
     leave_out_bad = forms.BooleanField(required=False)
 
     def clean_file(self) -> Any:

@@ -106,6 +106,12 @@ def state_used(used: str, amount: str, budget_type: str, state: str) -> Combinab
     )
 
 
+def exhausted_since(used: str, amount: str, before: str, now: str) -> Combinable:
+    """Since when a budget of these terms is used up: as `before` if it was already, else since `now`; or not at all."""
+    exhausted = When(GreaterThanOrEqual(F(used), F(amount)), then=Coalesce(F(before), F(now)))
+    return Case(exhausted, default=None, output_field=models.DateTimeField())
+
+
 class Budget(models.Model):
     """The cap on a customer's expenditure. `used`, `usage` and `level` change together with the expenditure."""
 
@@ -119,6 +125,10 @@ class Budget(models.Model):
     usage = models.BigIntegerField(_("usage"), default=0, help_text="Whole percents, cut off.")
     level = models.SmallIntegerField(default=0, help_text="0, 75, 90 or 100: the highest mark reached.")
     state = models.SmallIntegerField(default=0, help_text="The customer's own: an index cannot reach over to it.")
+    exhausted_since = models.DateTimeField(null=True, help_text="Since when it is used up, without a break.")
+    runs_out_on = models.DateField(
+        _("runs out on"), null=True, help_text="At the rate of this month; none where there is too little to go by."
+    )
     # Without an index: nobody looks budgets up by record, and records are never deleted.
     record = models.ForeignKey(
         AdjustmentRecord, PROTECT, related_name="+", db_index=False, help_text="The record it stands on."
@@ -142,6 +152,11 @@ class Budget(models.Model):
                 name="level_100_is_exhausted",
                 condition=Q(level=100, used__gte=F("amount")) | (~Q(level=100) & Q(used__lt=F("amount"))),
             ),
+            models.CheckConstraint(
+                name="exhausted_has_its_time",
+                condition=Q(level=100, exhausted_since__isnull=False)
+                | (~Q(level=100) & Q(exhausted_since__isnull=True)),
+            ),
         ]
         indexes: ClassVar = [
             # One for each order of the list, as on the customer. Not one more for all states together: every report
@@ -149,6 +164,17 @@ class Budget(models.Model):
             models.Index(fields=["partner", "state", "usage", "customer"], name="budget_state_usage"),
             models.Index(fields=["partner", "state", "amount", "customer"], name="budget_state_amount"),
             models.Index(fields=["partner", "state", "used", "customer"], name="budget_state_used"),
+            # Most budgets outlast the month: what has no day is in neither of these.
+            models.Index(
+                fields=["partner", "state", "runs_out_on", "customer"],
+                name="budget_state_runs_out_on",
+                condition=Q(runs_out_on__isnull=False),
+            ),
+            models.Index(
+                fields=["partner", "exhausted_since", "customer"],
+                name="budget_exhausted_since",
+                condition=Q(exhausted_since__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -191,21 +217,35 @@ class ExpenditureReport(models.Model):
 class Expenditure(models.Model):
     """What one account spent in one billing month so far. `customer` is None until the account is associated."""
 
-    account = models.CharField(max_length=128, help_text="The customer ID as reported.")
+    account = models.CharField(_("customer ID"), max_length=128, help_text="The customer ID as reported.")
     month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")
     customer = models.ForeignKey(Customer, PROTECT, null=True, related_name="expenditures", db_index=False)
-    total = MoneyField()
-    reported_at = models.DateTimeField()
+    total = MoneyField(_("expenditure"))
+    reported_at = models.DateTimeField(_("as of"))
     report = models.ForeignKey(ExpenditureReport, PROTECT, related_name="expenditures", db_index=False)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(name="one_total_per_account_and_month", fields=["account", "month"])
         ]
-        indexes: ClassVar = [models.Index(fields=["customer", "month"], name="expenditure_by_customer")]
+        indexes: ClassVar = [
+            models.Index(fields=["customer", "month"], name="expenditure_by_customer"),
+            models.Index(
+                fields=["-month", "account"], name="expenditure_of_nobody", condition=Q(customer__isnull=True)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.account} {self.month}"
+
+
+class UnassociatedExpenditure(Expenditure):
+    """What an account that nobody knows spent in one month, as the administration lists it (domain 8.4)."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("unassociated account")
+        verbose_name_plural = _("unassociated accounts")
 
 
 def spent(counted_from: Combinable | str | int, until: int, customer: str = "pk") -> Combinable:

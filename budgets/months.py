@@ -65,6 +65,11 @@ def first_moment(month: int) -> datetime:
     return datetime(month // 100, month % 100, 1, tzinfo=_billing_zone())
 
 
+def first_moment_of_day(at: datetime) -> datetime:
+    """When the day of this moment begins in the billing time zone, aware."""
+    return at.astimezone(_billing_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def next_month(month: int) -> int:
     """The month after this one: 202612 is followed by 202701."""
     return month + 89 if month % 100 == 12 else month + 1

@@ -114,7 +114,7 @@ def _refuse_no_id(account: str) -> None:
 
 def _choice(column: str, text: str, values: list[str]) -> str | None:
     if text and text.upper() not in values:
-        raise ValueError(_not_one_of(column, text, values[:2]))
+        raise ValueError(_not_one_of(column, text, values))
     return text.upper() or None
 
 

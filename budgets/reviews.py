@@ -9,25 +9,28 @@ from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from budgets.actions import Outcome
-from budgets.actions.quota import moves
+from budgets.actions.editing import NOBODY
+from budgets.actions.freeze_terms import is_by_hand
+from budgets.actions.quota import AS_REVIEWED, moves
 from budgets.actions.reviewing import (
     SAME_TERMS,
     STAYS_OUT,
+    foreseen,
     included,
+    is_batch,
     is_import,
     is_undo,
     terms_of_rows,
 )
-from budgets.actions.terms import foresee
+from budgets.freeze_reviews import FREEZE_GROUPS, facts_by_hand, show_row
 from budgets.months import month_name, previous_month
 from budgets.standing import frozen_by
 from customers.masking import mask_name
 from customers.models import Effect, FreezeOrigin, FreezeRecord, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Operation
-from partnercenter.money import LARGEST_BUDGET, money, show_amount, show_number
+from partnercenter.money import LARGEST_BUDGET, money, show_amount
 from partnercenter.permissions import grant_of
 
 Facts = list[tuple[str, str]]
@@ -51,12 +54,15 @@ GROUPS: dict[str, tuple[Any, Q]] = {
         gettext_lazy("Unfrozen, although frozen by a person"),
         UNFROZEN & Q(customer__freeze_origin=FreezeOrigin.PARTNER),
     ),
+    "ESCALATED": (gettext_lazy("Frozen already, now with their resources"), IN & Q(effect=Effect.ESCALATED)),
     "STAYS_FROZEN": (gettext_lazy("Stay frozen"), IN & Q(effect=Effect.STAYS_FROZEN)),
     "UNCHANGED": (gettext_lazy("Nothing changes"), IN & ~Q(effect=Effect.UNFROZEN) & SAME_TERMS),
     "MOVED_ON": (gettext_lazy("Moved on: stay as they are"), Q(left_out=LeftOut.MOVED_ON)),
     "LEFT_OUT": (gettext_lazy("Left out"), ~IN & ~Q(left_out=LeftOut.MOVED_ON)),
     "ALL": (gettext_lazy("All to be set"), IN),
 }
+# Who is in one of these can be left out together.
+LEAVES_OUT = {"TYPE", "EXHAUSTED", "FROZEN", "ESCALATED", "UNFROZEN", "UNFROZEN_PARTNER", "STAYS_FROZEN", "UNCHANGED"}
 
 
 class Typed(NamedTuple):
@@ -77,15 +83,15 @@ class Review:
     open: dict[str, Any] | None = field(default=None)
 
 
-def is_batch(operation: Operation) -> bool:
-    """Whether the operation is about several customers, and so has a review page."""
-    return is_undo(operation) or operation.reviewed.count() != 1
+def groups_of(operation: Operation) -> dict[str, tuple[Any, Q]]:
+    """The groups of such a review: name, label, and which rows are in it."""
+    return FREEZE_GROUPS if is_by_hand(operation) else GROUPS
 
 
-def members(operation: Operation, key: str) -> QuerySet[ReviewedCustomer]:
-    """The rows of one group of a review; none for a group that does not exist."""
-    rows = ReviewedCustomer.objects.filter(operation=operation)
-    return rows.filter(GROUPS[key][1]) if key in GROUPS else rows.none()
+def group(operation: Operation, key: str) -> Q:
+    """What the rows of one group of a review have in common; nobody is in a group that does not exist."""
+    groups = groups_of(operation)
+    return groups[key][1] if key in groups else NOBODY
 
 
 def review_of(
@@ -93,14 +99,15 @@ def review_of(
 ) -> Review:
     """The review with its figures, each group counted, and one group opened, with what was typed by customer ID."""
     # In one go: each alone would read all the customers and their budgets again.
-    counted = {name: Count("pk", filter=condition) for name, (_label, condition) in GROUPS.items()}
+    groups, sets_budgets = groups_of(operation), not is_by_hand(operation)
+    counted = {name: Count("pk", filter=condition) for name, (_label, condition) in groups.items()}
     counts = ReviewedCustomer.objects.filter(operation=operation).aggregate(**counted)
     return Review(
         number=counts["ALL"],
-        totals=_totals(operation),
-        pools=_pools(operation),
+        totals=_totals(operation) if sets_budgets else [],
+        pools=_pools(operation) if sets_budgets else [],
         groups=[
-            {"key": name, "label": GROUPS[name][0], "count": count, "query": f"?group={name}", "open": name == key}
+            {"key": name, "label": groups[name][0], "count": count, "query": f"?group={name}", "open": name == key}
             for name, count in counts.items()
         ],
         open=_opened(operation, month, key, number, typed or {}) if counts.get(key) else None,
@@ -124,7 +131,7 @@ def _pools(operation: Operation) -> list[dict[str, Any]]:
     grant = grant_of(operation.partner)
     if grant is None:
         return []
-    by = moves(included(operation), "customer__budget__", "", operation.operator).get(operation.partner.pk, {})
+    by = moves(included(operation), *AS_REVIEWED, operation.operator).get(operation.partner.pk, {})
     shown = []
     for kind in BudgetType.values:
         pool = grant.pool(kind)
@@ -137,32 +144,36 @@ def _pools(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _opened(operation: Operation, month: int, key: str, number: Any, typed: Mapping[str, Typed]) -> dict[str, Any]:
-    keys = members(operation, key).order_by(*BY_NAME).values_list("pk", flat=True)
+    keys = operation.reviewed.filter(group(operation, key)).order_by(*BY_NAME).values_list("pk", flat=True)
     page: Page = Paginator(keys, PER_PAGE).get_page(number)
     elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
-    page.object_list = [
-        _row(row)
-        | {"notes": [*_forgotten(row, month), *_why_frozen(row, operation)]}
-        | _edits(row, typed.get(row.customer.customer_id), undoes=is_undo(operation))
-        for row in _rows(list(page.object_list), month)
-    ]
+    rows = _rows(list(page.object_list), operation, month)
+    if is_by_hand(operation):
+        page.object_list = [show_row(row) for row in rows]
+    else:
+        page.object_list = [
+            _row(row)
+            | {"notes": [*_forgotten(row, month), *_why_frozen(row, operation)]}
+            | _edits(row, typed.get(row.customer.customer_id), undoes=is_undo(operation))
+            for row in rows
+        ]
     return {
         "key": key,
-        "label": GROUPS[key][0],
+        "label": groups_of(operation)[key][0],
         "page": page,
         "elided": elided,
         "rows": page.object_list,
-        "can_leave_out": key not in ("MOVED_ON", "LEFT_OUT", "ALL"),
+        "can_leave_out": key in LEAVES_OUT,
     }
 
 
-def _rows(keys: list[int], month: int) -> QuerySet[Any]:
+def _rows(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
     """The rows of one page with what would be used and the figures of a freeze: looked up for these alone."""
     rows = terms_of_rows(ReviewedCustomer.objects.filter(pk__in=keys)).annotate(
         frozen_used=Subquery(NEWEST_FREEZE.values("used")[:1]),
         frozen_amount=Subquery(NEWEST_FREEZE.values("amount")[:1]),
     )
-    return foresee(rows, month, prefix="customer__").select_related("customer__budget").order_by(*BY_NAME)
+    return foreseen(rows, operation, month).select_related("customer__budget").order_by(*BY_NAME)
 
 
 def _row(row: Any) -> dict[str, Any]:
@@ -209,7 +220,7 @@ def _forgotten(row: ReviewedCustomer, month: int) -> list[str]:
 
 def _why_frozen(row: Any, operation: Operation) -> list[str]:
     """Since when and by what an account that stays frozen is, and why it stays so (domain 3.9, 4.5)."""
-    if row.effect != Effect.STAYS_FROZEN or row.left_out:
+    if row.effect not in (Effect.STAYS_FROZEN, Effect.ESCALATED) or row.left_out:
         return []
     frozen = frozen_by(row.customer, row.frozen_used, row.frozen_amount)
     return [_("Frozen %(since)s") % {"since": frozen}, _why_not_unfrozen(row, operation)] if frozen else []
@@ -228,6 +239,8 @@ def _why_not_unfrozen(row: Any, operation: Operation) -> str:
 
 def facts_of(operation: Operation) -> Facts:
     """What is to be confirmed, line by line, with masked names: for the page and for the mail with the code."""
+    if is_by_hand(operation):
+        return facts_by_hand(operation)
     if is_batch(operation):
         return _facts_of_many(operation)
     row = operation.reviewed.select_related("customer").get()
@@ -240,7 +253,9 @@ def facts_of(operation: Operation) -> Facts:
     ]
     if row.unfreeze:
         facts.append((_("Unfreeze Now"), _("Yes")))
-    if row.effect == Effect.FROZEN:
+    if row.effect == Effect.ESCALATED:
+        facts.append((_("Effect"), _("The budget is used up: the resources of the frozen account are frozen, too.")))
+    elif row.effect == Effect.FROZEN:
         facts.append((_("Effect"), _("The budget is used up at once: the account is frozen.")))
     elif row.effect == Effect.UNFROZEN:
         facts.append((_("Effect"), _("The account is unfrozen.")))
@@ -255,46 +270,3 @@ def _facts_of_many(operation: Operation) -> Facts:
             facts.append((str(total["label"]), change))
     effects = included(operation).exclude(effect=Effect.NONE).order_by().values_list("effect").annotate(Count("pk"))
     return facts + [(str(Effect(effect).label).capitalize(), str(number)) for effect, number in effects]
-
-
-def tell(outcome: Outcome, operation: Operation) -> str:
-    """The success message of a confirmed operation: for one customer it names the type, for many the numbers."""
-    if is_batch(operation):
-        return _tell_many(outcome, undone=is_undo(operation))
-    return tell_one(outcome, operation.reviewed.get().budget_type)
-
-
-def tell_one(outcome: Outcome, budget_type: str | None) -> str:
-    """The success message for one customer: it names the type and what became of the account."""
-    if not outcome.changed:
-        said = _("The budget stands as it was.")
-    elif budget_type == BudgetType.MONTHLY:
-        said = _("The monthly budget is set.")
-    else:
-        said = _("The one-time budget is set.")
-    if outcome.unfrozen:
-        said += " " + _("The account is unfrozen.")
-    if outcome.frozen:
-        said += " " + _("The budget is used up: the account is frozen.")
-    return said
-
-
-def _tell_many(outcome: Outcome, *, undone: bool) -> str:
-    text = ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed)
-    if undone:
-        text = ngettext("%(n)s budget is undone.", "%(n)s budgets are undone.", outcome.changed)
-    said = [text % {"n": show_number(outcome.changed)}]
-    figures = (
-        (outcome.unfrozen, ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", outcome.unfrozen)),
-        (outcome.frozen, ngettext("%(n)s account frozen.", "%(n)s accounts frozen.", outcome.frozen)),
-        (outcome.kept, ngettext("%(n)s account stays frozen.", "%(n)s accounts stay frozen.", outcome.kept)),
-    )
-    said += [text % {"n": show_number(number)} for number, text in figures if number]
-    if outcome.passed_over:
-        left = ngettext(
-            "%(n)s had changed and was left as it is.",
-            "%(n)s had changed and were left as they are.",
-            outcome.passed_over,
-        )
-        said.append(left % {"n": outcome.passed_over})
-    return " ".join(said)

@@ -28,12 +28,13 @@ class Shown:
     account_name: str
     name: str
     names_shown: bool
+    retention_until: datetime | None
 
 
 def show_customer(customer: Customer, *, names_shown: bool) -> Shown:
     """The customer with its name masked, unless names are shown."""
     name = customer.name if names_shown else mask_name(customer.name)
-    return Shown(customer.customer_id, customer.account_name, name, names_shown)
+    return Shown(customer.customer_id, customer.account_name, name, names_shown, customer.retention_until)
 
 
 def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any] | None:
@@ -201,6 +202,7 @@ def show_frozen(records: Iterable[FreezeRecord]) -> list[dict[str, Any]]:
     """The accounts a report froze, with the figures of that moment."""
     return [
         {
+            "pk": record.pk,
             "at": record.at,
             "account_name": record.customer.account_name,
             "customer_id": record.customer.customer_id,
@@ -243,7 +245,10 @@ def _numbers(records: Any) -> dict[Any, int]:
 
 
 def show_records_of_batch(records: Iterable[Any]) -> list[dict[str, Any]]:
-    """Adjustment records as rows, with whose they are, and whether the customer still `stands` as they left it."""
+    """Adjustment records as rows, with whose they are, and whether the customer still `stands` as they left it.
+
+    `freeze_record` is the key of the one that says what became of the account, None where nothing did.
+    """
     listed = list(records)
     return [
         shown
@@ -252,6 +257,7 @@ def show_records_of_batch(records: Iterable[Any]) -> list[dict[str, Any]]:
             "customer_id": record.customer.customer_id,
             "budget_type_before_label": record.get_budget_type_before_display() or "--",
             "moved_on": not record.stands,
+            "freeze_record": record.freeze_record,
         }
         for record, shown in zip(listed, show_records(listed), strict=True)
     ]

@@ -7,15 +7,24 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_tasks import task
 
-from budgets.actions import apply_budgets, current_month, review_budgets, review_import, take_in_report
-from budgets.actions.reviewing import terms_from
+from budgets.actions import (
+    apply_reviewed,
+    current_month,
+    review_budgets,
+    review_by_hand,
+    review_import,
+    take_in_report,
+)
+from budgets.actions.freeze_terms import by_hand_from
+from budgets.actions.terms import terms_from
 from budgets.reports import read_report
-from budgets.reviews import tell
 from budgets.showing import tell_imported, tell_taken_in
+from budgets.telling import tell
 from customers.filters import CustomerFilter
-from customers.models import Customer
+from customers.models import Customer, CustomerQuerySet
 from partnercenter import jobs, verification
 from partnercenter.database import writing
+from partnercenter.models import Job
 
 
 @task()
@@ -32,7 +41,7 @@ def _confirm(work: jobs.Work) -> None:
     work.applying()
 
     def apply() -> None:
-        outcome = apply_budgets(operation, only_unchanged=work.job.terms["only_unchanged"])
+        outcome = apply_reviewed(operation, only_unchanged=work.job.terms["only_unchanged"])
         work.end(tell(outcome, operation), link=reverse("batch", args=[operation.pk]))
 
     verification.confirm(operation, "", apply)
@@ -45,22 +54,43 @@ def review(job: str) -> None:
 
 
 def _review(work: jobs.Work) -> None:
-    operator, given = work.job.operator, work.job.terms
-    mine = Customer.objects.of(operator)
-    if given["all_matching"]:
-        customers = CustomerFilter(QueryDict(given["query"]), mine).qs
-    else:
-        customers = mine.filter(customer_id__among=given["customers"])
+    given = work.job.terms
+    customers, of_all = _chosen(work.job)
     current_month()
     with writing():
         operation = review_budgets(
             customers,
             terms_from(given["terms"]),
-            operator=operator,
+            operator=work.job.operator,
             unfreeze=given["terms"]["unfreeze"],
-            all_matching=given["all_matching"],
+            all_matching=of_all,
         )
         said = _("The review is ready. Nothing is set before it is confirmed.")
+        work.end(said, link=reverse("operation", args=[operation.pk]))
+
+
+def _chosen(job: Job) -> tuple[CustomerQuerySet, bool]:
+    """Whom a review is to be about, and whether these are all that match."""
+    mine, given = Customer.objects.of(job.operator), job.terms
+    if given["all_matching"]:
+        return CustomerFilter(QueryDict(given["query"]), mine).qs, True
+    return mine.filter(customer_id__among=given["customers"]), False
+
+
+@task()
+def review_freezing(job: str) -> None:
+    """Make the review of freezing or unfreezing many customers by hand: it then waits for its OK."""
+    jobs.work(job, _review_freezing)
+
+
+def _review_freezing(work: jobs.Work) -> None:
+    given = work.job.terms
+    customers, of_all = _chosen(work.job)
+    current_month()
+    with writing():
+        asked = by_hand_from(given["act"], given["terms"])
+        operation = review_by_hand(customers, asked, operator=work.job.operator, all_matching=of_all)
+        said = _("The review is ready. Nothing is done before it is confirmed.")
         work.end(said, link=reverse("operation", args=[operation.pk]))
 
 
@@ -72,7 +102,8 @@ def import_budgets(job: str) -> None:
 
 def _import_budgets(work: jobs.Work) -> None:
     with work.files() as [(name, content)]:
-        told = review_import(name, content, operator=work.job.operator, progress=work.progress)
+        agreement = work.job.terms.get("agreement", "")
+        told = review_import(name, content, operator=work.job.operator, agreement=agreement, progress=work.progress)
     link = reverse("operation", args=[told.operation.pk]) if told.operation else ""
     work.end(tell_imported(told), link=link, problems=map(str, told.bad_lines), status=422 if told.bad else 200)
 

@@ -15,4 +15,5 @@ urlpatterns = [
     path("budgets/batches/<uuid:pk>/undo/", views.undo, name="undo_batch"),
     path("customers/expenditure/", views.expenditure, name="expenditure"),
     path("customers/expenditure/<uuid:pk>/", views.expenditure_report, name="expenditure_report"),
+    path("customers/unassociated/", views.unassociated, name="unassociated"),
 ]

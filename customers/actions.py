@@ -1,4 +1,4 @@
-"""All that writes customers: their coming, freezing and unfreezing, names revealed, files exported, and saved views.
+"""All that writes customers: their coming, freezing and unfreezing, names revealed, files exported, what is kept.
 
 Freezing and unfreezing are steps of a transaction in which the caller has locked the customers. Where a customer may
 have a budget they are called through budgets.actions.freezing, so that lists by its budget know of it.
@@ -7,15 +7,20 @@ have a budget they are called through budgets.actions.freezing, so that lists by
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.expressions import Combinable
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.models import (
+    AgreementRecord,
     Customer,
+    CustomerNote,
     CustomerQuerySet,
     ExportRecord,
     FreezeKind,
@@ -26,12 +31,16 @@ from customers.models import (
     State,
 )
 from partnercenter.database import insert_from, lock, text, writing
-from partnercenter.models import Channel, Partner, User
+from partnercenter.models import Channel, Operation, Partner, User
 from partnercenter.refusals import Changed, Refusal
 
 SYSTEM = "system"
 MOST_VIEWS = 50
-LONGEST_QUERY = 2000
+LONGEST_QUERY = LONGEST_NOTE = 2000
+# The same words of the same person within this time are one note: a button pressed twice.
+SENT_TWICE = timedelta(minutes=1)
+# What the customer's own row says of it.
+STATE = F("state")
 
 
 @dataclass(frozen=True)
@@ -70,39 +79,50 @@ def freeze_accounts(
     *,
     author: Author,
     reason: str = "",
+    state: Combinable = STATE,
     **why: Any,
 ) -> list[int]:
     """Freeze the locked customers that are not frozen in this kind or a stronger one; give their keys (domain 4).
 
-    An account frozen already keeps its origin, since when and reason; its kind escalates. `why` names fields of
-    FreezeRecord and expressions over the customer that tell of the budget which did it.
+    An account frozen already keeps its origin, since when and reason; its kind escalates. With resources the retention
+    deadline begins to run (domain 4.6). `state` is what the lists ask beside that. `why` names fields of FreezeRecord
+    and expressions over the customer that tell of the budget which did it.
     """
     fresh = customers.filter(freeze_kind=FreezeKind.NONE)
-    state = {
+    with_resources = kind == FreezeKind.ACCOUNT_AND_RESOURCE
+    deadline = author.at + timedelta(days=settings.RESOURCE_RETENTION_DAYS) if with_resources else None
+    frozen = {
         "freeze_kind": kind,
+        "retention_until": deadline,
         "freeze_origin": origin,
         "frozen_since": author.at,
         "freeze_reason": reason,
-        "state": F("state").bitor(State.FROZEN),
+        "state": state.bitor(State.FROZEN),
     }
-    keys = _change(fresh, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
-    if kind == FreezeKind.ACCOUNT_AND_RESOURCE:
+    keys = _change(fresh, FreezeRecord.Operation.FREEZE, frozen, author=author, reason=reason, **why)
+    if with_resources:
         weaker = customers.filter(freeze_kind=FreezeKind.ACCOUNT)
-        state = {"freeze_kind": kind}
-        keys += _change(weaker, FreezeRecord.Operation.FREEZE, state, author=author, reason=reason, **why)
+        frozen = {"freeze_kind": kind, "retention_until": deadline}
+        keys += _change(weaker, FreezeRecord.Operation.FREEZE, frozen, author=author, reason=reason, **why)
     return keys
 
 
-def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, reason: str = "", **why: Any) -> list[int]:
-    """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their keys (domain 3.8)."""
-    state = {
+def unfreeze_accounts(
+    customers: CustomerQuerySet, *, author: Author, reason: str = "", state: Combinable = STATE, **why: Any
+) -> list[int]:
+    """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their keys (domain 3.8).
+
+    `state` as in `freeze_accounts`.
+    """
+    unfrozen = {
         "freeze_kind": FreezeKind.NONE,
+        "retention_until": None,
         "freeze_origin": FreezeOrigin.NONE,
         "frozen_since": None,
         "freeze_reason": "",
-        "state": F("state").bitand(~State.FROZEN),
+        "state": state.bitand(~State.FROZEN),
     }
-    return _change(customers.frozen(), FreezeRecord.Operation.UNFREEZE, state, author=author, reason=reason, **why)
+    return _change(customers.frozen(), FreezeRecord.Operation.UNFREEZE, unfrozen, author=author, reason=reason, **why)
 
 
 def _change(
@@ -136,6 +156,7 @@ def _change(
         operator_name=text(author.name),
         channel=author.channel,
         batch=author.batch,
+        retention_until=state["retention_until"],
         **why,
     )
     chosen.update(**state)
@@ -173,9 +194,39 @@ def save_view(*, operator: User, name: str, query: str, replace: bool = False) -
     return SavedView.objects.update_or_create(operator=operator, name=name, defaults={"query": query})[0]
 
 
+@writing()
+def add_note(customer: Customer, note: str, *, operator: User) -> CustomerNote:
+    """Keep what an operator writes about a customer, for people of its own company; what is sent twice stands once.
+
+    Raises Refusal unless it has 1 to 2,000 characters.
+    """
+    note, now = note.strip(), timezone.now()
+    if not 0 < len(note) <= LONGEST_NOTE:
+        raise Refusal(_("Enter a note of 1 to 2,000 characters."), "text")
+    lock(Customer.objects.filter(pk=customer.pk))
+    newest = CustomerNote.objects.filter(customer=customer).order_by("-pk").first()
+    if newest and (newest.operator_id, newest.text) == (operator.pk, note) and now - newest.at < SENT_TWICE:
+        return newest
+    return CustomerNote.objects.create(
+        customer=customer, at=now, operator=operator, operator_name=operator.username, text=note
+    )
+
+
 def delete_view(view: SavedView, *, operator: User) -> None:
     """Forget a view of the operator's own; somebody else's stays."""
     SavedView.objects.filter(pk=view.pk, operator=operator).delete()
+
+
+def record_agreement(operation: Operation) -> None:
+    """Record what was accepted for an operation as it is carried out: which wording, by whom (domain 4.4)."""
+    if version := operation.terms.get("agreement"):
+        AgreementRecord.objects.create(
+            partner=operation.partner,
+            operator=operation.operator,
+            operator_name=operation.operator.username,
+            version=version,
+            operation=operation.pk,
+        )
 
 
 def record_export(what: ExportRecord.What, *, query: str, rows: int, operator: User, partner: Partner) -> None:

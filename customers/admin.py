@@ -1,18 +1,117 @@
-"""Customers and their records in Django admin: to look at, for the platform's superusers."""
+"""Customers and their records in Django admin, for the platform's superusers: to look at; customers come and go."""
 
-from django.contrib import admin
+from typing import Any
 
-from customers.models import Customer, ExportRecord, FreezeRecord, RevealRecord
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
+from django.db.models import Count, Q, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from budgets.actions import associate_customers, disassociate_customers
+from customers.forms import AssociationForm, CustomersFileForm
+from customers.models import (
+    CURRENT,
+    AgreementRecord,
+    Customer,
+    CustomerNote,
+    ExportRecord,
+    FreezeRecord,
+    RevealRecord,
+    Snooze,
+)
+from customers.reading import COLUMNS
+from partnercenter.csv_files import BadFile
+from partnercenter.models import BudgetType
+from partnercenter.money import money
 from partnercenter.readonly_admin import PlatformAdmin
 
 
 @admin.register(Customer)
 class CustomerAdmin(PlatformAdmin):
-    list_display = ["customer_id", "account_name", "partner", "freeze_kind", "associated_on"]
+    """Customers, those who left among them. Both their coming and their going are the actions' own."""
+
+    list_display = ["customer_id", "account_name", "partner", "freeze_kind", "associated_on", "disassociated_on"]
+    list_filter = [("disassociated_on", admin.EmptyFieldListFilter)]
     list_select_related = ["partner"]
     search_fields = ["=customer_id", "account_name"]
     # What the console masks is not shown here either: a reveal is recorded there (domain 7).
     exclude = ["name", "search", "email", "mobile"]
+    actions = ["disassociate"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request)
+
+    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Associate customers: one by a form, or those of a file, as the command does; 422 where nothing was done."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        by_file = "by_file" in request.POST
+        one = AssociationForm(None if by_file else request.POST or None, initial=request.GET.dict())
+        many = CustomersFileForm(*(request.POST, request.FILES) if by_file else ())
+        form: Any = many if by_file else one
+        if form.is_valid() and (number := _associate(form, request.user)):
+            messages.success(request, _("%(number)s customers associated.") % {"number": number})
+            return redirect("admin:customers_customer_changelist")
+        context = self.admin_site.each_context(request) | {
+            "title": _("Associate customers"),
+            "opts": self.opts,
+            "one": one,
+            "many": many,
+            "columns": ",".join(COLUMNS),
+        }
+        return render(request, "admin/associate.html", context, status=422 if form.is_bound else 200)
+
+    @admin.action(description=gettext_lazy("Disassociate selected customers"), permissions=["view"])
+    def disassociate(self, request: Any, customers: Any) -> HttpResponse | None:
+        """End their association, once it was confirmed on a page that says what goes with it."""
+        current = customers.filter(CURRENT)
+        if not current.exists():
+            messages.warning(request, _("None of these customers is associated any more."))
+            return None
+        if "confirmed" in request.POST:
+            leaving = list(current)
+            number = disassociate_customers(current, note=_("by %(operator)s") % {"operator": request.user})
+            LogEntry.objects.log_actions(request.user.pk, leaving, CHANGE, _("Disassociated."))
+            messages.success(request, _("%(number)s customers disassociated.") % {"number": number})
+            return None
+        context = self.admin_site.each_context(request) | {
+            "title": _("Disassociate customers"),
+            "opts": self.opts,
+            "partners": _leaving(current),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "across": request.POST.get("select_across", "0"),
+        }
+        return render(request, "admin/disassociate.html", context)
+
+
+def _associate(form: Any, operator: Any) -> int:
+    """Do what a valid form asks for, and give the number; 0 and its errors where that is refused."""
+    try:
+        if number := associate_customers(form.newcomers(), operator=operator, channel=form.channel):
+            return number
+        form.add_error(None, _("The file names no customer."))
+    except BadFile as bad:
+        form.add_error("file", bad.told().splitlines())
+    except IntegrityError:
+        form.add_error(None, _("Somebody else associated one of them meanwhile. Nothing was changed."))
+    return 0
+
+
+def _leaving(customers: Any) -> Any:
+    """Whose customers leave, how many, and the budgets that go with them."""
+    sums = {
+        kind.lower(): Sum("budget__amount", filter=Q(budget__budget_type=kind), default=money(0))
+        for kind in BudgetType.values
+    }
+    by_partner = customers.order_by("partner__account_name").values("partner__account_name")
+    return by_partner.annotate(number=Count("pk"), budgets=Count("budget"), **sums)
 
 
 @admin.register(FreezeRecord)
@@ -32,3 +131,23 @@ class RevealRecordAdmin(PlatformAdmin):
 class ExportRecordAdmin(PlatformAdmin):
     list_display = ["operator_name", "at", "partner", "what", "rows"]
     list_select_related = ["partner"]
+
+
+@admin.register(AgreementRecord)
+class AgreementRecordAdmin(PlatformAdmin):
+    list_display = ["operator_name", "at", "partner", "version"]
+    list_select_related = ["partner"]
+
+
+@admin.register(CustomerNote)
+class CustomerNoteAdmin(PlatformAdmin):
+    list_display = ["customer", "at", "operator_name"]
+    list_select_related = ["customer"]
+    search_fields = ["=customer__customer_id"]
+
+
+@admin.register(Snooze)
+class SnoozeAdmin(PlatformAdmin):
+    list_display = ["customer", "at", "until", "operator_name", "reason"]
+    list_select_related = ["customer"]
+    search_fields = ["=customer__customer_id"]

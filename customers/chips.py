@@ -17,6 +17,7 @@ USAGES = (75, 90, 100)
 RANGES = {
     "usage_min": ("usage", gettext_lazy("Usage"), "usage_max"),
     "mtd_min": ("mtd", gettext_lazy("Month-to-date expenditure"), "mtd_max"),
+    "runs_out_after": ("runs_out", gettext_lazy("Runs out"), "runs_out_before"),
     "associated_after": ("associated", gettext_lazy("Associated"), "associated_before"),
 }
 LAST_ENDS = {last for _name, _label, last in RANGES.values()}

@@ -12,9 +12,10 @@ from customers import listing
 from customers.filters import CustomerFilter
 from customers.models import ExportRecord
 from partnercenter.models import User
+from partnercenter.statements import ByKey
 
 AT_ONCE = 500
-SHOWN = listing.SHOWN.values_list(*listing.COLUMNS, "account_manager", "tags", named=True)
+EXPORTED = ByKey(listing.SHOWN.values_list(*listing.COLUMNS, "account_manager", "tags", named=True))
 # What Import Budgets reads; it ignores the others.
 TO_IMPORT = ("customer_id", "budget_type", "amount", "account_freezing", "unfreeze_now")
 TO_READ = (
@@ -49,8 +50,7 @@ def rows(filters: CustomerFilter, *, user: User, zone: tzinfo) -> Iterator[list[
 
 
 def _rows(keys: list[int], user: User) -> list[list[Any]]:
-    found = {customer.pk: customer for customer in SHOWN.filter(pk__among=keys)}
-    customers = [found[key] for key in keys if key in found]
+    customers = EXPORTED.in_order(keys)
     shown = listing.rows(customers, user=user, names_shown=False)
     return [_row(customer, row, user) for customer, row in zip(customers, shown, strict=True)]
 
@@ -65,7 +65,7 @@ def _row(customer: Any, row: listing.Row, user: User) -> list[Any]:
         customer.account_name,
         row.name,
         row.status_label,
-        row.frozen_why,
+        "; ".join(filter(None, (row.frozen_above, row.frozen_why, row.retention))),
         customer.budget__used,
         customer.budget__usage,
         _time(customer.as_of),
@@ -89,7 +89,7 @@ def show_exports(records: Iterable[ExportRecord]) -> list[dict[str, Any]]:
             "operator": record.operator_name,
             "what_label": record.get_what_display(),
             "batch": record.query if record.what == ExportRecord.What.BATCH else "",
-            "filters": _filters(record.query) if record.what == ExportRecord.What.LIST else [],
+            "filters": _filters(record.query) if record.what != ExportRecord.What.BATCH else [],
             "rows": record.rows,
         }
         for record in records

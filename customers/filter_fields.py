@@ -17,6 +17,13 @@ LARGEST_USAGE = 10**12
 EARLIEST, LATEST = date(1990, 1, 1), date(2999, 12, 31)
 
 
+class Shared(dict[str, Any]):
+    """Filters or fields that nothing changes: all requests use the same, where each would copy them."""
+
+    def __deepcopy__(self, _memo: Any) -> "Shared":
+        return self
+
+
 class FilterField(forms.BoundField):
     """A filter as the form shows it. One that nobody asked for always looks the same: drawn once in each language."""
 

@@ -1,7 +1,40 @@
-"""The form of a saved view."""
+"""The forms of freezing by hand, of decisions put off, of a saved view and of associating customers."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from customers.actions import NewCustomer
+from customers.agreement import agreement_field
+from customers.filter_fields import DayField
+from customers.models import CURRENT, Customer, FreezeKind
+from customers.reading import already_associated, read_customers, refuse_malformed, tags_of
+from partnercenter.models import Channel, Partner
+
+KINDS = [(kind.value, kind.label) for kind in (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)]
+
+
+class UnfreezeForm(forms.Form):
+    """Unfreeze: `kind` names the freeze that is lifted. `version` is what was seen, "" where the sender saw none."""
+
+    kind = forms.ChoiceField(label=_("Frozen"), choices=KINDS, widget=forms.RadioSelect)
+    reason = forms.CharField(label=_("Reason"), max_length=256, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    version = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
+class FreezeForm(UnfreezeForm):
+    """Freeze: resources with the agreement only, which the action insists on."""
+
+    kind = forms.ChoiceField(label=_("Freeze"), choices=KINDS, widget=forms.RadioSelect, initial=FreezeKind.ACCOUNT)
+    agreement = agreement_field()
+
+    field_order = ("kind", "agreement", "reason", "version")
 
 
 class SavedViewForm(forms.Form):
@@ -10,3 +43,92 @@ class SavedViewForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=60, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     query = forms.CharField(required=False, widget=forms.HiddenInput)
     replace = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
+
+
+class SnoozeForm(forms.Form):
+    """Put a decision off until a day begins, with a reason. Which days may be chosen the action says."""
+
+    until = DayField(label=_("Decide again on"), help_text=_("Tomorrow at the earliest, in a year at the latest."))
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=256,
+        help_text=_("For whoever looks at it next, up to 256 characters."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **{"label_suffix": "", **more})
+        today = timezone.localdate()
+        self.fields["until"].widget.attrs |= {
+            "min": (today + timedelta(days=1)).isoformat(),
+            "max": (today + timedelta(days=365)).isoformat(),
+        }
+
+
+class AssociationForm(forms.ModelForm):
+    """One customer to associate."""
+
+    channel = Channel.CONSOLE
+    tags = forms.CharField(label=_("Tags"), required=False, help_text=_("Separated by semicolons."))
+
+    class Meta:
+        model = Customer
+        fields = (
+            "customer_id",
+            "account_name",
+            "name",
+            "partner",
+            "association_type",
+            "email",
+            "mobile",
+            "account_manager",
+            "tags",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        partner: Any = self.fields["partner"]
+        partner.queryset = Partner.objects.exclude(kind=Partner.Kind.DISTRIBUTOR)
+
+    def clean_customer_id(self) -> str:
+        customer_id = self.cleaned_data["customer_id"]
+        if Customer.objects.filter(CURRENT, customer_id=customer_id).exists():
+            raise ValidationError(already_associated(customer_id))
+        return customer_id
+
+    def clean(self) -> None:
+        if not self.errors:
+            try:
+                refuse_malformed(self._newcomer())
+            except ValueError as error:
+                raise ValidationError(str(error)) from error
+
+    def _newcomer(self) -> NewCustomer:
+        return NewCustomer(**self.cleaned_data | {"tags": tags_of(self.cleaned_data["tags"])})
+
+    def newcomers(self) -> Iterable[NewCustomer]:
+        """What the valid form asks for."""
+        return [self._newcomer()]
+
+
+class CustomersFileForm(forms.Form):
+    """A file of customers to associate, as the command takes it."""
+
+    channel = Channel.IMPORT
+    file = forms.FileField(
+        label=_("File"), error_messages={"required": _("Choose a file."), "empty": _("The chosen file is empty.")}
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > settings.UPLOAD_MAX_MEGABYTES * 1024 * 1024:
+            raise ValidationError(
+                _("The file is larger than %(limit)s MB. Gzip it, or associate its customers in parts.")
+                % {"limit": settings.UPLOAD_MAX_MEGABYTES}
+            )
+        return file
+
+    def newcomers(self) -> Iterable[NewCustomer]:
+        """The customers of the file, as it is read; BadFile at its end where any line was bad."""
+        file = self.cleaned_data["file"]
+        return read_customers(file.name, file)

@@ -3,24 +3,29 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import Case, Max, OuterRef, Q, Subquery, When
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from budgets.models import THIS_MONTH, Expenditure
-from budgets.standing import frozen_by
+from budgets.standing import frozen_above, frozen_by, partner_status
 from customers import paging
-from customers.filters import CustomerFilter, Status
+from customers.filters import CustomerFilter
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from customers.paging import CustomerPage, address
+from customers.retention import retention, urgency
+from customers.statuses import Status
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.money import show_amount
 from partnercenter.permissions import refusal
+from partnercenter.statements import ByKey
 
 BAR = 72
 NEAR, EXHAUSTED = 75, 100
@@ -35,6 +40,15 @@ AS_OF = Subquery(
     .values_list(Max("reported_at"))
 )
 NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("pk")).order_by("-pk")
+# What an account that is frozen was frozen by last.
+FREEZE_RECORD = Subquery(NEWEST_FREEZE.values("pk")[:1])
+
+
+def _when_frozen(column: str) -> Case:
+    """A column of the newest freeze record, which is looked for only where there is something to say of it."""
+    return Case(When(~Q(freeze_kind=FreezeKind.NONE), then=Subquery(NEWEST_FREEZE.values(column)[:1])))
+
+
 COLUMNS = (
     "pk",
     "partner_id",
@@ -47,22 +61,28 @@ COLUMNS = (
     "freeze_origin",
     "frozen_since",
     "freeze_reason",
+    "retention_until",
     "budget__budget_type",
     "budget__amount",
     "budget__used",
     "budget__usage",
     "budget__level",
     "budget__account_freezing",
+    "budget__counted_from",
+    "budget__runs_out_on",
     "as_of",
     "frozen_used",
     "frozen_amount",
+    "freeze_record",
 )
-# All that a row shows of a customer, in one query; as plain values, since making models of them takes longer than that.
 SHOWN = Customer.objects.annotate(
     as_of=AS_OF,
-    frozen_used=Subquery(NEWEST_FREEZE.values("used")[:1]),
-    frozen_amount=Subquery(NEWEST_FREEZE.values("amount")[:1]),
-).values_list(*COLUMNS, named=True)
+    frozen_used=_when_frozen("used"),
+    frozen_amount=_when_frozen("amount"),
+    freeze_record=_when_frozen("pk"),
+)
+# All that a row shows of a customer, in one query; as plain values, since making models of them takes longer than that.
+BY_KEY = ByKey(SHOWN.values_list(*COLUMNS, named=True))
 
 
 class Row(NamedTuple):
@@ -78,7 +98,12 @@ class Row(NamedTuple):
     reseller: str
     status: str
     status_label: str
+    frozen_above: str
     frozen_why: str
+    freeze_record: int | None
+    freeze_kind: str
+    retention: str
+    urgency: str
     budget_type: str
     amount: str
     used: str
@@ -86,6 +111,7 @@ class Row(NamedTuple):
     usage: int | None
     bar: int
     tone: str
+    runs_out: str
     account_freezing: str
     associated_on: str
     associated_at: str
@@ -99,11 +125,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Shared:
-    """What rows share, worked out once: partners' companies, why none of theirs may be acted on, labels of choices."""
+    """What rows share, worked out once: partners' companies, why none of theirs may be acted on, why all of theirs are
+    frozen; labels of choices.
+    """
 
     names_shown: bool
     companies: dict[int, str]
     refusals: dict[int, str]
+    restricted: dict[int, str]
     labels: dict[str, str]
     zone: tzinfo
 
@@ -152,24 +181,30 @@ def count(filters: CustomerFilter, query: QueryDict) -> Counts:
 
 def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
     """The page that is asked for, of customers with all that a row shows."""
-    return paging.page_of(filters.ordered(), query, total=counts.customers, size=filters.per_page, rows=SHOWN)
+    return paging.page_of(filters.ordered(), query, total=counts.customers, size=filters.per_page, rows=BY_KEY)
 
 
 def rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[Row]:
     """The customers as rows; no query for a partner's own, one for any number of its resellers'."""
     shown = list(customers)
-    partners = _partners(user, {customer.partner_id for customer in shown})
+    partners = partners_shown(user, {customer.partner_id for customer in shown})
     shared = Shared(
         names_shown,
         {key: partner.company for key, partner in partners.items()},
         {key: refusal(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()},
-        {choice.value: str(choice.label) for choices in LABELLED for choice in choices},
+        {key: partner_status(partner) for key, partner in partners.items()},
+        _labels(get_language()),
         timezone.get_current_timezone(),
     )
     return [_row(customer, shared) for customer in shown]
 
 
-def _partners(user: User, keys: set[int]) -> dict[int, Partner]:
+@cache
+def _labels(_language: str | None) -> dict[str, str]:
+    return {choice.value: str(choice.label) for choices in LABELLED for choice in choices}
+
+
+def partners_shown(user: User, keys: set[int]) -> dict[int, Partner]:
     """The partners of the customers shown; one's own is known already."""
     own = {user.partner.pk: user.partner} if user.partner else {}
     return own if keys <= own.keys() else own | Partner.objects.select_related("grant").in_bulk(keys)
@@ -177,8 +212,9 @@ def _partners(user: User, keys: set[int]) -> dict[int, Partner]:
 
 def _row(customer: Any, shared: Shared) -> Row:
     labels, usage = shared.labels, customer.budget__usage
-    status = _status(customer)
-    associated_on, _space, associated_at = _minute(customer.associated_on, shared.zone).partition(" ")
+    above = frozen_above(customer, shared.restricted[customer.partner_id])
+    status = _status(customer, above)
+    associated_on, _space, associated_at = minute(customer.associated_on, shared.zone).partition(" ")
     return Row(
         key=customer.pk,
         customer_id=customer.customer_id,
@@ -187,14 +223,20 @@ def _row(customer: Any, shared: Shared) -> Row:
         reseller=shared.companies[customer.partner_id],
         status=status.lower(),
         status_label=labels[status],
+        frozen_above=above,
         frozen_why=frozen_by(customer, customer.frozen_used, customer.frozen_amount),
+        freeze_record=customer.freeze_record,
+        freeze_kind=customer.freeze_kind,
+        retention=retention(customer.retention_until),
+        urgency=urgency(customer.retention_until),
         budget_type=labels.get(customer.budget__budget_type, "--"),
         amount=show_amount(customer.budget__amount),
         used=show_amount(customer.budget__used),
-        as_of=_minute(customer.as_of, shared.zone) if customer.as_of else "",
+        as_of=minute(customer.as_of, shared.zone) if customer.as_of else "",
         usage=usage,
         bar=0 if usage is None else max(0, min(BAR, usage * BAR // 100)),
         tone=_tone(customer, status),
+        runs_out=customer.budget__runs_out_on.isoformat() if customer.budget__runs_out_on else "--",
         account_freezing=labels.get(customer.budget__account_freezing, "--"),
         associated_on=associated_on,
         associated_at=associated_at,
@@ -203,7 +245,8 @@ def _row(customer: Any, shared: Shared) -> Row:
     )
 
 
-def _minute(at: datetime, zone: tzinfo) -> str:
+def minute(at: datetime, zone: tzinfo) -> str:
+    """A time as rows write it: `2026-09-15 10:00`."""
     return at.astimezone(zone).isoformat(" ", "minutes")[:16]
 
 
@@ -213,16 +256,16 @@ def _referral(customer: Any) -> str:
     return ""
 
 
-def _status(customer: Any) -> Status:
-    if customer.freeze_kind != FreezeKind.NONE:
+def _status(customer: Any, frozen_above: str) -> Status:
+    if frozen_above or customer.freeze_kind != FreezeKind.NONE:
         return Status.FROZEN
     return Status.EXHAUSTED if customer.budget__level == EXHAUSTED else Status.NORMAL
 
 
 def _tone(customer: Any, status: Status) -> str:
-    if status != Status.NORMAL:
-        return {Status.FROZEN: "frozen", Status.EXHAUSTED: "over"}[status]
-    return "near" if (customer.budget__level or 0) >= NEAR else "ok"
+    if status == Status.NORMAL:
+        return "near" if (customer.budget__level or 0) >= NEAR else "ok"
+    return "frozen" if status == Status.FROZEN else "over"
 
 
 def headers(filters: CustomerFilter, query: QueryDict, *, show_reseller: bool, currency: str) -> list[Header]:
@@ -236,13 +279,15 @@ def headers(filters: CustomerFilter, query: QueryDict, *, show_reseller: bool, c
         Header(_("Budget (%(currency)s)") % {"currency": currency}, "amount", numeric=True),
         Header(_("Current Estimate (%(currency)s)") % {"currency": currency}, "used", numeric=True),
         Header(_("Usage"), "usage"),
+        Header(_("Runs Out On"), "runs_out"),
         Header(_("Account Freezing")),
         Header(_("Associated On"), "associated_on"),
     ]
-    return [_with_sort(column, filters.sorted_by, query) for column in columns]
+    return [with_sort(column, filters.sorted_by, query) for column in columns]
 
 
-def _with_sort(column: Header, sorted_by: str, query: QueryDict) -> Header:
+def with_sort(column: Header, sorted_by: str, query: QueryDict) -> Header:
+    """The head of a column with how it is sorted, and the query that sorts by it or turns the order round."""
     if not column.sortable:
         return column
     order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sorted_by, "")

@@ -17,7 +17,8 @@ def mask_name(name: str) -> str:
 
     A character is what a reader sees as one: a letter with its accents, an emoji with its parts.
     """
-    characters = CHARACTER.findall(name.strip())
+    letters = name.strip()
+    characters = letters if letters.isascii() else CHARACTER.findall(letters)
     if not characters:
         return ""
     return characters[0] + STARS + (characters[-1] if len(characters) > 2 else "")

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import QueryDict
 
 from customers.orders import Order, Position
 from partnercenter.database import COUNTED
+from partnercenter.statements import ByKey
 
 NUMBERED = 100
 
@@ -34,7 +35,7 @@ class CustomerPage:
         return not self.previous and not self.next
 
 
-def page_of(order: Order, query: QueryDict, *, total: int, size: int, rows: QuerySet[Any, Any]) -> CustomerPage:
+def page_of(order: Order, query: QueryDict, *, total: int, size: int, rows: ByKey) -> CustomerPage:
     """The page that `after`, `before` or `page` asks for, or the nearest there is. `total` is capped."""
     for name in ("after", "before"):
         position = order.position(query.get(name, ""))
@@ -49,7 +50,7 @@ def _beside(
     query: QueryDict,
     total: int,
     size: int,
-    rows: QuerySet[Any, Any],
+    rows: ByKey,
     backwards: bool,
 ) -> CustomerPage | None:
     """The page after the position, or before it. None where that is the first page, or none is left."""
@@ -58,7 +59,7 @@ def _beside(
     if not keys or (backwards and not more):
         return None
     shown = keys[:size][::-1] if backwards else keys[:size]
-    customers = _in_order(rows, shown)
+    customers = rows.in_order(shown)
     if not customers:
         return None
     before = address(query, before=order.mark(customers[0]))
@@ -66,7 +67,7 @@ def _beside(
     return CustomerPage(customers, None, total, before, after if backwards or more else "", [])
 
 
-def _numbered(order: Order, query: QueryDict, total: int, size: int, rows: QuerySet[Any, Any]) -> CustomerPage:
+def _numbered(order: Order, query: QueryDict, total: int, size: int, rows: ByKey) -> CustomerPage:
     number = _number(query.get("page", ""))
     keys = order.numbered((number - 1) * size, size + 1)
     if not keys and number > 1:
@@ -74,7 +75,7 @@ def _numbered(order: Order, query: QueryDict, total: int, size: int, rows: Query
         there_are = sum(run.count(NUMBERED * size) for run in order.runs)
         number = min(max(1, -(-there_are // size)), NUMBERED)
         keys = order.numbered((number - 1) * size, size + 1)
-    customers = _in_order(rows, keys[:size])
+    customers = rows.in_order(keys[:size])
     more = len(keys) > size
     following = ""
     if more and number < NUMBERED:
@@ -99,18 +100,12 @@ def _numbers(number: int, known: int, query: QueryDict) -> Iterator[tuple[int | 
         yield (offered, address(query, page=offered)) if isinstance(offered, int) else (None, "")
 
 
-def _in_order(rows: QuerySet[Any, Any], keys: list[int]) -> list[Any]:
-    """The customers of these keys, read by key: whatever the order costs, what is shown of them does not."""
-    found = {customer.pk: customer for customer in rows.filter(pk__among=keys)} if keys else {}
-    return [found[key] for key in keys if key in found]
-
-
 def address(query: QueryDict, **changes: Any) -> str:
     """The query string with some parameters changed, or taken out where None; of the pages only what is given."""
-    changed = query.copy()
+    changed = dict(query.lists())
     for name, value in ({"page": None, "after": None, "before": None} | changes).items():
         if value is None:
             changed.pop(name, None)
         else:
-            changed[name] = str(value)
-    return f"?{changed.urlencode()}"
+            changed[name] = [str(value)]
+    return f"?{urlencode(changed, doseq=True)}"

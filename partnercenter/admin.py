@@ -9,12 +9,16 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.urls import path
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from partnercenter.models import Grant, GrantRecord, Partner, User
-from partnercenter.permissions import give_grant
+from customers.models import CURRENT, Customer
+from partnercenter.database import COUNTED
+from partnercenter.forms import PartnerStatusForm
+from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User
+from partnercenter.permissions import RESTRICT, give_grant, set_partner_status
 from partnercenter.readonly_admin import ReadOnlyAdmin
 
 admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
@@ -40,19 +44,53 @@ def own_partners(user: Any) -> Any:
 
 @admin.register(Partner)
 class PartnerAdmin(admin.ModelAdmin):
-    """Partners; a distributor's staff look at their resellers, only the platform adds and changes."""
+    """Partners; a distributor's staff look at their resellers and restrict or freeze them, only the platform adds and
+    changes.
+    """
 
-    list_display = ["account_name", "company", "kind", "distributor"]
-    list_filter = ["kind"]
+    list_display = ["account_name", "company", "kind", "distributor", "status"]
+    list_filter = ["kind", "status"]
     search_fields = ["account_name", "company"]
     fields = ["kind", "account_name", "company", "distributor", "time_zone", "verification_required"]
+    status_fields = ["status", "status_since", "status_reason"]
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).filter(pk__in=own_partners(request.user)).select_related("distributor")
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*self.fields, *self.status_fields] if obj and obj.is_reseller else self.fields
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # What a partner is decides who sees its customers: it is said once.
-        return ["kind", "distributor"] if obj else []
+        return ["kind", "distributor", *self.status_fields] if obj else []
+
+    def get_urls(self) -> Any:
+        status = self.admin_site.admin_view(self.change_status)
+        return [path("<int:pk>/status/", status, name="partnercenter_partner_status"), *super().get_urls()]
+
+    def change_status(self, request: Any, pk: int) -> HttpResponse:
+        """Restrict or freeze a reseller, or let it be: asked for with a reason, said back, and done (domain 4.7)."""
+        if not request.user.has_perm(RESTRICT):
+            raise PermissionDenied
+        reseller = get_object_or_404(self.get_queryset(request), pk=pk, kind=Partner.Kind.RESELLER)
+        form = PartnerStatusForm(request.POST or None, initial={"status": reseller.status}, label_suffix="")
+        if form.is_valid() and "confirmed" in request.POST:
+            changed = set_partner_status(reseller, **form.cleaned_data, operator=request.user)
+            said = _("The status is changed.") if changed else _("The status stands as it was.")
+            messages.add_message(request, messages.SUCCESS if changed else messages.INFO, said)
+            return redirect("admin:partnercenter_partner_change", reseller.pk)
+        below = Customer.objects.filter(CURRENT, partner=reseller, association_type=Customer.AssociationType.RESELLER)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Change status"),
+            "opts": self.opts,
+            "original": reseller,
+            "form": form,
+            "confirming": form.is_valid(),
+            "customers": below[: COUNTED + 1].count(),
+        }
+        status = 422 if form.errors else 200
+        return render(request, "admin/partnercenter/partner/status.html", context, status=status)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -161,6 +199,16 @@ class GrantRecordAdmin(ReadOnlyAdmin):
         "one_time_quota_before",
         "one_time_quota_after",
     ]
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")
+
+
+@admin.register(PartnerStatusRecord)
+class PartnerStatusRecordAdmin(ReadOnlyAdmin):
+    """Every restricting, freezing and letting go of a reseller."""
+
+    list_display = ["partner", "at", "operator_name", "status_before", "status_after", "reason"]
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")

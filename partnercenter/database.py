@@ -1,20 +1,20 @@
 """What the ORM does not say for itself, the same on SQLite and PostgreSQL.
 
-Transactions that wait a bounded time, row locks in key order, named locks, keys handed over as one array, rows staged
-in a temporary table, `INSERT .. SELECT` compiled from a queryset, counts that stop, ordered rows merged, and migrations
-in the SQL of one engine.
+Transactions that wait a bounded time, row locks in key order, named locks, keys and values handed over as one
+parameter, rows staged in a temporary table, `INSERT .. SELECT` and `UPDATE .. FROM` compiled from a queryset, and
+migrations in the SQL of one engine.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, migrations, models, transaction
-from django.db.models import F, Lookup, Value
-from django.db.models.expressions import OrderBy
+from django.db.models import F, Func, Lookup, Value
 from django.utils.translation import gettext as _
 
 from partnercenter.refusals import Busy
@@ -25,8 +25,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 COUNTED = 1_000
 
 STAGED_AT_ONCE = 10_000
-# So many new rows change what a table is like.
-VERY_MANY = 20_000
+# So many new rows change what a table is like, unless there were so many times more before.
+VERY_MANY, MANIFOLD = 20_000, 5
+KNOWN_TO_BE_SMALL = "SELECT relname FROM pg_class WHERE oid = ANY (%s::regclass[]) AND reltuples < %s"
 
 # The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
 MONTH, REPORT = 20_401, 20_402
@@ -41,8 +42,9 @@ def writing() -> Iterator[None]:
     try:
         with transaction.atomic():
             if connection.vendor == "postgresql":
+                # Compiling a statement for a batch takes longer than it saves.
                 with connection.cursor() as cursor:
-                    cursor.execute("SET LOCAL lock_timeout = '10s'")
+                    cursor.execute("SET LOCAL lock_timeout = '10s'; SET LOCAL jit = off")
             yield
     except OperationalError as error:
         if not waited_too_long(error):
@@ -88,12 +90,15 @@ def lock_only(rows: models.QuerySet[Any]) -> None:
         cursor.execute(f"SELECT COUNT(*) FROM ({select}) AS locked", params)
 
 
-def analyze(*tables: type[models.Model]) -> None:
-    """Tell PostgreSQL of very many new rows at once: until it hears of them it plans as if there were none."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            for table in tables:
-                cursor.execute(f"ANALYZE {connection.ops.quote_name(table._meta.db_table)}")
+def analyze(number: int, *tables: type[models.Model]) -> None:
+    """Tell PostgreSQL of so many new rows, if they are very many and it knew of few: it plans as if there were none."""
+    if number < VERY_MANY or connection.vendor != "postgresql":
+        return
+    named = [table._meta.db_table for table in tables]
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN_TO_BE_SMALL, [named, number * MANIFOLD])
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(table)}")
 
 
 @models.ForeignKey.register_lookup
@@ -108,13 +113,39 @@ class Among(Lookup):
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]
+        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, array(self.rhs)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
         column, params = self.process_lhs(compiler, connection)
         kind = self.lhs.output_field.db_type(connection)
-        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, self.rhs]
+        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, array(self.rhs)]
+
+
+def array(keys: list[Any]) -> Any:
+    """Keys as the one parameter that `among` makes of them."""
+    return keys if connection.vendor == "postgresql" else json.dumps(keys)
+
+
+class Handed(Func):
+    """What a mapping says of the text in a column, NULL where nothing: any number of texts as one parameter.
+
+    A `CASE` of so many branches, repeated wherever its value is used, takes a minute for a few thousand.
+    """
+
+    def __init__(self, given: Mapping[str, int], column: str, *, output_field: models.Field[Any, Any]) -> None:
+        super().__init__(F(column), output_field=output_field)
+        self.given = given
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:
+        # In hexadecimal: whatever stands in a text, it is no path.
+        column, params = compiler.compile(self.source_expressions[0])
+        given = {f"k{text.encode().hex().upper()}": value for text, value in self.given.items()}
+        return f"json_extract(%s, '$.k' || hex({column}))", [json.dumps(given), *params]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        column, params = compiler.compile(self.source_expressions[0])
+        return f"(%s::jsonb ->> {column})::bigint", [json.dumps(self.given), *params]
 
 
 def stage(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -142,6 +173,11 @@ def _copy(cursor: Any, table: str, rows: list[Sequence[Any]]) -> None:
         cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
 
 
+def moment(at: datetime) -> Any:
+    """A time in the database's own form, for SQL written by hand: SQLite compares times as text."""
+    return models.DateTimeField().get_db_prep_value(at, connection)
+
+
 def unstage(*tables: str) -> None:
     """Drop temporary tables: a connection that lives on may still have them."""
     with connection.cursor() as cursor:
@@ -154,34 +190,54 @@ def text(value: str) -> Value:
     return Value(value, output_field=models.CharField())
 
 
-def insert_from(
-    model: type[models.Model],
-    rows: models.QuerySet[Any],
-    *,
-    on_conflict: Iterable[str] = (),
-    update: Iterable[str] = (),
-    **columns: Any,
-) -> int:
+def insert_from(model: type[models.Model], rows: models.QuerySet[Any], **columns: Any) -> int:
     """Insert one row of `model` per row of the queryset, in one statement, and give their number.
 
     `columns` maps a field of `model` to the name of a field of `rows`, an expression over it, or a plain value (a plain
-    text as `text("..")`). Where `on_conflict` names unique fields, an existing row gets the fields of `update` instead.
+    text as `text("..")`).
     """
+    names = ", ".join(_names(model, columns))
+    return _write(f"INSERT INTO {_table(model)} ({names}) {{select}}", _select(model, rows, columns))
+
+
+def update_from(model: type[models.Model], rows: models.QuerySet[Any], *, key: str, **columns: Any) -> int:
+    """Change the row of `model` whose key each row of the queryset has in `key`, in one statement; give their number.
+
+    `columns` as for `insert_from`.
+    """
+    pk, table = model._meta.pk.name, _table(model)
+    pk_column, *names = _names(model, [pk, *columns])
+    given = ", ".join(f"{name} = given._{position}" for position, name in enumerate(names, 1))
+    update = f"UPDATE {table} SET {given} FROM ({{select}}) AS given WHERE {table}.{pk_column} = given._0"
+    return _write(update, _select(model, rows, {pk: key} | columns))
+
+
+def _select(model: type[models.Model], rows: models.QuerySet[Any], columns: dict[str, Any]) -> models.QuerySet[Any]:
+    """The columns over the rows, in their order, as `_0`, `_1` and so on."""
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
-    expressions = {
-        f"_{position}": _column(value, field)
-        for position, (value, field) in enumerate(zip(columns.values(), fields, strict=True))
-    }
+    values = zip(columns.values(), fields, strict=True)
+    expressions = {f"_{position}": _column(value, field) for position, (value, field) in enumerate(values)}
+    return rows.order_by().annotate(**expressions).values_list(*expressions)
+
+
+def _write(sql: str, rows: models.QuerySet[Any]) -> int:
+    """How many rows the statement wrote, which has `{select}` where it reads them."""
     try:
-        select, params = rows.order_by().annotate(**expressions).values_list(*expressions).query.sql_with_params()
+        select, params = rows.query.sql_with_params()
     except EmptyResultSet:
         return 0
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in fields)
-    sql = f"INSERT INTO {quote(model._meta.db_table)} ({names}) {select}"
     with connection.cursor() as cursor:
-        cursor.execute(sql + _conflict(model, on_conflict, update), params)
+        cursor.execute(sql.format(select=select), params)
         return cursor.rowcount
+
+
+def _table(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _names(model: type[models.Model], names: Iterable[str]) -> list[str]:
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    return [connection.ops.quote_name(field.column) for field in fields]
 
 
 def _column(value: Any, field: Any) -> Any:
@@ -189,80 +245,8 @@ def _column(value: Any, field: Any) -> Any:
         return F(value)
     if hasattr(value, "resolve_expression"):
         return value
-    # INSERT .. SELECT needs the type of a constant said.
+    # A statement that writes what it selects needs the type of a constant said.
     return Value(value, output_field=field.target_field if field.is_relation else field)
-
-
-def _conflict(model: type[models.Model], on_conflict: Iterable[str], update: Iterable[str]) -> str:
-    def columns(names: Iterable[str]) -> list[str]:
-        fields: list[Any] = [model._meta.get_field(name) for name in names]
-        return [connection.ops.quote_name(field.column) for field in fields]
-
-    target = ", ".join(columns(on_conflict))
-    if not target:
-        return ""
-    return f" ON CONFLICT ({target}) DO UPDATE SET " + ", ".join(f"{c} = EXCLUDED.{c}" for c in columns(update))
-
-
-def count_up_to(most: int, *querysets: models.QuerySet[Any]) -> list[int]:
-    """How many rows each of the querysets has, but never more than `most`: one statement, read no further."""
-    counts: list[str] = []
-    params: list[Any] = []
-    for rows in querysets:
-        try:
-            select, given = rows.order_by().values_list("pk")[:most].query.sql_with_params()
-        except EmptyResultSet:
-            counts.append("0")
-            continue
-        counts.append(f"(SELECT COUNT(*) FROM ({select}) AS counted)")
-        params += given
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(counts)}", params)
-        return list(cursor.fetchone())
-
-
-def first_keys(
-    parts: Sequence[models.QuerySet[Any]], columns: Sequence[str], *, descending: bool, start: int, number: int
-) -> list[int]:
-    """So many keys from the one at `start`, in the order of `columns`, the last of which is unique, over all the parts.
-
-    Each part is a range of one index in that order. PostgreSQL merges them as they are read, if it is told that each is
-    sorted and how much of it is needed at most.
-    """
-    sql, params = _merged(parts, columns, descending=descending, most=start + number)
-    if not sql:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(f"{sql} LIMIT {number} OFFSET {start}", params)
-        return [row[-1] for row in cursor.fetchall()]
-
-
-def all_keys(parts: Sequence[models.QuerySet[Any]], columns: Sequence[str], *, descending: bool) -> Iterator[int]:
-    """All keys in that order, as they are now, as a stream."""
-    sql, params = _merged(parts, columns, descending=descending)
-    if not sql:
-        return
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(sql, params)
-        while rows := cursor.fetchmany(COUNTED):
-            yield from (row[-1] for row in rows)
-
-
-def _merged(
-    parts: Sequence[models.QuerySet[Any]], columns: Sequence[str], *, descending: bool, most: int | None = None
-) -> tuple[str, list[Any]]:
-    selected: list[str] = []
-    params: list[Any] = []
-    order = [OrderBy(F(column), descending=descending) for column in columns]
-    for rows in parts:
-        try:
-            select, given = rows.order_by(*order).values_list(*columns)[:most].query.sql_with_params()
-        except EmptyResultSet:
-            continue
-        selected.append(f"SELECT * FROM ({select}) AS part")
-        params += given
-    positions = (f"{position} {'DESC' if descending else 'ASC'}" for position in range(1, len(columns) + 1))
-    return f"{' UNION ALL '.join(selected)} ORDER BY {', '.join(positions)}" if selected else "", params
 
 
 class VendorSQL(migrations.RunSQL):

@@ -13,10 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from budgets import tasks
-from budgets.actions import apply_budgets, current_month, edit_review, review_again, review_undo
-from budgets.actions.reviewing import included, is_undo, refuse_outdated
+from budgets.actions import apply_reviewed, current_month, edit_review, review_again, review_undo
+from budgets.actions.editing import NOBODY
+from budgets.actions.freeze_terms import is_by_hand
+from budgets.actions.reviewing import included, is_batch, is_undo, refuse_outdated
 from budgets.changes import stale_of
-from budgets.reviews import Facts, Typed, facts_of, is_batch, members, review_of, tell
+from budgets.reviews import Facts, Typed, facts_of, group, review_of
+from budgets.telling import tell
 from customers.masking import mask_email
 from partnercenter import jobs, verification
 from partnercenter.forms import CodeForm
@@ -43,27 +46,27 @@ def _operation(request: ConsoleRequest, pk: Any) -> Operation:
     return get_object_or_404(own.select_related("operator__partner", "partner"), pk=pk)
 
 
-def _sets_budgets(operation: Operation) -> bool:
-    return operation.kind in (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
+def _is_about_customers(operation: Operation) -> bool:
+    """Whether customers were reviewed, whose budgets or accounts it changes."""
+    return operation.kind != Operation.Kind.TURN_OFF_VERIFICATION
 
 
 def _facts(operation: Operation) -> Facts:
-    if _sets_budgets(operation):
+    if _is_about_customers(operation):
         return facts_of(operation)
     return [(_("Company"), operation.partner.company), (_("Verification code"), _("Turn off for all operators"))]
 
 
 def _refuse_outdated(operation: Operation) -> None:
-    if _sets_budgets(operation):
+    if _is_about_customers(operation):
         refuse_outdated(operation)
     elif not may_switch(operation.operator):
         raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
 
 
 def _apply(operation: Operation, *, only_unchanged: bool) -> str:
-    if _sets_budgets(operation):
-        outcome = apply_budgets(operation, only_unchanged=only_unchanged)
-        return tell(outcome, operation)
+    if _is_about_customers(operation):
+        return tell(apply_reviewed(operation, only_unchanged=only_unchanged), operation)
     _refuse_outdated(operation)
     Partner.objects.filter(pk=operation.partner.pk).update(verification_required=False)
     return _("The verification code is turned off.")
@@ -83,7 +86,7 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     if request.method != "POST":
         return _show(request, reviewed, form)
     form.is_valid()
-    only_unchanged = request.POST.get("apply") == "unchanged" and _sets_budgets(reviewed)
+    only_unchanged = request.POST.get("apply") == "unchanged" and _is_about_customers(reviewed)
     try:
         verification.refuse_finished(reviewed)
         if amounts := _amounts(request, reviewed):
@@ -120,14 +123,14 @@ def _to_review(request: ConsoleRequest, again: Operation) -> HttpResponse:
 
 def _to_batch(operation: Operation) -> Link | None:
     """From the message of a batch to what it did."""
-    if not (_sets_budgets(operation) and is_batch(operation)):
+    if not (_is_about_customers(operation) and is_batch(operation)):
         return None
     return Link(reverse("batch", args=[operation.pk]), _("Show batch"))
 
 
 def takes_long(operation: Operation) -> bool:
     """Whether so many customers are set that it is left to a worker, where there is one."""
-    return _sets_budgets(operation) and included(operation).count() > jobs.FEW
+    return _is_about_customers(operation) and included(operation)[: jobs.FEW + 1].count() > jobs.FEW
 
 
 def _confirm_by_job(request: ConsoleRequest, reviewed: Operation, code: str, *, only_unchanged: bool) -> HttpResponse:
@@ -141,7 +144,7 @@ def _confirm_by_job(request: ConsoleRequest, reviewed: Operation, code: str, *, 
 
 
 def _back(operation: Operation) -> str:
-    return "customers" if _sets_budgets(operation) else "partner_information"
+    return "customers" if _is_about_customers(operation) else "partner_information"
 
 
 @require_POST
@@ -184,20 +187,20 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
 def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
     """The new review; the same where nothing was edited and a code given, as by Enter in its field."""
     verification.refuse_finished(reviewed)
-    if not _sets_budgets(reviewed):
+    if not _is_about_customers(reviewed):
         raise Refusal(_("Nothing of this can be changed."))
     if request.POST.get("again"):
         return _again(reviewed)
     amounts = _amounts(request, reviewed)
-    if amounts and is_undo(reviewed):
-        raise Refusal(_("An undo goes back to what was: leave a customer out to keep its budget."))
-    leave_out = request.POST.getlist("leave_out") + _group(reviewed, request.POST.get("leave_out_group", ""))
-    take_in = request.POST.getlist("take_in")
+    if amounts and (is_undo(reviewed) or is_by_hand(reviewed)):
+        raise Refusal(_("No amount is set by this: leave a customer out to keep it as it is."))
+    leave_out, take_in = request.POST.getlist("leave_out"), request.POST.getlist("take_in")
+    whole = group(reviewed, request.POST.get("leave_out_group", ""))
     if any("\0" in each for each in (*leave_out, *take_in, *amounts)):
         raise Http404
-    if not (leave_out or take_in or amounts) and request.POST.get("verification_code"):
+    if not (leave_out or take_in or amounts or whole != NOBODY) and request.POST.get("verification_code"):
         return reviewed
-    return edit_review(reviewed, leave_out=leave_out, take_in=take_in, amounts=amounts)
+    return edit_review(reviewed, leave_out=leave_out, group=whole, take_in=take_in, amounts=amounts)
 
 
 def _again(reviewed: Operation) -> Operation:
@@ -205,10 +208,6 @@ def _again(reviewed: Operation) -> Operation:
         return review_again(reviewed)
     batch, unfreeze = uuid.UUID(reviewed.terms["undo"]), reviewed.terms["unfreeze"]
     return review_undo(batch, operator=reviewed.operator, unfreeze=unfreeze, replaces=reviewed)
-
-
-def _group(reviewed: Operation, key: str) -> list[str]:
-    return list(members(reviewed, key).values_list("customer__customer_id", flat=True))
 
 
 def _amounts(request: ConsoleRequest, reviewed: Operation) -> dict[str, Decimal]:
@@ -232,6 +231,8 @@ def _amounts(request: ConsoleRequest, reviewed: Operation) -> dict[str, Decimal]
         raise _BadAmounts(typed)
     if any("\0" in each for each in amounts):
         raise Http404
+    if not amounts:
+        return {}
     named = reviewed.reviewed.filter(customer__customer_id__among=list(amounts))
     stand = dict(named.values_list("customer__customer_id", "amount"))
     return {each: amount for each, amount in amounts.items() if stand.get(each) != amount}
@@ -247,7 +248,7 @@ def _show(
     error: Refusal | None = None,
 ) -> HttpResponse:
     """The page of an operation; one that is completed, expired or outdated has only its outcome and the way back."""
-    batch = _sets_budgets(reviewed) and is_batch(reviewed)
+    batch = _is_about_customers(reviewed) and is_batch(reviewed)
     outcome, stale = _outcome(reviewed, batch=batch)
     code = verification.code_state(reviewed)
     context = {
@@ -256,6 +257,7 @@ def _show(
             "title": reviewed.get_kind_display(),
             "expires_at": reviewed.expires_at,
             "is_undo": is_undo(reviewed),
+            "is_by_hand": is_by_hand(reviewed),
         },
         "back": _back(reviewed),
         "facts": _facts(reviewed),
@@ -275,7 +277,7 @@ def _show(
         typed = error.typed if isinstance(error, _BadAmounts) else None
         review = review_of(reviewed, current_month(), key=key, number=number, typed=typed)
         context |= {"review": review, "stale": stale}
-        if review.open and any(row["error"] for row in review.open["rows"]):
+        if review.open and any(row.get("error") for row in review.open["rows"]):
             # The row says it.
             context["error"] = ""
     return answer(request, template, context, partial="form", target="dialog-body", status=status)

@@ -1,4 +1,5 @@
-"""Who may do what (domain 5): role and grant turned into Django permissions, and the giving of grants.
+"""Who may do what (domain 5): role and grant turned into Django permissions, the giving of grants, and what a
+distributor may do to a reseller itself.
 
 A page asks `user.has_perm("budgets.set_monthly_budget", customer)`; an action asks `refusal()` with the grant it has
 locked, so that a revocation holds at once. Both come from the same few lines.
@@ -12,12 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partnercenter.database import lock, writing
-from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, Pool, User
-from partnercenter.refusals import NotAllowed
+from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, PartnerStatusRecord, Pool, User
+from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.statements import Kept
 
 LOOK = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
 SWITCH, TAKE_IN = "partnercenter.switch_verification", "budgets.add_expenditurereport"
-EXPORT = "customers.add_exportrecord"
+EXPORT, NOTE = "customers.add_exportrecord", "customers.add_customernote"
+RESTRICT = "partnercenter.add_partnerstatusrecord"
 SET_TYPE = {BudgetType.MONTHLY: "budgets.set_monthly_budget", BudgetType.ONE_TIME: "budgets.set_one_time_budget"}
 DISTRIBUTOR_STAFF = {
     "partnercenter.view_partner",
@@ -27,7 +30,10 @@ DISTRIBUTOR_STAFF = {
     "partnercenter.view_grant",
     "partnercenter.change_grant",
     "partnercenter.view_grantrecord",
+    "partnercenter.view_partnerstatusrecord",
+    RESTRICT,
 }
+LONGEST_REASON = 256
 
 
 def refusal(user: User, partner: Partner, grant: Grant | None) -> str:
@@ -46,6 +52,18 @@ def refusal(user: User, partner: Partner, grant: Grant | None) -> str:
     if grant is not None and grant.given:
         return _("%(reseller)s holds the permission to set budgets for this customer.") % {"reseller": partner}
     return ""
+
+
+def unfreezing_refused(user: User, partner: Partner) -> str:
+    """Why this person may unfreeze nobody of this partner's customers; "" where it may.
+
+    A frozen reseller's own people may not, by hand or in Set Budget (domain 4.7). `partner` is as it is now.
+    """
+    if user.partner != partner or partner.status != Partner.Status.FROZEN:
+        return ""
+    return _("Your company is frozen by its distributor %(distributor)s: it cannot unfreeze customers.") % {
+        "distributor": partner.distributor and partner.distributor.company
+    }
 
 
 def contact_distributor(partner: Partner) -> str:
@@ -78,14 +96,17 @@ def grant_of(partner: Partner) -> Grant | None:
     return getattr(partner, "grant", None) if partner.is_reseller else None
 
 
+# Whoever asks for a page, with all that says what they may do.
+USERS = Kept(User.objects.select_related("partner__distributor", "partner__grant"), "pk", 0)
+
+
 class GrantBackend(ModelBackend):
     """Signs in by password; permissions come from role and grant alone. `obj` is a customer, without one the person's
     own partner is meant.
     """
 
     def get_user(self, user_id: Any) -> User | None:
-        user = User.objects.select_related("partner__distributor", "partner__grant").filter(pk=user_id).first()
-        return user if user is not None and self.user_can_authenticate(user) else None
+        return next(filter(self.user_can_authenticate, USERS.ask(user_id)), None)
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         if not isinstance(user_obj, User) or not user_obj.is_active:
@@ -104,7 +125,8 @@ def _console(user: User, partner: Partner | None) -> set[str]:
     if user.partner is None or partner is None:
         return set()
     allowed = types_allowed(user, partner, grant_of(partner))
-    return LOOK | {SET_TYPE[BudgetType(name)] for name in allowed} | _administers(user, user.partner)
+    notes = set() if user.role == User.Role.VIEWER else {NOTE}
+    return LOOK | notes | {SET_TYPE[BudgetType(name)] for name in allowed} | _administers(user, user.partner)
 
 
 def _administers(user: User, partner: Partner) -> set[str]:
@@ -133,8 +155,7 @@ def give_grant(
     they are. What stands already is not recorded again. Raises NotAllowed where the operator is neither the
     reseller's distributor nor the platform.
     """
-    if operator is not None and not operator.is_superuser and operator.partner_id != partner.distributor_id:
-        raise NotAllowed(_("This is not your reseller."))
+    _refuse_strangers(partner, operator)
     lock(Grant.objects.filter(partner=partner))
     grant = Grant.objects.get(partner=partner)
     before = (grant.monthly_quota, grant.one_time_quota)
@@ -143,6 +164,11 @@ def give_grant(
         grant.save(update_fields=["monthly_quota", "one_time_quota"])
         _record(grant, before, operator)
     return grant
+
+
+def _refuse_strangers(partner: Partner, operator: User | None) -> None:
+    if operator is not None and not operator.is_superuser and operator.partner_id != partner.distributor_id:
+        raise NotAllowed(_("This is not your reseller."))
 
 
 def _record(grant: Grant, before: tuple[Decimal | None, Decimal | None], operator: User | None) -> None:
@@ -155,6 +181,44 @@ def _record(grant: Grant, before: tuple[Decimal | None, Decimal | None], operato
         monthly_quota_after=grant.monthly_quota,
         one_time_quota_before=before[1],
         one_time_quota_after=grant.one_time_quota,
+    )
+
+
+@writing()
+def set_partner_status(partner: Partner, *, status: Partner.Status, reason: str, operator: User | None) -> bool:
+    """Restrict or freeze a reseller, or let it be, and leave a record; whether this changed anything (domain 4.7).
+
+    Waits for the actions under way on the reseller's customers, as they hold the grant. No row of a customer is
+    written: wherever a standing is asked, that of its reseller is part of it. Raises NotAllowed where the operator is
+    neither the reseller's distributor nor the platform, Refusal for no reseller and for no reason of 1-256 characters.
+    """
+    _refuse_strangers(partner, operator)
+    if not partner.is_reseller:
+        raise Refusal(_("Only a reseller can be restricted or frozen."))
+    if not 0 < len(reason.strip()) <= LONGEST_REASON:
+        raise Refusal(_("Enter a reason of 1 to 256 characters."), "reason")
+    lock(Grant.objects.filter(partner=partner))
+    stands = Partner.objects.filter(pk=partner.pk)
+    before = stands.values_list("status", flat=True).get()
+    if before == status:
+        return False
+    record = _record_status(partner, before, status, reason.strip(), operator)
+    since, why = (record.at, record.reason) if status else (None, "")
+    stands.update(status=status, status_since=since, status_reason=why)
+    return True
+
+
+def _record_status(
+    partner: Partner, before: str, after: str, reason: str, operator: User | None
+) -> PartnerStatusRecord:
+    return PartnerStatusRecord.objects.create(
+        partner=partner,
+        at=timezone.now(),
+        operator=operator,
+        operator_name=operator.username if operator else "system",
+        status_before=before,
+        status_after=after,
+        reason=reason,
     )
 
 

@@ -39,6 +39,7 @@ if BILLING_TIME_ZONE not in available_timezones():
     raise ImproperlyConfigured("BILLING_TIME_ZONE names no time zone: write one such as Asia/Shanghai")
 UPLOAD_MAX_MEGABYTES = env.int("UPLOAD_MAX_MEGABYTES", 200)
 PAY_PER_USE_WHEN_EXHAUSTED = env.bool("PAY_PER_USE_WHEN_EXHAUSTED", True)
+RESOURCE_RETENTION_DAYS = env.int("RESOURCE_RETENTION_DAYS", 15)
 
 
 def _kept_secret() -> str:
@@ -251,6 +252,7 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "partnercenter.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_FAILURE_VIEW = "partnercenter.views.csrf_failure"

@@ -22,12 +22,36 @@ from partnercenter.refusals import NotAllowed, Refusal
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    """What every template may use: the currency, and the zone in which it shows times."""
+    """What every template may use: the currency, the zone in which it shows times, and whether the reseller at whose
+    pages one looks is restricted.
+    """
     now = timezone.localtime()
     offset = now.strftime("%z")
     return {
         "currency": settings.CURRENCY,
         "time_zone": f"{timezone.get_current_timezone_name()} (GMT{offset[:3]}:{offset[3:]})",
+        "restricted": _restricted(getattr(getattr(request, "user", None), "partner", None)),
+    }
+
+
+def _restricted(partner: Partner | None) -> str:
+    """What a reseller is told whom its distributor restricted or froze (domain 4.7); "" for everybody else."""
+    if partner is None or partner.status_since is None:
+        return ""
+    sentences = {
+        Partner.Status.RESTRICTED: _(
+            "Your distributor %(distributor)s has restricted your account since %(since)s: %(reason)s. All your "
+            "customers are frozen until it ends; what you set or unfreeze meanwhile holds from then on."
+        ),
+        Partner.Status.FROZEN: _(
+            "Your distributor %(distributor)s has frozen your account since %(since)s: %(reason)s. All your "
+            "customers are frozen until it ends, and you cannot unfreeze any."
+        ),
+    }
+    return sentences[Partner.Status(partner.status)] % {
+        "distributor": partner.distributor and partner.distributor.company,
+        "since": timezone.localtime(partner.status_since).isoformat(" ", "minutes")[:16],
+        "reason": partner.status_reason,
     }
 
 

@@ -103,7 +103,9 @@
 
   // By id, not by node: the list may have been replaced since the dialog opened.
   function returnFocus() {
-    (byId(openerId) ?? byId("main")).focus({ preventScroll: true });
+    const opener = byId(openerId);
+    // What is in a menu that has closed is to be reached from there.
+    (opener?.closest("details.menu")?.querySelector("summary") ?? opener ?? byId("main")).focus({ preventScroll: true });
   }
 
   function closed() {
@@ -167,6 +169,7 @@
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-dialog-close]")) dialog().close();
+    if (event.target.closest("[data-print]")) window.print();
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
@@ -238,7 +241,7 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare();
     const lost = document.activeElement === document.body || document.activeElement === null;
-    if (lost && event.detail.target?.id === "customer-list") focusInList(event.detail.requestConfig.elt);
+    if (lost && ["customer-list", "customer-now"].includes(event.detail.target?.id)) focusInList(event.detail.requestConfig.elt);
   });
 
   // A page from the browser's memory may show what is no longer true, or no longer to be shown.

@@ -36,7 +36,8 @@
     showHead(page);
     const words = (allOf ? texts().all : texts().some).replace("{n}", shown());
     if (byId("selected").textContent !== words) byId("selected").textContent = words;
-    byId("select-all-matching").hidden = Boolean(allOf) || form().dataset.matching === "0";
+    const all = byId("select-all-matching");
+    if (all) all.hidden = Boolean(allOf) || form().dataset.matching === "0";
     byId("clear-selection").hidden = !allOf && ids.size === 0;
   }
 
@@ -107,7 +108,7 @@
   document.addEventListener("reset", (event) => {
     if (event.target !== form()) return;
     clear();
-    byId("batch-set-budget").focus();
+    form().querySelector("button").focus();
   });
 
   // Before HTMX hears of it: nothing would come of it.

@@ -4,8 +4,10 @@ Each is one transaction: month, report, grants and customers are locked in that 
 are the snapshot that the rest is written from, in a number of statements that does not grow with the customers.
 """
 
-from budgets.actions.association import associate_customers
+from budgets.actions.association import associate_customers, disassociate_customers
+from budgets.actions.by_hand import act_by_hand, apply_by_hand, apply_reviewed, review_by_hand
 from budgets.actions.editing import edit_review, review_again
+from budgets.actions.freeze_terms import ByHand
 from budgets.actions.importing import Imported, review_import
 from budgets.actions.month import Restored, current_month, restore_budgets
 from budgets.actions.reviewing import review_budgets
@@ -15,6 +17,7 @@ from budgets.actions.terms import Changes, Relative, Terms
 from budgets.actions.undoing import review_undo
 
 __all__ = [
+    "ByHand",
     "Changes",
     "Imported",
     "Outcome",
@@ -22,13 +25,18 @@ __all__ = [
     "Restored",
     "TakenIn",
     "Terms",
+    "act_by_hand",
     "apply_budgets",
+    "apply_by_hand",
+    "apply_reviewed",
     "associate_customers",
     "current_month",
+    "disassociate_customers",
     "edit_review",
     "restore_budgets",
     "review_again",
     "review_budgets",
+    "review_by_hand",
     "review_import",
     "review_undo",
     "set_budgets",

@@ -1,20 +1,22 @@
-"""Customers come in: associated with a partner, frozen and without a budget (domain 4.1)."""
+"""Customers come and go: associated with a partner, frozen and without a budget (domain 4.1), and disassociated."""
 
 from collections.abc import Iterable
 from itertools import islice
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from budgets.actions.month import hold_month
-from budgets.models import Expenditure
+from budgets.models import AdjustmentRecord, Budget, Expenditure
 from customers.actions import Author, NewCustomer, freeze_accounts
-from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
+from customers.models import CURRENT, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord, State
 from customers.search import fold
-from partnercenter.database import REPORT, VERY_MANY, analyze, hold, writing
-from partnercenter.models import Channel, User
+from partnercenter.database import REPORT, analyze, hold, insert_from, lock, lock_only, text, writing
+from partnercenter.models import Channel, Grant, User
+from partnercenter.money import money
 
 AT_ONCE = 2_000
+TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")
 
 
 @writing()
@@ -24,8 +26,8 @@ def associate_customers(
     """Associate the customers, all or none; give their number.
 
     Those of the reseller model start frozen, origin association, without a budget (domain 4.1). What reports have
-    stated for their IDs before is theirs from now on (domain 8.4). Raises IntegrityError where an ID is associated
-    already: whoever reads a file looks before. Bounded in memory: the customers are taken as they come.
+    stated for their IDs and is nobody's is theirs from now on (domain 8.4). Raises IntegrityError where an ID is
+    associated already: whoever reads a file looks before. Bounded in memory: the customers are taken as they come.
     """
     hold_month()
     # A report that is being taken in decides which accounts are known: wait for it, and make it wait.
@@ -36,8 +38,7 @@ def associate_customers(
     while chunk := list(islice(coming, AT_ONCE)):
         number += len(chunk)
         _associate(chunk, author)
-    if number >= VERY_MANY:
-        analyze(Customer, FreezeRecord)
+    analyze(number, Customer, FreezeRecord)
     return number
 
 
@@ -50,7 +51,7 @@ def _associate(chunk: list[NewCustomer], author: Author) -> None:
         FreezeOrigin.ASSOCIATION,
         author=author,
     )
-    owner = Customer.objects.filter(customer_id=OuterRef("account"), disassociated_on=None).values("pk")
+    owner = Customer.objects.filter(CURRENT, customer_id=OuterRef("account")).values("pk")
     waiting = Expenditure.objects.filter(customer=None, account__among=[row.customer_id for row in rows])
     waiting.update(customer=Subquery(owner))
 
@@ -68,4 +69,52 @@ def _row(newcomer: NewCustomer, author: Author) -> Customer:
         account_manager=newcomer.account_manager,
         tags=";".join(("", *newcomer.tags, "")) if newcomer.tags else "",
         associated_on=author.at,
+        state=State.REFERRAL if newcomer.association_type == Customer.AssociationType.REFERRAL else State(0),
     )
+
+
+@writing()
+def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> int:
+    """End the association of those of the customers that are current, all or none; give their number.
+
+    Their budgets go, each with a `DELETE` record by `system` (domain 9) which keeps the `note`, and leave the pools.
+    Their records stay, and the account as frozen as it is. The months before the current one stay theirs; what the
+    current one has come to, and what comes, is nobody's until the ID is associated anew: a month has one total, and
+    counts from its first day for whoever has the ID then (domain 8.4).
+    """
+    month = hold_month()
+    # Whose a total is, is decided by a report that is being taken in as well.
+    hold(REPORT)
+    leaving = customers.filter(CURRENT)
+    lock_only(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))
+    keys = lock(leaving)
+    author = Author(None, Channel.SYSTEM, timezone.now())
+    _remove_budgets(Budget.objects.filter(pk__among=keys), author, note)
+    gone = Customer.objects.filter(pk__among=keys)
+    gone.update(disassociated_on=author.at, state=F("state").bitand(State.FROZEN | State.REFERRAL))
+    Expenditure.objects.filter(customer__among=keys, month__gte=month).update(customer=None)
+    return len(keys)
+
+
+def _remove_budgets(budgets: QuerySet[Budget], author: Author, note: str) -> None:
+    insert_from(
+        AdjustmentRecord,
+        budgets,
+        customer="customer_id",
+        at=author.at,
+        operator_name=text(author.name),
+        partner_company=text(""),
+        partner_account_name=text(""),
+        operation=AdjustmentRecord.Operation.DELETE,
+        **{f"{name}_before": name for name in TERMS},
+        used="used",
+        unfreeze=False,
+        channel=author.channel,
+        batch=author.batch,
+        note=text(note),
+    )
+    allocated = budgets.order_by().values("partner", "budget_type").annotate(sum=Sum("amount"))
+    for partner, budget_type, amount in allocated.values_list("partner", "budget_type", "sum"):
+        pool = f"{budget_type.lower()}_allocated"
+        Grant.objects.filter(partner=partner).update(**{pool: F(pool) - money(amount)})
+    budgets.delete()

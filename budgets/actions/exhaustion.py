@@ -1,5 +1,6 @@
 """Freezing follows the state: whoever changed used, amount, policy or month calls this at the end (domain 3.7)."""
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -7,8 +8,10 @@ from django.db.models import OuterRef, Q, Subquery
 
 from budgets.actions.freezing import freeze_accounts
 from budgets.models import FROZEN_BY, MARKS, THIS_MONTH, Budget, Expenditure
+from budgets.run_out import DIFFERS, runs_out_on
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, State
+from partnercenter.database import moment
 
 EXHAUSTED_AUTOMATIC = Q(budget__level=100, budget__account_freezing__in=list(FROZEN_BY))
 # Not frozen yet, or in a weaker kind than the policy asks.
@@ -23,7 +26,9 @@ UPDATE budgets_budget SET
     used = new.used,
     usage = new.used * 100 / amount,
     level = CASE {levels} ELSE 0 END,
-    state = (state & ~{exhausted}) | CASE WHEN new.used >= amount THEN {exhausted} ELSE 0 END
+    exhausted_since = CASE WHEN new.used >= amount THEN COALESCE(exhausted_since, %s) END,
+    state = (state & ~{exhausted}) | CASE WHEN new.used >= amount THEN {exhausted} ELSE 0 END,
+    runs_out_on = {runs_out_on}
 FROM ({new}) AS new WHERE new.customer_id = budgets_budget.customer_id
 """
 # Whose budget is used up by it, or not any more.
@@ -41,15 +46,37 @@ class Moved(NamedTuple):
     exhausted: int
 
 
-def move_used(new: str, params: list[Any]) -> Moved:
-    """Give budgets their new `used` and all that follows from it, in one statement.
+# Where nothing is used but time: only whose day is another one is written.
+MOVE_RUN_OUT = """
+UPDATE budgets_budget SET runs_out_on = {runs_out_on}
+WHERE {which} AND runs_out_on IS {differs} {runs_out_on}
+"""
 
+
+def _runs_out_on(month: int, used: str) -> str:
+    names = {name: f"budgets_budget.{name}" for name in ("amount", "budget_type")}
+    return runs_out_on(month, customer="budgets_budget.customer_id", used=used, **names)
+
+
+def move_run_out(month: int, which: str) -> None:
+    """Give budgets the day on which they run out, as time moved on; `which` is SQL, a condition on the budgets."""
+    day = _runs_out_on(month, "budgets_budget.used")
+    with connection.cursor() as cursor:
+        cursor.execute(MOVE_RUN_OUT.format(runs_out_on=day, which=which, differs=DIFFERS[connection.vendor]))
+
+
+def move_used(new: str, params: list[Any], *, month: int, at: datetime) -> Moved:
+    """Give budgets their new `used` and all that follows from it, in one statement; `at` some are used up.
+
+    `month` (YYYYMM) is the one that counts now.
     `new` is SQL that selects customer_id, counted_from and used (bigint, cents) of the budgets to change.
     """
     with connection.cursor() as cursor:
         cursor.execute(CROSSES.format(new=new), params)
         crossing = cursor.fetchall()
-        cursor.execute(MOVE_USED.format(new=new, levels=LEVELS, exhausted=int(State.EXHAUSTED)), params)
+        day = _runs_out_on(month, "new.used")
+        update = MOVE_USED.format(new=new, levels=LEVELS, exhausted=int(State.EXHAUSTED), runs_out_on=day)
+        cursor.execute(update, [moment(at), *params])
         moved = cursor.rowcount
     if crossing:
         crossed = Customer.objects.filter(pk__among=[key for key, _exhausted in crossing])

@@ -5,28 +5,40 @@ A customer and its budget hold the same `state`; whatever changes it changes it 
 
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from budgets.models import Budget
 from customers import actions
 from customers.actions import Author
 from customers.models import CustomerQuerySet, FreezeKind, FreezeOrigin, State
 
+# What stands on the budget, which may have been written just now; without one nothing but whether it is frozen.
+OF_BUDGET = Coalesce(
+    Subquery(Budget.objects.filter(customer=OuterRef("pk")).values("state")),
+    F("state").bitand(State.FROZEN | State.REFERRAL),
+)
+
 
 def freeze_accounts(
     customers: CustomerQuerySet, kind: FreezeKind, origin: FreezeOrigin, *, author: Author, **why: Any
 ) -> int:
     """What `customers.actions.freeze_accounts` says; gives their number."""
-    keys = actions.freeze_accounts(customers, kind, origin, author=author, **why)
+    keys = actions.freeze_accounts(customers, kind, origin, author=author, state=OF_BUDGET, **why)
     _budgets_of(keys).update(state=F("state").bitor(State.FROZEN))
     return len(keys)
 
 
 def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, **why: Any) -> int:
     """What `customers.actions.unfreeze_accounts` says; gives their number."""
-    keys = actions.unfreeze_accounts(customers, author=author, **why)
+    keys = actions.unfreeze_accounts(customers, author=author, state=OF_BUDGET, **why)
     _budgets_of(keys).update(state=F("state").bitand(~State.FROZEN))
     return len(keys)
+
+
+def follow_budgets(customers: CustomerQuerySet) -> None:
+    """Give the customers the state of their budgets, as these were written, where they do not have it yet."""
+    customers.exclude(state=OF_BUDGET).update(state=OF_BUDGET)
 
 
 def _budgets_of(keys: list[int]) -> Any:

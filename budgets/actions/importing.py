@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 
 from budgets.actions.month import current_month
 from budgets.actions.quota import no_quota
-from budgets.actions.reviewing import NOW_OF_CUSTOMER, included, keep, refuse_review
-from budgets.actions.terms import foresee, left_out, policy_that_stands
+from budgets.actions.reviewing import NOW_OF_CUSTOMER, accept_first, included, keep, refuse_review
+from budgets.actions.terms import foresee, left_out, on_restore, policy_that_stands
 from budgets.reading import read_budgets, unknown_id
 from budgets.reports import LONGEST_CUSTOMER_ID
 from customers.models import AccountFreezing, AsItIs, Customer, FreezeKind
@@ -101,14 +101,17 @@ class Imported:
     why_not: str = ""
 
 
-def review_import(name: str, content: BinaryIO, *, operator: User, progress: Progress = None) -> Imported:
+def review_import(
+    name: str, content: BinaryIO, *, operator: User, agreement: str = "", progress: Progress = None
+) -> Imported:
     """Keep what a CSV file of budgets asks for as a review to be confirmed (issue: different amounts in one go).
 
     Columns are found by name: `customer_id`, `amount`, and if given `budget_type`, `account_freezing`, `unfreeze_now`.
     Bad lines are told and not in the review, and whoever asks for it leaves them out; lines that would change nothing
-    are not in it either. Nothing is set. `progress` is told the bytes read since it was last called, outside of any
-    transaction. Raises BadFile where the file as a whole cannot be read, NotAllowed, and where no line is bad Refusal
-    (over quota, or Unfreeze Now of one customer whose budget would be used up).
+    are not in it either. Lines by which resources may be frozen need the `agreement`, the version accepted. Nothing is
+    set. `progress` is told the bytes read since it was last called, outside of any transaction. Raises BadFile where
+    the file as a whole cannot be read, NotAllowed, and where no line is bad Refusal (over quota, or Unfreeze Now of one
+    customer whose budget would be used up).
     """
     refuse_import(operator)
     boolean = "boolean" if connection.vendor == "postgresql" else "bool"
@@ -120,8 +123,8 @@ def review_import(name: str, content: BinaryIO, *, operator: User, progress: Pro
         with writing():
             # Before the customers are looked at: the first in a new month restores it.
             month = current_month()
-            _judge(operator)
-            return _review(name, operator, month)
+            _judge(operator, agreement)
+            return _review(name, operator, month, agreement)
     finally:
         unstage(STAGED)
 
@@ -133,7 +136,7 @@ def refuse_import(operator: User) -> None:
         raise NotAllowed(why_not)
 
 
-def _judge(operator: User) -> None:
+def _judge(operator: User, agreement: str) -> None:
     """Find whose the lines are and note what is the matter with each: the first of these that holds."""
     _find_customers(operator)
     _mark(Problem.UNKNOWN, Q(customer__isnull=True))
@@ -144,10 +147,17 @@ def _judge(operator: User) -> None:
     _mark(Problem.NOT_ALLOWED, Q(customer__partner__in=list(_refusals(operator, _unmarked()))))
     without = Q(customer__budget__isnull=True)
     _mark(Problem.NO_BUDGET, without & (Q(budget_type__isnull=True) | Q(amount__isnull=True)))
-    resources = AccountFreezing.AUTOMATIC_WITH_RESOURCES
-    stands = Q(customer__budget__account_freezing=resources)
-    _mark(Problem.RESOURCES, Q(account_freezing=resources) & (without | ~stands))
+    if not agreement:
+        _need_agreement()
     _mark(Problem.NO_QUOTA, ~Q(new_type__in=_types(operator)))
+
+
+def _need_agreement() -> None:
+    """Without it no line chooses to freeze resources; what stands already is left as it is, whatever it is by then."""
+    with_resources = Q(account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    stands = Q(customer__budget__account_freezing=F("account_freezing"))
+    _unmarked().filter(with_resources & stands).update(account_freezing=None)
+    _mark(Problem.RESOURCES, with_resources)
 
 
 def _find_customers(operator: User) -> None:
@@ -200,13 +210,13 @@ def _grant(partner: Partner | None) -> Grant | None:
     return Grant.objects.filter(partner=partner).first()
 
 
-def _review(name: str, operator: User, month: int) -> Imported:
+def _review(name: str, operator: User, month: int, agreement: str) -> Imported:
     good, lines = _unmarked(), StagedLine.objects.count()
     bad = StagedLine.objects.exclude(problem__in=GOOD).count()
     told = _told(name, operator) if bad else []
     if not good.exists():
         return Imported(None, lines, 0, bad, told)
-    terms = {"import": name, "lines": lines, "bad": bad, "unfreeze": False}
+    terms = {"import": name, "lines": lines, "bad": bad, "unfreeze": False, "agreement": agreement}
     try:
         # A savepoint: refused, the operation is gone, and the bad lines can still be told.
         with transaction.atomic():
@@ -230,7 +240,10 @@ def _foreseen(lines: QuerySet[Any], month: int) -> QuerySet[Any]:
         new_policy=Coalesce(F("account_freezing"), policy_that_stands("customer__"), output_field=CharField()),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=F("unfreeze"),
-    ).annotate(new_left_out=left_out(Q(new_type__isnull=True) | Q(new_amount__isnull=True), {}))
+    ).annotate(
+        new_left_out=left_out(Q(new_type__isnull=True) | Q(new_amount__isnull=True), {}),
+        new_on_restore=on_restore(prefix="customer__"),
+    )
     return foresee(rows, month, prefix="customer__")
 
 
@@ -264,5 +277,5 @@ def _reason(line: StagedLine, firsts: dict[str, int], refusals: dict[int, str]) 
     return {
         Problem.REFERRAL: _("A customer of the referral model has no budget."),
         Problem.NO_BUDGET: _("The customer has no budget: budget_type and amount are needed."),
-        Problem.RESOURCES: _("Automatic, with resources, is set for one customer at a time."),
+        Problem.RESOURCES: accept_first(),
     }[Problem(line.problem)]

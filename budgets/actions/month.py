@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.utils import timezone
 
-from budgets.actions.exhaustion import freeze_exhausted, move_used
+from budgets.actions.exhaustion import budget_figures, freeze_exhausted, move_run_out, move_used
+from budgets.actions.freezing import unfreeze_accounts
 from budgets.models import BillingMonth
 from budgets.months import month_of
 from customers.actions import Author
-from customers.models import Customer
+from customers.models import Customer, FreezeOrigin
 from partnercenter.database import MONTH, hold, writing
 from partnercenter.models import BudgetType, Channel
+from partnercenter.statements import Kept
+
+MONTHS = Kept(BillingMonth.objects.values_list("month", flat=True), "pk", 1)
 
 # A monthly budget starts anew: what counts is the new month's expenditure so far, of which a customer has one total,
 # as an account has one and an account is one customer's.
@@ -26,15 +31,22 @@ FROM budgets_budget b JOIN budgets_expenditure e ON e.customer_id = b.customer_i
 WHERE b.budget_type = %s AND e.month > %s AND e.month <= %s AND e.month >= b.counted_from
 GROUP BY b.customer_id, b.counted_from, b.used
 """
+# All monthly budgets restore at once, so these are among them; frozen by their budget, not by a person.
+LIFTED_AT_RESTORE = Q(
+    budget__budget_type=BudgetType.MONTHLY,
+    budget__unfreeze_on_restore=True,
+    freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED,
+)
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore did: the month (YYYYMM) that is current now, budgets restored, accounts frozen."""
+    """What a restore did: the month (YYYYMM) that is current now, budgets restored, accounts frozen and unfrozen."""
 
     month: int
     restored: int
     frozen: int
+    unfrozen: int
 
 
 def current_month() -> int:
@@ -42,10 +54,10 @@ def current_month() -> int:
 
     One primary-key SELECT, unless the month has moved.
     """
-    month = BillingMonth.objects.filter(pk=1).values_list("month", flat=True).first()
-    if month is None or month < month_of(timezone.now()):
+    found = MONTHS.ask(1)
+    if not found or found[0] < month_of(timezone.now()):
         return restore_budgets().month
-    return month
+    return found[0]
 
 
 def hold_month() -> int:
@@ -59,17 +71,20 @@ def hold_month() -> int:
 def restore_budgets() -> Restored:
     """Restore monthly budgets where a new billing month has begun, once, whoever comes first (domain 3.14).
 
-    Lifts no freeze (domain 3.11); freezes what the new month's expenditure has used up already. Whoever writes budgets
-    holds the month shared, so this, which holds it alone, misses none.
+    Lifts no freeze but that of a used up budget which was to be lifted at restore (domain 3.11); then freezes what the
+    new month's expenditure has used up already. Whoever writes budgets or freezes holds the month shared, so this,
+    which holds it alone, misses none.
     """
     hold(MONTH)
     now = timezone.now()
     month = month_of(now)
     marker, _created = BillingMonth.objects.get_or_create(pk=1, defaults={"month": month})
     if marker.month >= month:
-        return Restored(marker.month, 0, 0)
-    restored = move_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month]).budgets
-    move_used(COUNT_MONTHS_COME, [BudgetType.ONE_TIME, marker.month, month])
-    BillingMonth.objects.filter(pk=1).update(month=month)
+        return Restored(marker.month, 0, 0, 0)
     author = Author(operator=None, channel=Channel.SYSTEM, at=now)
-    return Restored(month, restored, freeze_exhausted(Customer.objects.all(), author=author))
+    restored = move_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month], month=month, at=now).budgets
+    unfrozen = unfreeze_accounts(Customer.objects.filter(LIFTED_AT_RESTORE), author=author, **budget_figures())
+    move_used(COUNT_MONTHS_COME, [BudgetType.ONE_TIME, marker.month, month], month=month, at=now)
+    move_run_out(month, f"budget_type = '{BudgetType.ONE_TIME}'")
+    BillingMonth.objects.filter(pk=1).update(month=month)
+    return Restored(month, restored, freeze_exhausted(Customer.objects.all(), author=author), unfrozen)

@@ -1,17 +1,20 @@
 """Who may set what, and how much of it: permission and quota pools, in a review and again under lock (domain 5)."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.utils.translation import gettext as _
 
-from customers.models import Customer, Effect, LeftOut, ReviewedCustomer
+from customers.models import Customer, CustomerQuerySet, Effect, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Grant, Partner, User
 from partnercenter.money import money, show_amount
-from partnercenter.permissions import bound_by, refusal
+from partnercenter.permissions import bound_by, refusal, unfreezing_refused
 from partnercenter.refusals import NotAllowed, Refusal
 
 Moves = dict[int, dict[str, Decimal]]
@@ -29,9 +32,17 @@ def beyond_reach(operator: User) -> dict[LeftOut, Q]:
     return reasons
 
 
+def within_reach(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
+    """The customers without those beyond reach."""
+    return customers.exclude(reduce(or_, beyond_reach(operator).values()))
+
+
 @dataclass(frozen=True)
 class Extent:
-    """What a review is about: so many customers, of which partners, given which types; to how many what happens."""
+    """What a review is about: so many customers, of which partners, given which types; to how many what happens.
+
+    `moves` only where it was asked for.
+    """
 
     number: int
     partners: list[Partner]
@@ -40,27 +51,42 @@ class Extent:
     exhausted: int
     unfrozen: int
     kept: int
+    moves: Moves
 
 
-def extent_of(rows: QuerySet[ReviewedCustomer], operator: User) -> Extent:
-    """What the rows are about, read once. `kept` stay frozen although Unfreeze Now was ticked (domain 3.9)."""
+def extent_of(rows: QuerySet[ReviewedCustomer], operator: User, *, moving: bool = False) -> Extent:
+    """What the rows are about, read once. `kept` stay frozen although Unfreeze Now was ticked (domain 3.9).
+
+    `moving` tells by how much the pools would move, too: for that the budgets that stand are read.
+    """
     groups: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner", "budget_type")
-    counted = list(
-        groups.annotate(
-            number=Count("pk"),
-            exhausted=Count("pk", filter=Q(exhausts=True)),
-            unfrozen=Count("pk", filter=Q(effect=Effect.UNFROZEN)),
-            kept=Count("pk", filter=Q(effect=Effect.STAYS_FROZEN, unfreeze=True)),
-        )
-    )
-    keys = {each["partner"] for each in counted}
+    counted = list(groups.annotate(**COUNTS, **(_sums(*AS_REVIEWED) if moving else {})))
     types = {each["budget_type"] for each in counted}
     return Extent(
-        partners=list(Partner.objects.filter(pk__in=keys).select_related("distributor")),
+        partners=_partners({each["partner"] for each in counted}, operator),
         types=types - {None},
         removes=None in types,
-        **{name: sum(each[name] for each in counted) for name in ("number", "exhausted", "unfrozen", "kept")},
+        **{name: sum(each[name] for each in counted) for name in COUNTS},
+        moves=_moves(counted) if moving else {},
     )
+
+
+COUNTS = {
+    "number": Count("pk"),
+    "exhausted": Count("pk", filter=Q(exhausts=True)),
+    "unfrozen": Count("pk", filter=Q(effect=Effect.UNFROZEN)),
+    "kept": Count("pk", filter=Q(effect__in=(Effect.STAYS_FROZEN, Effect.ESCALATED), unfreeze=True)),
+}
+# Where a review has the former type and amount, and the new ones.
+AS_REVIEWED = ("customer__budget__", "")
+
+
+def _partners(keys: set[int], operator: User) -> list[Partner]:
+    """Those of the keys; the operator's own company is known with it."""
+    company = operator.partner
+    if company is not None and keys == {company.pk}:
+        return [company]
+    return list(Partner.objects.filter(pk__in=keys).select_related("distributor"))
 
 
 def _partner(operator: User) -> Any:
@@ -69,18 +95,28 @@ def _partner(operator: User) -> Any:
     return F("customer__partner") if company is None or company.is_distributor else Value(company.pk)
 
 
-def refuse_partners(partners: Iterable[Partner], types: set[str], operator: User) -> dict[int, Grant]:
-    """The grants of the resellers, as they are now; raises NotAllowed or Refusal where they allow not all the types.
+def refuse_not_allowed(extent: Extent, operator: User) -> dict[int, Grant]:
+    """The grants of the resellers, as they are now; raises NotAllowed where they, or their standing, do not allow it.
 
-    Where it matters the caller has locked them: so a revocation holds at once.
+    Where it matters the caller has locked them: so a revocation holds at once, and so does the freezing of a reseller.
     """
-    grants = {grant.pk: grant for grant in Grant.objects.filter(partner__in=partners).select_related("partner")}
-    for partner in partners:
+    grants = {grant.pk: grant for grant in Grant.objects.filter(partner__in=extent.partners).select_related("partner")}
+    for partner in extent.partners:
         grant = grants.get(partner.pk)
-        if reason := refusal(operator, partner, grant):
+        reason = refusal(operator, partner, grant)
+        if extent.unfrozen:
+            reason = reason or unfreezing_refused(operator, grant.partner if grant else partner)
+        if reason:
             raise NotAllowed(reason)
-        bound = bound_by(operator, partner, grant)
-        for budget_type in types - (bound.types if bound else types):
+    return grants
+
+
+def refuse_partners(extent: Extent, operator: User) -> dict[int, Grant]:
+    """What `refuse_not_allowed` says; raises Refusal where the grants allow not all the types."""
+    grants = refuse_not_allowed(extent, operator)
+    for partner in extent.partners:
+        bound = bound_by(operator, partner, grants.get(partner.pk))
+        for budget_type in extent.types - (bound.types if bound else extent.types):
             raise Refusal(no_quota(budget_type), "budget_type")
     return grants
 
@@ -97,21 +133,30 @@ def moves(rows: QuerySet[Any], before: str, after: str, operator: User) -> Moves
 
     `before` and `after` are where the rows have the former and the new type and amount: `.._type`, `.._amount`.
     """
-    sums = {
+    by_partner: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner")
+    return _moves(by_partner.annotate(**_sums(before, after)))
+
+
+def _sums(before: str, after: str) -> dict[str, Sum]:
+    return {
         f"{side}_{kind}": Sum(f"{path}amount", filter=Q(**{f"{path}budget_type": kind}), default=money(0))
         for side, path in (("before", before), ("after", after))
         for kind in BudgetType.values
     }
-    moved: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner").annotate(**sums)
-    return {
-        each["partner"]: {kind: each[f"after_{kind}"] - each[f"before_{kind}"] for kind in BudgetType.values}
-        for each in moved
-    }
 
 
-def refuse_over_quota(rows: QuerySet[ReviewedCustomer], grants: dict[int, Grant], operator: User) -> None:
-    """Raises Refusal where the rows, set as a whole, would exceed a quota (domain 5.3)."""
-    for partner, by_type in moves(rows, "customer__budget__", "", operator).items():
+def _moves(summed: Iterable[dict[str, Any]]) -> Moves:
+    """From rows of `_sums`, of which a partner may have several."""
+    moved: Moves = defaultdict(lambda: dict.fromkeys(BudgetType.values, Decimal(0)))
+    for each in summed:
+        for kind in BudgetType.values:
+            moved[each["partner"]][kind] += each[f"after_{kind}"] - each[f"before_{kind}"]
+    return dict(moved)
+
+
+def refuse_over_quota(by_partner: Moves, grants: dict[int, Grant], operator: User) -> None:
+    """Raises Refusal where what is set as a whole would exceed a quota (domain 5.3)."""
+    for partner, by_type in by_partner.items():
         if partner in grants:
             move_pools(grants[partner], by_type, operator)
 

@@ -13,9 +13,10 @@ from django.db.models import BooleanField, Case, F, Q, QuerySet, UUIDField, Valu
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
+from budgets.actions.freeze_terms import by_hand_from, foresee_by_hand, is_by_hand
 from budgets.actions.month import current_month
-from budgets.actions.quota import beyond_reach, extent_of, refuse_over_quota, refuse_partners
-from budgets.actions.terms import Changes, Relative, Terms, foresee, with_terms
+from budgets.actions.quota import beyond_reach, extent_of, refuse_not_allowed, refuse_over_quota, refuse_partners
+from budgets.actions.terms import Changes, Terms, as_json, foresee, with_terms
 from customers.models import (
     AccountFreezing,
     Customer,
@@ -27,10 +28,9 @@ from customers.models import (
 )
 from partnercenter import verification
 from partnercenter.database import insert_from, writing
-from partnercenter.models import BudgetType, Grant, Operation, User
+from partnercenter.models import Operation, User
 from partnercenter.money import show_amount
-from partnercenter.permissions import refusal
-from partnercenter.refusals import Changed, NotAllowed, Refusal
+from partnercenter.refusals import Changed, Refusal
 
 VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
@@ -47,6 +47,18 @@ def version_of(customer: Customer) -> str:
     budget = getattr(customer, "budget", None)
     since = customer.frozen_since.isoformat() if customer.frozen_since else ""
     return f"{budget.record_id if budget else ''}|{customer.freeze_kind}|{since}"
+
+
+def refuse_unlike(customers: CustomerQuerySet, as_seen: Q | None) -> None:
+    """Raises Changed where one of the customers is not, or no longer, as it was seen."""
+    if as_seen is not None and customers.filter(as_seen).count() != customers.count():
+        raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
+
+
+def refuse_referrals(customers: CustomerQuerySet) -> None:
+    """Raises Refusal where one of the customers has neither budget nor freeze (domain 5.6)."""
+    if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
+        raise Refusal(_("A customer of the referral model has no budget."))
 
 
 def as_shown(version: str) -> Q:
@@ -80,8 +92,8 @@ def review_budgets(
 
     Customers to whom the terms cannot be applied are kept as left out; where nobody was named but `all_matching` are
     meant, so are those the operator can set no budget for. Raises NotAllowed, Refusal (no customer, a referral
-    customer, a type without quota, over quota, Unfreeze Now of one customer whose budget would be used up), or Changed
-    where a customer is not `as_seen`. Nothing is set.
+    customer, resources frozen without the agreement, a type without quota, over quota, Unfreeze Now of one customer
+    whose budget would be used up), or Changed where a customer is not `as_seen`. Nothing is set.
     """
     month = current_month()
     how: Any = {"operator": operator, "unfreeze": unfreeze, "as_seen": as_seen, "all_matching": all_matching}
@@ -98,20 +110,31 @@ def review_in(
     as_seen: Q | None = None,
     all_matching: bool = False,
     replaces: Operation | None = None,
+    to_be_edited: bool = False,
 ) -> Operation:
-    """What `review_budgets` says, for a caller that holds the month: whoever has locks may not restore it."""
+    """What `review_budgets` says, for a caller that holds the month: whoever has locks may not restore it.
+
+    `to_be_edited` leaves it to the edit to refuse what could not be confirmed: other amounts are meant.
+    """
+    if terms.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES and not terms.agreement:
+        raise Refusal(accept_first(), "agreement")
     customers = customers.of(operator)
-    if as_seen is not None and customers.filter(as_seen).count() != customers.count():
-        raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
+    refuse_unlike(customers, as_seen)
+    if not all_matching:
+        refuse_referrals(customers)
     beyond = beyond_reach(operator) if all_matching else {}
-    if not beyond and customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
-        raise Refusal(_("A customer of the referral model has no budget."))
     kept = as_json(terms, unfreeze=unfreeze) | {"all_matching": all_matching}
     operation = verification.review(Operation.Kind.SET_BUDGET, kept, operator=operator, replaces=replaces)
     rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze, beyond=beyond), month)
     keep(operation, rows, customer="pk", seen=NOW)
-    refuse_review(operation, month, unfreeze=unfreeze)
+    if not to_be_edited:
+        refuse_review(operation, month, unfreeze=unfreeze)
     return operation
+
+
+def accept_first() -> str:
+    """What is told whoever would have resources frozen without the agreement (domain 3.6, 4.4)."""
+    return _("Tick the agreement: resources are frozen only with it.")
 
 
 def is_import(operation: Operation) -> bool:
@@ -124,6 +147,11 @@ def is_undo(operation: Operation) -> bool:
     return operation.kind == Operation.Kind.UNDO_BATCH
 
 
+def is_batch(operation: Operation) -> bool:
+    """Whether the operation is about several customers, and so has a review page."""
+    return is_undo(operation) or operation.reviewed.all()[:2].count() != 1
+
+
 def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
     """Reviewed rows with their terms under the names that `foresee` goes by."""
     return reviewed.annotate(
@@ -132,7 +160,18 @@ def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
         new_policy=F("account_freezing"),
         counted_from_given=F("counted_from"),
         new_unfreeze=F("unfreeze"),
+        new_on_restore=F("unfreeze_on_restore"),
     )
+
+
+def foreseen(rows: QuerySet[ReviewedCustomer], operation: Operation, month: int) -> QuerySet[Any]:
+    """Rows of this operation with what it would do to them now: `exhausts_after`, `effect_after`, and for budgets more.
+
+    Rows that were annotated by `terms_of_rows` are foreseen by what they were given since.
+    """
+    if is_by_hand(operation):
+        return foresee_by_hand(rows, by_hand_from(operation.kind, operation.terms), prefix="customer__")
+    return foresee(rows, month, prefix="customer__")
 
 
 def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict[str, str], as_it_is: Any = 0) -> int:
@@ -148,6 +187,7 @@ def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict
         account_freezing="new_policy",
         counted_from="counted_from_given",
         unfreeze="new_unfreeze",
+        unfreeze_on_restore="new_on_restore",
         as_it_is=as_it_is,
         left_out="new_left_out",
         exhausts="exhausts_after",
@@ -165,6 +205,7 @@ SAME_TERMS = Q(
     customer__budget__budget_type=F("budget_type"),
     customer__budget__amount=F("amount"),
     customer__budget__account_freezing=F("account_freezing"),
+    customer__budget__unfreeze_on_restore=F("unfreeze_on_restore"),
 )
 
 
@@ -175,51 +216,70 @@ def unchanged(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
 
 def changing(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
     """The rows whose terms are others than those that stand, a first budget among them."""
-    differs = Case(When(SAME_TERMS, then=Value(False)), default=Value(True), output_field=BooleanField())
-    return rows.filter(Exact(differs, Value(True)))
+    return rows.filter(_not(SAME_TERMS))
+
+
+def _not(condition: Q) -> Exact:
+    """Whether it does not hold or nobody knows, row by row: no second look at the rows where it does."""
+    differs = Case(When(condition, then=Value(False)), default=Value(True), output_field=BooleanField())
+    return Exact(differs, Value(True))
 
 
 def changes_nothing(operation: Operation) -> bool:
     """Whether nobody's budget would change and nobody be unfrozen: there is nothing to confirm then."""
     rows = included(operation)
-    same = unchanged(rows).exclude(effect=Effect.UNFROZEN).values("pk")
-    return not rows.exclude(pk__in=same).exists()
+    return not (changing(rows) | rows.filter(effect=Effect.UNFROZEN)).exists()
 
 
 def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
     rows = included(operation)
-    extent = extent_of(rows, operation.operator)
+    extent = extent_of(rows, operation.operator, moving=True)
     if not extent.number and is_undo(operation):
         raise Refusal(_("None of the customers is left to go back to what it had before the batch."))
     if not extent.number:
         raise Refusal(_("None of the customers can be given this budget."))
-    grants = refuse_partners(extent.partners, extent.types, operation.operator)
-    refuse_over_quota(rows, grants, operation.operator)
-    if unfreeze and extent.number == 1 and rows.filter(effect=Effect.STAYS_FROZEN).exists():
+    grants = refuse_partners(extent, operation.operator)
+    refuse_over_quota(extent.moves, grants, operation.operator)
+    if unfreeze and extent.number == 1 and rows.filter(effect__in=(Effect.STAYS_FROZEN, Effect.ESCALATED)).exists():
         raise Refusal(cannot_unfreeze(operation, month), "unfreeze_now")
 
 
 def cannot_unfreeze(operation: Operation, month: int) -> str:
     """The refusal that names both figures (domain 3.9)."""
     row = foresee(terms_of_rows(included(operation)), month, prefix="customer__").get()
+    return cannot_unfreeze_at(row.used_after, row.amount)
+
+
+def cannot_unfreeze_at(used: Decimal, amount: Decimal) -> str:
+    """The same refusal for these figures."""
     return _(
         "The account cannot be unfrozen: %(used)s is used of a budget of %(amount)s with automatic freezing. "
         "Set a budget above %(used)s, or choose Manual."
-    ) % {"used": show_amount(row.used_after), "amount": show_amount(row.amount)}
+    ) % {"used": show_amount(used), "amount": show_amount(amount)}
 
 
-def still_as_reviewed(rows: QuerySet[ReviewedCustomer], month: int, operator: User) -> QuerySet[ReviewedCustomer]:
+def still_as_reviewed(rows: QuerySet[ReviewedCustomer], operation: Operation, month: int) -> QuerySet[ReviewedCustomer]:
     """The rows whose customer is the operator's, in the state that was reviewed, and to whom the same would happen.
 
-    A report that only moves what is used changes neither.
+    A report that only moves what is used changes neither. To freezing by hand a budget matters by what would happen.
     """
-    company = operator.partner
+    return foreseen(terms_of_rows(rows), operation, month).filter(_as_reviewed(operation))
+
+
+def not_as_reviewed(rows: QuerySet[ReviewedCustomer], operation: Operation, month: int) -> QuerySet[ReviewedCustomer]:
+    """All other rows."""
+    return foreseen(terms_of_rows(rows), operation, month).filter(_not(_as_reviewed(operation)))
+
+
+def _as_reviewed(operation: Operation) -> Q:
+    company = operation.operator.partner
     whose = "customer__partner__distributor" if company and company.is_distributor else "customer__partner"
     both_without = Q(customer__budget__isnull=True, adjustment_record__isnull=True)
+    same_budget = both_without | Q(customer__budget__record=F("adjustment_record"))
     both_unfrozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
-    return foresee(terms_of_rows(rows), month, prefix="customer__").filter(
-        both_without | Q(customer__budget__record=F("adjustment_record")),
+    return Q(
+        Q() if is_by_hand(operation) else same_budget,
         both_unfrozen | Q(customer__frozen_since=F("frozen_since")),
         customer__freeze_kind=F("freeze_kind"),
         customer__disassociated_on=None,
@@ -236,38 +296,6 @@ def refuse_outdated(operation: Operation) -> None:
     """
     rows = included(operation)
     extent = extent_of(rows, operation.operator)
-    grants = Grant.objects.in_bulk([partner.pk for partner in extent.partners])
-    for partner in extent.partners:
-        if reason := refusal(operation.operator, partner, grants.get(partner.pk)):
-            raise NotAllowed(reason)
-    if still_as_reviewed(rows, current_month(), operation.operator).count() != extent.number:
+    refuse_not_allowed(extent, operation.operator)
+    if still_as_reviewed(rows, operation, current_month()).count() != extent.number:
         raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
-
-
-def as_json(terms: Terms | Changes, *, unfreeze: bool) -> dict[str, Any]:
-    """Terms as an operation keeps them, for showing what was asked for."""
-    amount: Any = terms.amount
-    if isinstance(amount, Relative):
-        amount = {name: str(value) for name, value in vars(amount).items() if value is not None}
-    elif amount is not None:
-        amount = str(amount)
-    return {
-        "budget_type": terms.budget_type,
-        "amount": amount,
-        "account_freezing": terms.account_freezing,
-        "unfreeze": unfreeze,
-    }
-
-
-def terms_from(kept: dict[str, Any]) -> Changes:
-    """The terms that an operation keeps."""
-    amount: Any = kept["amount"]
-    if isinstance(amount, dict):
-        amount = Relative(**{name: Decimal(value) for name, value in amount.items()})
-    elif amount is not None:
-        amount = Decimal(amount)
-    return Changes(
-        BudgetType(kept["budget_type"]) if kept["budget_type"] else None,
-        amount,
-        AccountFreezing(kept["account_freezing"]) if kept["account_freezing"] else None,
-    )

@@ -4,22 +4,24 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import BooleanField, Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from budgets.actions.exhaustion import freeze_exhausted
-from budgets.actions.freezing import unfreeze_accounts
+from budgets.actions.freezing import follow_budgets, unfreeze_accounts
+from budgets.actions.locking import lock_grants, lock_reviewed, lock_to_review
 from budgets.actions.month import hold_month
 from budgets.actions.quota import Extent, extent_of, move_pools, moves, refuse_partners
 from budgets.actions.reviewing import changing, included, is_import, review_in, still_as_reviewed, unchanged
 from budgets.actions.terms import Changes, Terms
-from budgets.models import AdjustmentRecord, Budget, level_used, share_used, state_used
-from customers.actions import Author
-from customers.models import Customer, CustomerQuerySet, Effect, ReviewedCustomer, State
-from partnercenter.database import VERY_MANY, analyze, insert_from, lock, lock_only, text, writing
-from partnercenter.models import Channel, Confirmation, Grant, Operation, Partner, User
+from budgets.models import AdjustmentRecord, Budget, exhausted_since, level_used, share_used, state_used
+from budgets.run_out import run_out_of
+from customers.actions import Author, record_agreement
+from customers.models import Customer, CustomerQuerySet, Effect, ReviewedCustomer
+from partnercenter.database import analyze, insert_from, text, update_from, writing
+from partnercenter.models import Channel, Confirmation, Grant, Operation, User
 from partnercenter.refusals import Changed
 
 
@@ -55,12 +57,7 @@ def set_budgets(
     `as_seen` is what each customer must still meet, as the operator saw it.
     """
     month = hold_month()
-    mine = customers.of(operator)
-    partners = list(Partner.objects.filter(pk__in=mine.order_by().values("partner")))
-    _lock_grants(partners)
-    # Locked before it is reviewed, nothing can differ when it is applied. Not whoever came in meanwhile with a partner
-    # whose grant nobody has looked at.
-    keys = lock(mine.filter(partner__in=partners))
+    keys = lock_to_review(customers, operator)
     if not keys:
         return Outcome(uuid.uuid4(), 0, 0, 0, 0, 0)
     chosen = Customer.objects.filter(pk__among=keys)
@@ -86,10 +83,13 @@ def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool 
 def _apply(month: int, operation: Operation, *, channel: Channel, note: str, only_unchanged: bool) -> Outcome:
     """`month` is held already: whoever has other locks may not restore it."""
     rows = included(operation)
-    extent, grants = _lock(rows, operation.operator)
+    extent = extent_of(rows, operation.operator)
+    lock_grants(extent.partners)
+    grants = refuse_partners(extent, operation.operator)
+    lock_reviewed(rows, operation.operator)
     author = Author(operation.operator, channel, timezone.now(), operation.pk)
     # A statement after the locks: it sees what those we waited for have written.
-    standing = still_as_reviewed(rows, month, operation.operator)
+    standing = still_as_reviewed(rows, operation, month)
     changed = _record(changing(standing), author, note)
     number = changed if changed == extent.number else changed + unchanged(standing).count()
     reviewed = extent.number
@@ -100,10 +100,12 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
         extent = extent_of(rows, operation.operator)
     records = AdjustmentRecord.objects.filter(batch=author.batch)
     _take_from_pools(records, grants, operation.operator)
-    _write_budgets(records, removes=extent.removes)
-    if changed >= VERY_MANY:
-        analyze(AdjustmentRecord, Budget)
+    _write_budgets(records, changed, month, removes=extent.removes)
+    analyze(changed, AdjustmentRecord, Budget)
     outcome = _freeze_and_unfreeze(rows, extent, author, changed)
+    # Whoever was frozen or unfrozen has got it with that: one version of a row is enough.
+    follow_budgets(Customer.objects.filter(pk__in=records.filter(MOVES_STATE).values("customer")))
+    record_agreement(operation)
     return replace(outcome, passed_over=reviewed - number)
 
 
@@ -119,19 +121,6 @@ def _freeze_and_unfreeze(rows: QuerySet[ReviewedCustomer], extent: Extent, autho
     if extent.exhausted:
         frozen = freeze_exhausted(customers(exhausts=True), author=author)
     return Outcome(author.batch, extent.number, changed, unfrozen, frozen, extent.kept)
-
-
-def _lock_grants(partners: list[Partner]) -> None:
-    lock(Grant.objects.filter(partner__in=partners))
-
-
-def _lock(rows: QuerySet[ReviewedCustomer], operator: User) -> tuple[Extent, dict[int, Grant]]:
-    """Lock grants and customers, and refuse what the grants do not allow now."""
-    extent = extent_of(rows, operator)
-    _lock_grants(extent.partners)
-    grants = refuse_partners(extent.partners, extent.types, operator)
-    lock_only(Customer.objects.of(operator).filter(pk__in=rows.values("customer")))
-    return extent, grants
 
 
 def _record(rows: QuerySet[ReviewedCustomer], author: Author, note: str) -> int:
@@ -153,10 +142,7 @@ def _record(rows: QuerySet[ReviewedCustomer], author: Author, note: str) -> int:
         amount_after="amount",
         account_freezing_after="account_freezing",
         counted_from_after=Case(When(removed, then=None), default=F("counts_from")),
-        unfreeze_on_restore_after=Case(
-            When(removed, then=None),
-            default=Coalesce(F("customer__budget__unfreeze_on_restore"), False, output_field=BooleanField()),
-        ),
+        unfreeze_on_restore_after=Case(When(removed, then=None), default=F("unfreeze_on_restore")),
         used=Case(When(removed, then=F("customer__budget__used")), default=F("used_after")),
         unfreeze="unfreeze",
         channel=author.channel,
@@ -166,6 +152,17 @@ def _record(rows: QuerySet[ReviewedCustomer], author: Author, note: str) -> int:
 
 
 TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")
+RECORDS = AdjustmentRecord._meta.db_table
+AFTER = {name: f"{RECORDS}.{name}_after" for name in ("budget_type", "amount")}
+
+
+# Whose state the lists ask changes: by type or by being used up. Within a period `used` stays what it was.
+MOVES_STATE = (
+    Q(budget_type_before=None)
+    | Q(budget_type_after=None)
+    | ~Q(budget_type_before=F("budget_type_after"), counted_from_before=F("counted_from_after"))
+    | Q(used__gte=Least("amount_before", "amount_after"), used__lt=Greatest("amount_before", "amount_after"))
+)
 
 
 def _either(condition: Q, value: str, otherwise: str) -> Case:
@@ -186,26 +183,24 @@ def _take_from_pools(records: QuerySet[AdjustmentRecord], grants: dict[int, Gran
             grants[partner].save(update_fields=["monthly_allocated", "one_time_allocated"])
 
 
-def _write_budgets(records: QuerySet[AdjustmentRecord], *, removes: bool) -> None:
-    """New and former budgets in one statement, from the records; those removed go."""
+def _write_budgets(records: QuerySet[AdjustmentRecord], number: int, month: int, *, removes: bool) -> None:
+    """New and former budgets from so many records; those removed go."""
     columns: dict[str, Any] = {
         **{name: f"{name}_after" for name in TERMS},
         "used": "used",
         "usage": share_used("used", "amount_after"),
         "level": level_used("used", "amount_after"),
+        "exhausted_since": exhausted_since("used", "amount_after", "customer__budget__exhausted_since", "at"),
         "state": state_used("used", "amount_after", "budget_type_after", "customer__state"),
         "record": "pk",
+        "runs_out_on": run_out_of(month, customer=f"{RECORDS}.customer_id", used=f"{RECORDS}.used", **AFTER),
     }
     if removes:
-        removed = records.filter(operation=AdjustmentRecord.Operation.REMOVED).values("customer")
-        Budget.objects.filter(customer__in=removed).delete()
-        Customer.objects.filter(pk__in=removed).update(state=F("state").bitand(State.FROZEN))
+        removed = records.filter(operation=AdjustmentRecord.Operation.REMOVED)
+        number -= Budget.objects.filter(customer__in=removed.values("customer")).delete()[0]
     stand = records.filter(operation=AdjustmentRecord.Operation.SETTING)
-    # The partner comes with a first budget and stays: a customer never moves to another.
-    columns_once = {"customer": "customer_id", "partner": "customer__partner_id"}
-    insert_from(Budget, stand, **columns_once, **columns, on_conflict=["customer"], update=list(columns))
-    # From the records, before anything else is looked up: mostly nobody's changes.
-    moved = stand.exclude(customer__state=columns["state"])
-    Customer.objects.filter(pk__in=moved.values("customer")).update(
-        state=Subquery(Budget.objects.filter(pk=OuterRef("pk")).values("state"))
-    )
+    former = update_from(Budget, stand.filter(budget_type_before__isnull=False), key="customer_id", **columns)
+    if former < number:
+        # The partner comes with a first budget and stays: a customer never moves to another.
+        once = {"customer": "customer_id", "partner": "customer__partner_id"}
+        insert_from(Budget, stand.filter(budget_type_before=None), **once, **columns)

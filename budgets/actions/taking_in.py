@@ -10,30 +10,33 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from budgets.actions.exhaustion import freeze_exhausted, move_used
+from budgets.actions.exhaustion import freeze_exhausted, move_run_out, move_used
 from budgets.actions.month import hold_month
 from budgets.models import ExpenditureReport
-from budgets.months import month_name
+from budgets.months import first_moment_of_day, month_name
 from budgets.reports import ReadReport
 from customers.actions import Author
 from customers.models import Customer
-from partnercenter.database import REPORT, hold, stage, unstage, writing
+from partnercenter.database import REPORT, hold, moment, stage, unstage, writing
 from partnercenter.models import Channel, Partner, User
 from partnercenter.money import from_cents
 from partnercenter.refusals import Refusal
 
 LISTED = 100
 
+# A total that is somebody's stays so: the months before a customer left are theirs, whoever has the ID now.
 MOVED = """
 CREATE TEMPORARY TABLE moved AS
-SELECT i.account, i.month, i.total, e.id AS expenditure_id, c.id AS customer_id,
+SELECT i.account, i.month, i.total, e.id AS expenditure_id,
+    COALESCE(e.customer_id, c.id) AS customer_id,
     i.total - COALESCE(e.total, 0) AS delta,
-    CASE WHEN e.id IS NULL OR e.total <> i.total THEN 1 ELSE 0 END AS differs
+    CASE WHEN e.id IS NULL OR e.total <> i.total THEN 1 ELSE 0 END AS differs,
+    CASE WHEN e.reported_at < %s AND i.month = %s THEN 1 ELSE 0 END AS day_moved
 FROM incoming i
 LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
 LEFT JOIN customers_customer c ON c.customer_id = i.account AND c.disassociated_on IS NULL
@@ -41,7 +44,8 @@ WHERE e.id IS NULL OR e.reported_at < %s OR (e.reported_at = %s AND e.total <> i
 """
 LOCK_MOVED = """
 SELECT count(*) FROM (
-    SELECT id FROM customers_customer WHERE id IN (SELECT customer_id FROM moved WHERE delta <> 0)
+    SELECT id FROM customers_customer
+    WHERE id IN (SELECT customer_id FROM moved WHERE delta <> 0 OR day_moved = 1)
     ORDER BY id FOR NO KEY UPDATE
 ) AS locked
 """
@@ -60,9 +64,16 @@ FROM moved m JOIN budgets_budget b ON b.customer_id = m.customer_id
 WHERE m.delta <> 0 AND m.month >= b.counted_from AND m.month <= %s
 GROUP BY b.customer_id, b.counted_from, b.used
 """
+# Whose total is the same, but of another day: at another rate, then.
+UNMOVED = "customer_id IN (SELECT customer_id FROM moved WHERE delta = 0 AND day_moved = 1)"
 # Not `NOT IN (SELECT ..)`: more IDs than fit into PostgreSQL's memory for a hash are compared one by one, for ever.
 KNOWN = "SELECT 1 FROM customers_customer c WHERE c.customer_id = incoming.account AND c.disassociated_on IS NULL"
 OWN = f"{KNOWN} AND c.partner_id = %s"
+# A month that was spent as the customer of another partner.
+ANOTHERS = """
+SELECT 1 FROM budgets_expenditure e JOIN customers_customer f ON f.id = e.customer_id
+WHERE e.account = incoming.account AND e.month = incoming.month AND f.partner_id <> %s
+"""
 
 
 @dataclass
@@ -116,7 +127,7 @@ def take_in_report(
     unstage("moved")
     stage("incoming", "account varchar(128), month integer, total bigint", read.totals())
     _keep_to(only, taken)
-    _compare(at, taken)
+    _compare(at, month, taken)
     if _number("SELECT count(*) FROM moved"):
         taken.report = uuid.uuid4()
         author = Author(operator, channel, now, batch=taken.report)
@@ -128,18 +139,16 @@ def take_in_report(
 def _keep_to(only: Partner | None, taken: TakenIn) -> None:
     """Take what is not the partner's own out of the stage (domain 8.5), and tell which accounts nobody knows."""
     if only is not None:
-        strangers = f"FROM incoming WHERE NOT EXISTS ({OWN})"
-        taken.not_yours = _number(f"SELECT count(DISTINCT account) {strangers}", [only.pk])
-        _run(f"DELETE {strangers}", [only.pk])
+        strangers = f"FROM incoming WHERE NOT EXISTS ({OWN}) OR EXISTS ({ANOTHERS})"
+        taken.not_yours = _number(f"SELECT count(DISTINCT account) {strangers}", [only.pk, only.pk])
+        _run(f"DELETE {strangers}", [only.pk, only.pk])
     unknown = f"FROM incoming WHERE NOT EXISTS ({KNOWN})"
     taken.unknown = _number(f"SELECT count(DISTINCT account) {unknown}")
     taken.unknown_accounts = [row[0] for row in _rows(f"SELECT DISTINCT account {unknown} ORDER BY 1 LIMIT {LISTED}")]
 
 
-def _compare(at: datetime, taken: TakenIn) -> None:
-    # The database's own form of a time: compared as text on SQLite.
-    moment = models.DateTimeField().get_db_prep_value(at, connection)
-    _run(MOVED, [moment, moment])
+def _compare(at: datetime, month: int, taken: TakenIn) -> None:
+    _run(MOVED, [moment(first_moment_of_day(at)), month, moment(at), moment(at)])
     _run("CREATE INDEX moved_by_customer ON moved (customer_id)")
     if connection.vendor == "postgresql":
         _run("ANALYZE moved")
@@ -151,7 +160,7 @@ def _compare(at: datetime, taken: TakenIn) -> None:
     taken.older = _number(
         "SELECT count(*) FROM incoming i JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month"
         " WHERE e.reported_at > %s",
-        [moment],
+        [moment(at)],
     )
 
 
@@ -175,10 +184,10 @@ def _apply(report: ExpenditureReport, month: int, author: Author, taken: TakenIn
     """Lock whom it moves, in key order; then totals, used, freezing, and the report's own summary."""
     if connection.vendor == "postgresql":
         _number(LOCK_MOVED)
-    moment = models.DateTimeField().get_db_prep_value(report.reported_at, connection)
     for write in (REPLACE_TOTALS, NEW_TOTALS):
-        _run(write, [moment, report._meta.pk.get_db_prep_value(report.pk, connection)])
-    taken.exhausted = move_used(USED_AFTER, [month]).exhausted
+        _run(write, [moment(report.reported_at), report._meta.pk.get_db_prep_value(report.pk, connection)])
+    taken.exhausted = move_used(USED_AFTER, [month], month=month, at=author.at).exhausted
+    move_run_out(month, UNMOVED)
     moved = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM moved WHERE delta <> 0", []))
     taken.frozen = freeze_exhausted(moved, author=author)
     report.summary = asdict(taken) | {"report": str(taken.report)}

@@ -39,11 +39,17 @@ class Relative:
 
 @dataclass(frozen=True)
 class Terms:
-    """What is set. `amount` is the new total; without `account_freezing` the policy is unchanged, at first Manual."""
+    """What is set. `amount` is the new total; without `account_freezing` the policy is unchanged, at first Manual.
+
+    Without `unfreeze_on_restore` that choice is unchanged, at first no; only a monthly budget with automatic freezing
+    has it. `agreement` is the version accepted, without which no policy freezes resources (domain 3.6).
+    """
 
     budget_type: BudgetType
     amount: Decimal
     account_freezing: AccountFreezing | None = None
+    unfreeze_on_restore: bool | None = None
+    agreement: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,41 @@ class Changes:
     budget_type: BudgetType | None = None
     amount: Decimal | Relative | None = None
     account_freezing: AccountFreezing | None = None
+    unfreeze_on_restore: bool | None = None
+    agreement: str = ""
+
+
+def as_json(terms: Terms | Changes, *, unfreeze: bool) -> dict[str, Any]:
+    """Terms as an operation keeps them, for showing what was asked for."""
+    amount: Any = terms.amount
+    if isinstance(amount, Relative):
+        amount = {name: str(value) for name, value in vars(amount).items() if value is not None}
+    elif amount is not None:
+        amount = str(amount)
+    return {
+        "budget_type": terms.budget_type,
+        "amount": amount,
+        "account_freezing": terms.account_freezing,
+        "unfreeze_on_restore": terms.unfreeze_on_restore,
+        "unfreeze": unfreeze,
+        "agreement": terms.agreement,
+    }
+
+
+def terms_from(kept: dict[str, Any]) -> Changes:
+    """The terms that an operation keeps."""
+    amount: Any = kept["amount"]
+    if isinstance(amount, dict):
+        amount = Relative(**{name: Decimal(value) for name, value in amount.items()})
+    elif amount is not None:
+        amount = Decimal(amount)
+    return Changes(
+        BudgetType(kept["budget_type"]) if kept["budget_type"] else None,
+        amount,
+        AccountFreezing(kept["account_freezing"]) if kept["account_freezing"] else None,
+        kept.get("unfreeze_on_restore"),
+        kept.get("agreement", ""),
+    )
 
 
 def with_terms(
@@ -67,13 +108,28 @@ def with_terms(
         new_policy=_given(terms.account_freezing, policy_that_stands()),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=Value(unfreeze, output_field=models.BooleanField()),
-    ).annotate(new_left_out=left_out(needs_budget, beyond))
+    ).annotate(
+        new_left_out=left_out(needs_budget, beyond),
+        new_on_restore=on_restore(terms.unfreeze_on_restore),
+    )
 
 
 def policy_that_stands(prefix: str = "") -> Coalesce:
     """The policy of a customer's budget, at first Manual (domain 3.6)."""
     stands = F(f"{prefix}budget__account_freezing")
     return Coalesce(stands, Value(AccountFreezing.MANUAL), output_field=CharField())
+
+
+def on_restore(given: bool | None = None, prefix: str = "") -> Case:
+    """Whether the restore lifts a freeze by the budget (domain 3.11), as `given` or as it stands.
+
+    Over rows with `new_type` and `new_policy`: only a monthly budget with automatic freezing has that choice.
+    """
+    stands = Coalesce(F(f"{prefix}budget__unfreeze_on_restore"), False, output_field=models.BooleanField())
+    may_have = When(
+        new_type=BudgetType.MONTHLY, new_policy__in=list(FROZEN_BY), then=stands if given is None else Value(given)
+    )
+    return Case(may_have, default=Value(False), output_field=models.BooleanField())
 
 
 def _given(value: str | None, otherwise: Any) -> Any:
@@ -150,8 +206,11 @@ def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[An
 def _effect(prefix: str) -> Case:
     frozen = ~Q(**{f"{prefix}freeze_kind": FreezeKind.NONE})
     stuck = Q(exhausts_after=True, new_policy__in=list(FROZEN_BY))
+    with_resources = Q(exhausts_after=True, new_policy=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    escalates = Q(**{f"{prefix}freeze_kind": FreezeKind.ACCOUNT}) & with_resources
     return Case(
         When(frozen & Q(new_unfreeze=True) & ~stuck, then=Value(Effect.UNFROZEN)),
+        When(escalates, then=Value(Effect.ESCALATED)),
         When(frozen, then=Value(Effect.STAYS_FROZEN)),
         When(stuck, then=Value(Effect.FROZEN)),
         default=Value(Effect.NONE),

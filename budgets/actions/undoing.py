@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.db.models import BooleanField, Case, CharField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 
 from budgets.actions.month import current_month
 from budgets.actions.reviewing import NOW_OF_CUSTOMER, keep, refuse_review
@@ -15,9 +16,14 @@ from partnercenter.database import writing
 from partnercenter.models import BudgetType, Operation, User
 
 LATER = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
-# Without a budget nothing names the record it stands on: there it is the last one.
+# Without a budget nothing names the record it stands on: there it is the last one, unless the customer left.
 STILL_STANDS = Q(customer__budget__record=F("pk")) | (
-    Q(operation=AdjustmentRecord.Operation.REMOVED, customer__budget__isnull=True) & ~Exists(LATER)
+    Q(
+        operation=AdjustmentRecord.Operation.REMOVED,
+        customer__budget__isnull=True,
+        customer__disassociated_on__isnull=True,
+    )
+    & ~Exists(LATER)
 )
 STANDS = Case(When(STILL_STANDS, then=Value(True)), default=Value(False), output_field=BooleanField())
 
@@ -48,17 +54,20 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
         customer=OuterRef("customer"),
         at=OuterRef("customer__frozen_since"),
     )
-    left_out = ReviewedCustomer.objects.filter(operation=replaces, left_out=LeftOut.BY_OPERATOR)
+    left_out = ReviewedCustomer.objects.filter(
+        operation=replaces, customer=OuterRef("customer"), left_out=LeftOut.BY_OPERATOR
+    )
     rows = rows.annotate(
         new_type=F("budget_type_before"),
         new_amount=F("amount_before"),
         new_policy=F("account_freezing_before"),
+        new_on_restore=Coalesce(F("unfreeze_on_restore_before"), False, output_field=BooleanField()),
         counted_from_given=Case(
             When(budget_type_before=BudgetType.ONE_TIME, then=F("counted_from_before")), output_field=IntegerField()
         ),
         new_unfreeze=Exists(frozen_by_it) if unfreeze else Value(False, output_field=BooleanField()),
         new_left_out=Case(
-            When(STILL_STANDS & Q(customer__in=left_out.values("customer")), then=Value(LeftOut.BY_OPERATOR)),
+            When(STILL_STANDS & Q(Exists(left_out)), then=Value(LeftOut.BY_OPERATOR)),
             When(STILL_STANDS, then=Value(LeftOut.NONE)),
             default=Value(LeftOut.MOVED_ON),
             output_field=CharField(),

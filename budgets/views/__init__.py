@@ -1,7 +1,7 @@
 """The pages of budgets: Set Budget for one customer and for many, and Customer Expenditure."""
 
 from budgets.views.batches import batch, batches, export_batch, undo
-from budgets.views.expenditure import expenditure, expenditure_report
+from budgets.views.expenditure import expenditure, expenditure_report, unassociated
 from budgets.views.importing import import_budgets
 from budgets.views.many import terms
 from budgets.views.one import adjustment_records, set_budget
@@ -16,5 +16,6 @@ __all__ = [
     "import_budgets",
     "set_budget",
     "terms",
+    "unassociated",
     "undo",
 ]

@@ -1,10 +1,12 @@
 """Budget Batches: what was set in one go, by whom, as a file, and taking it back."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -12,9 +14,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from budgets import showing
 from budgets.actions import current_month, review_undo
+from budgets.actions.freeze_terms import BY_HAND, is_by_hand
 from budgets.actions.undoing import STANDS, STILL_STANDS, records_of
+from budgets.freeze_reviews import facts_confirmed, left_out_of, show_freezes, show_left_out
 from customers.actions import record_export
-from customers.models import ExportRecord
+from customers.models import ExportRecord, FreezeRecord
 from partnercenter import jobs
 from partnercenter.csv_files import csv_download
 from partnercenter.htmx import ConsoleRequest, for_partner, paged
@@ -22,15 +26,21 @@ from partnercenter.models import Confirmation, Operation
 from partnercenter.permissions import EXPORT, grant_of, refusal
 from partnercenter.refusals import NotAllowed
 
+OF_BUDGETS = (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
 BATCHES_PER_PAGE = 20
 RECORDS_PER_PAGE = 50
 RECORDS_AT_ONCE = 1_000
+# What the batch of an adjustment record did to the account last, if anything.
+FREEZE_RECORD = Subquery(
+    FreezeRecord.objects.filter(customer=OuterRef("customer"), batch=OuterRef("batch")).order_by("-pk").values("pk")[:1]
+)
 
 
 def _confirmed(request: ConsoleRequest) -> Any:
     """The batches of the person's own company, newest first."""
-    kinds = (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
-    mine = Confirmation.objects.filter(operation__partner=request.user.partner, operation__kind__in=kinds)
+    mine = Confirmation.objects.filter(
+        operation__partner=request.user.partner, operation__kind__in=(*OF_BUDGETS, *BY_HAND)
+    )
     return mine.select_related("operation__operator").order_by("-at", "pk")
 
 
@@ -43,8 +53,9 @@ def batches(request: ConsoleRequest) -> HttpResponse:
     return render(request, "budgets/batches.html", context)
 
 
-def _batch(request: ConsoleRequest, pk: uuid.UUID) -> Confirmation:
-    found = _confirmed(request).filter(pk=pk).first()
+def _batch(request: ConsoleRequest, pk: uuid.UUID, kinds: Iterable[str] = OF_BUDGETS) -> Confirmation:
+    """A batch of these kinds; 404 for any other."""
+    found = _confirmed(request).filter(pk=pk, operation__kind__in=kinds).first()
     if found is None:
         raise Http404
     return found
@@ -53,12 +64,17 @@ def _batch(request: ConsoleRequest, pk: uuid.UUID) -> Confirmation:
 @require_safe
 @for_partner
 def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
-    """One batch: its adjustment records, with `moved_on=1` of those alone that stand otherwise since, and Undo."""
+    """One batch: its adjustment records, with `moved_on=1` of those alone that stand otherwise since, and Undo.
+
+    Of freezing by hand its freeze records, with `left_out=1` to whom it was not done, and why.
+    """
     current_month()
-    confirmed, records = _batch(request, pk), records_of(pk, request.user)
+    confirmed, records = _batch(request, pk, (*OF_BUDGETS, *BY_HAND)), records_of(pk, request.user)
+    if is_by_hand(confirmed.operation):
+        return _batch_by_hand(request, confirmed)
     number, standing = records.count(), records.filter(STILL_STANDS).count()
     only_moved_on = request.GET.get("moved_on") == "1"
-    marked = records.annotate(stands=STANDS)
+    marked = records.annotate(stands=STANDS, freeze_record=FREEZE_RECORD)
     listed = marked.filter(stands=False) if only_moved_on else marked
     listed = listed.select_related("customer").order_by("pk")
     page = Paginator(listed, RECORDS_PER_PAGE).get_page(request.GET.get("page"))
@@ -71,6 +87,21 @@ def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
         "may_undo": bool(standing) and not refusal(user, user.partner, grant_of(user.partner)),
     }
     return render(request, "budgets/batch.html", context)
+
+
+def _batch_by_hand(request: ConsoleRequest, confirmed: Confirmation) -> HttpResponse:
+    left_out, only_left_out = left_out_of(confirmed.operation), request.GET.get("left_out") == "1"
+    records = FreezeRecord.objects.filter(batch=confirmed.pk)
+    listed: Any = (left_out if only_left_out else records).select_related("customer").order_by("pk")
+    page = Paginator(listed, RECORDS_PER_PAGE).get_page(request.GET.get("page"))
+    show = show_left_out if only_left_out else show_freezes
+    context = paged(page, show(page.object_list)) | {
+        "batch": showing.show_batches([confirmed])[0],
+        "facts": facts_confirmed(confirmed.operation),
+        "left_out": left_out.count(),
+        "only_left_out": only_left_out,
+    }
+    return render(request, "budgets/freeze_batch.html", context)
 
 
 @require_GET

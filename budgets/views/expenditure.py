@@ -1,8 +1,9 @@
-"""Customer Expenditure: an administrator takes in reports for the own customers (domain 8.5)."""
+"""Customer Expenditure: an administrator takes in reports for the own customers; what is nobody's (domain 8.4, 8.5)."""
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import Q
@@ -14,10 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from budgets import showing, tasks
 from budgets.actions import current_month
 from budgets.forms import ReportForm
-from budgets.models import ExpenditureReport
+from budgets.models import ExpenditureReport, UnassociatedExpenditure
 from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, for_partner, paged, went_on
 from partnercenter.models import Job
+from partnercenter.refusals import NotAllowed
 
 REPORTS_PER_PAGE = 20
 FROZEN_PER_PAGE = 50
@@ -74,3 +76,14 @@ def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
     context = paged(page, showing.show_frozen(page.object_list)) | {"report": showing.show_report(report)}
     return render(request, "budgets/expenditure_report.html", context)
+
+
+@require_safe
+def unassociated(request: ConsoleRequest) -> HttpResponse:
+    """Accounts that reports name and nobody knows, for the platform's staff: the administration's own page of them.
+
+    A partner's people have none: of their reports only what is their own customers' is kept (domain 8.5).
+    """
+    if not request.user.is_superuser:
+        raise NotAllowed(_("Only the platform's staff see accounts that nobody knows."))
+    return admin.site.get_model_admin(UnassociatedExpenditure).changelist_view(request)

@@ -11,6 +11,7 @@ from budgets import tasks
 from budgets.actions import current_month
 from budgets.actions.importing import refuse_import
 from budgets.forms import ImportForm
+from customers.agreement import CURRENT
 from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, for_partner, went_on
 from partnercenter.models import Job
@@ -31,9 +32,9 @@ def import_budgets(request: ConsoleRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES)
     if not form.is_valid():
         return _show(request, form, status=422)
-    job = jobs.start(
-        tasks.import_budgets, _("Import Budgets"), operator=request.user, files=[form.cleaned_data["file"]]
-    )
+    agreed = {"agreement": CURRENT if form.cleaned_data["agreement"] else ""}
+    files = [form.cleaned_data["file"]]
+    job = jobs.start(tasks.import_budgets, _("Import Budgets"), operator=request.user, terms=agreed, files=files)
     if job.state == Job.State.REFUSED:
         if not job.problems:
             form.add_error(None, job.message)

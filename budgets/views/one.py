@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -15,15 +15,15 @@ from budgets.actions import current_month, review_budgets, set_budgets
 from budgets.actions.reviewing import as_shown, changes_nothing
 from budgets.changes import changes_since
 from budgets.forms import SetBudgetForm
-from budgets.reviews import tell_one
-from budgets.standing import why_frozen
+from budgets.standing import frozen_above, partner_status, why_frozen
+from budgets.telling import tell_one
 from budgets.views import many
 from customers.actions import reveal_names
-from customers.listing import AS_OF
+from customers.listing import AS_OF, FREEZE_RECORD
 from customers.masking import seconds_shown
 from customers.models import Customer
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner, paged
-from partnercenter.permissions import refusal, types_allowed
+from partnercenter.permissions import refusal, types_allowed, unfreezing_refused
 from partnercenter.refusals import Changed, NotAllowed, Refusal
 
 RECORDS_PER_PAGE = 10
@@ -65,11 +65,8 @@ def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> Http
 def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
     """The customer that is meant: 404 for any but one's own, then NotAllowed, then Refusal where none is named."""
     customer_id = request.POST.get("customer") or request.GET.get("customer")
-    if customer_id and "\0" in customer_id:
-        # No ID has one, and PostgreSQL would not even be asked.
-        raise Http404
     customers = Customer.objects.of(request.user).select_related("budget", "partner__grant", "partner__distributor")
-    customer = get_object_or_404(customers, customer_id=customer_id) if customer_id else None
+    customer = get_object_or_404(customers.named(customer_id)) if customer_id else None
     partner = customer.partner if customer else request.user.partner
     if must_act and (why_not := refusal(request.user, partner, getattr(partner, "grant", None))):
         raise NotAllowed(why_not)
@@ -82,7 +79,8 @@ def _form(
     request: ConsoleRequest, customer: Customer, data: Any = None, *, typed: dict[str, Any] | None = None
 ) -> SetBudgetForm:
     allowed = types_allowed(request.user, customer.partner, getattr(customer.partner, "grant", None))
-    return SetBudgetForm(data, customer=customer, allowed=allowed, typed=typed)
+    may_unfreeze = not unfreezing_refused(request.user, customer.partner)
+    return SetBudgetForm(data, customer=customer, allowed=allowed, may_unfreeze=may_unfreeze, typed=typed)
 
 
 def _show_form(
@@ -97,13 +95,15 @@ def _show_form(
 ) -> HttpResponse:
     seconds = _reveal(request, customer)
     budget = getattr(customer, "budget", None)
-    as_of = Customer.objects.values_list(AS_OF).get(pk=customer.pk)[0]
+    as_of, freeze_record = Customer.objects.values_list(AS_OF, FREEZE_RECORD).get(pk=customer.pk)
     context = {
         "customer": showing.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
         "form": form,
         "budget": showing.show_budget(budget, as_of),
+        "frozen_above": frozen_above(customer, partner_status(customer.partner)),
         "frozen_why": why_frozen(customer),
+        "freeze_record": freeze_record,
         "notes": showing.notes(customer, month),
         "conflict": conflict,
         "changes": changes,

@@ -12,4 +12,7 @@ class Command(ConsoleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         done = restore_budgets()
-        self.stdout.write(f"{month_name(done.month)}: {done.restored} budgets restored, {done.frozen} accounts frozen.")
+        self.stdout.write(
+            f"{month_name(done.month)}: {done.restored} budgets restored, {done.frozen} accounts frozen."
+            + (f" {done.unfrozen} accounts unfrozen." if done.unfrozen else "")
+        )

@@ -1,0 +1,77 @@
+"""What a customer spent month by month, beside the budget that was in force then (domain 3.2, 3.5)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Max, Q
+
+from budgets.models import AdjustmentRecord, Expenditure
+from budgets.months import first_moment, month_name, next_month, previous_month
+from customers.models import Customer
+from partnercenter.models import BudgetType
+
+MONTHS = 12
+NOTHING = Decimal("0.00")
+
+
+@dataclass(frozen=True)
+class Month:
+    """One billing month of a customer.
+
+    `total` is None where nothing was reported, `as_of` is of when it is. The budget is the one in force at the end of
+    the month, for the current month the one that stands; `used` is what had counted of it by then, by what is known
+    today: a late report shows here (domain 3.5). Without a budget all of it is None.
+    """
+
+    month: int
+    is_current: bool
+    total: Decimal | None = None
+    as_of: datetime | None = None
+    budget_type: BudgetType | None = None
+    amount: Decimal | None = None
+    used: Decimal | None = None
+
+    @property
+    def name(self) -> str:
+        return month_name(self.month)
+
+    @property
+    def exceeded_by(self) -> Decimal | None:
+        """By how much the budget was exceeded, 0.00 where it was just used up; None where it was not."""
+        if self.amount is None or self.used is None or self.used < self.amount:
+            return None
+        return self.used - self.amount
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.exceeded_by is not None
+
+
+def last_months(customer: Customer, current: int) -> list[Month]:
+    """The twelve months up to the current one, oldest first. Three queries, however many records there are."""
+    spent = {each.month: each for each in customer.expenditures.filter(month__lte=current)}
+    months = [current]
+    while len(months) < MONTHS:
+        months.insert(0, previous_month(months[0]))
+    records = _in_force(customer, months)
+    return [_month(month, current, spent, records.get(month)) for month in months]
+
+
+def _in_force(customer: Customer, months: list[int]) -> dict[int, AdjustmentRecord]:
+    """By month the newest adjustment record written before its end."""
+    ends = {str(month): Max("pk", filter=Q(at__lt=first_moment(next_month(month)))) for month in months}
+    newest = customer.adjustment_records.aggregate(**ends)
+    records = AdjustmentRecord.objects.in_bulk({key for key in newest.values() if key})
+    return {int(month): records[key] for month, key in newest.items() if key}
+
+
+def _month(month: int, current: int, spent: dict[int, Expenditure], record: AdjustmentRecord | None) -> Month:
+    own = spent.get(month)
+    total, as_of = (own.total, own.reported_at) if own else (None, None)
+    if record is None or record.amount_after is None:
+        return Month(month, month == current, total, as_of)
+    budget_type = BudgetType(record.budget_type_after or "")
+    first = month if budget_type == BudgetType.MONTHLY else record.counted_from_after or month
+    used = sum((each.total for at, each in spent.items() if first <= at <= month), NOTHING)
+    return Month(month, month == current, total, as_of, budget_type, record.amount_after, used)

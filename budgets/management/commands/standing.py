@@ -1,0 +1,39 @@
+"""`manage.py standing CUSTOMER_ID`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from budgets.actions import current_month
+from budgets.standing import standing_of
+from customers.models import CURRENT, Customer
+from partnercenter.commands import ConsoleCommand
+
+
+class Command(ConsoleCommand):
+    help = (
+        "What a customer may do now: a line for each action, with the answer and what stands against it, then all "
+        "there is to say about it. Times are those of the billing time zone."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("customer_id")
+
+    def handle(self, *args: Any, customer_id: str, **options: Any) -> None:
+        current_month()
+        customers = Customer.objects.filter(CURRENT).select_related("partner", "budget")
+        customer = customers.filter(customer_id=customer_id).first()
+        if customer is None:
+            raise CommandError(f"No customer is associated under the ID {customer_id}.")
+        with timezone.override(settings.BILLING_TIME_ZONE):
+            self.tell(customer)
+
+    def tell(self, customer: Customer) -> None:
+        standing = standing_of(customer)
+        for row in standing.rows:
+            self.stdout.write(f"{row.action.label}: {row.answer.label}{f' ({row.why})' if row.why else ''}")
+        for reason in standing.reasons:
+            self.stdout.write(f"- {reason}")

@@ -1,0 +1,24 @@
+"""What whoever has resources frozen agrees to (domain 3.6, 4.4): each wording under its version.
+
+A wording that was shown is never altered, as records name it: another wording is another version.
+"""
+
+from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+CURRENT = "2026-11"
+WORDINGS = {
+    "2026-11": _(
+        "Freezing an account and its resources stops the customer's pay-per-use resources: they cannot be used until "
+        "the account is unfrozen. The customer cannot purchase, renew or change anything meanwhile. Data is kept until "
+        "the retention deadline that is shown with the freeze; after it data may be deleted and cannot be restored. I "
+        "have the right to do this under the contract with the customer, and I have informed the customer of it."
+    ),
+}
+
+
+def agreement_field() -> forms.BooleanField:
+    """The box to be ticked beside the wording that is current."""
+    label = format_lazy(_("I agree (version {version})"), version=CURRENT)
+    return forms.BooleanField(label=label, required=False, initial=False, help_text=WORDINGS[CURRENT])

@@ -1,0 +1,51 @@
+"""Whom a request means: customers named one by one, or all that match the list's own query."""
+
+from collections.abc import Iterable
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from customers.filters import CustomerFilter
+from customers.models import Customer, CustomerQuerySet
+from partnercenter.htmx import ConsoleRequest
+from partnercenter.refusals import Refusal
+
+MOST_TICKED = 5_000
+NAMED = 5
+
+
+def all_matching(request: ConsoleRequest) -> bool:
+    """Whether all that match are meant, whoever is named."""
+    return bool(request.POST.get("all_matching") or request.GET.get("all_matching"))
+
+
+def chosen(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:
+    """The customers of these IDs, or all that match the list's own query.
+
+    404 for all of them where one is not the person's own; Refusal where too many are named, or a filter means nothing.
+    """
+    mine = Customer.objects.of(request.user)
+    if all_matching(request):
+        filters = CustomerFilter(request.GET, mine)
+        if filters.misunderstood:
+            raise Refusal(_("One of the filters is not understood. Go back to the list and select from there."))
+        return filters.qs
+    ids = {each for each in named if each}
+    if len(ids) > MOST_TICKED:
+        raise Refusal(_("More than 5,000 customers cannot be ticked: select all that match."))
+    found = mine.filter(customer_id__among=_sound(ids))
+    if found.count() != len(ids):
+        raise Http404
+    return found
+
+
+def _sound(ids: Iterable[str]) -> list[str]:
+    # No ID has one, and PostgreSQL would not even be asked.
+    if any("\0" in each for each in ids):
+        raise Http404
+    return list(ids)
+
+
+def first_accounts(customers: CustomerQuerySet) -> list[str]:
+    """The account names of the first few, by which a dialog for many says whom it is about."""
+    return list(customers.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMED])

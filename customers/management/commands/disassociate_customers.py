@@ -1,0 +1,26 @@
+"""`manage.py disassociate_customers FILE.csv`."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from budgets.actions import disassociate_customers
+from customers.models import Customer
+from customers.reading import read_leaving
+from partnercenter.commands import ConsoleCommand
+
+
+class Command(ConsoleCommand):
+    help = (
+        "End the association of the customers of a CSV file (customer_id,partner): all of them or, where a line is "
+        "bad, none. Their budgets go and leave the quotas; their records stay."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+        with file.open("rb") as content:
+            leaving = Customer.objects.filter(pk__among=read_leaving(file.name, content))
+        number = disassociate_customers(leaving)
+        self.stdout.write(self.style.SUCCESS(f"{number} customers disassociated."))

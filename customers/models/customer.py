@@ -1,0 +1,161 @@
+"""A partner's customer, the state of its account, and whose customers a person may look at."""
+
+from typing import ClassVar, NamedTuple, Self
+
+from django.db import models
+from django.db.models import PROTECT, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from customers.models.states import FreezeKind, FreezeOrigin
+from partnercenter.models import Partner, User
+
+CURRENT = Q(disassociated_on__isnull=True)
+
+
+class Company(NamedTuple):
+    """Whose customers a list is of: a partner's own, or those of a distributor's resellers."""
+
+    pk: int
+    is_distributor: bool
+    is_restricted: bool = False
+
+
+# It has no customers.
+NOBODY = Company(0, is_distributor=False)
+
+
+def _company_of(user: User) -> Company | None:
+    partner = user.partner if user.is_active else None
+    return Company(partner.pk, partner.is_distributor, bool(partner.status)) if partner else None
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """What can be asked about customers."""
+
+    company: Company | None = None
+    """Whose list `of` gave: what the indexes of the list begin with."""
+
+    def of(self, user: User) -> Self:
+        """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
+        company = _company_of(user)
+        return self.of_company(company) if company else self.none()
+
+    def ever_of(self, user: User) -> Self:
+        """Those, and who has left: their records stay with the partner they were associated with (domain 9)."""
+        company = _company_of(user)
+        return self._whose(company) if company else self.none()
+
+    def of_company(self, company: Company) -> Self:
+        """The company's current customers; a distributor's are those of its resellers."""
+        own = self.filter(CURRENT)._whose(company)
+        own.company = company
+        return own
+
+    def _whose(self, company: Company) -> Self:
+        return self.filter(**{"partner__distributor" if company.is_distributor else "partner": company.pk})
+
+    def named(self, customer_id: str) -> Self:
+        """Whom this ID names; no ID has a NUL in it, and PostgreSQL would not even be asked for one."""
+        return self.none() if "\0" in customer_id else self.filter(customer_id=customer_id)
+
+    def frozen(self) -> Self:
+        """Those whose account is frozen, by whatever."""
+        return self.exclude(freeze_kind=FreezeKind.NONE)
+
+
+class Customer(models.Model):
+    """A partner's customer; its row is what every action on it locks (house rule 5)."""
+
+    class AssociationType(models.TextChoices):
+        RESELLER = "RESELLER", _("Reseller model")
+        REFERRAL = "REFERRAL", _("Referral model")
+
+    partner = models.ForeignKey(Partner, PROTECT, related_name="customers", db_index=False)
+    customer_id = models.CharField(_("customer ID"), max_length=128)
+    account_name = models.CharField(_("account name"), max_length=256)
+    name = models.CharField(_("customer name"), max_length=256)
+    search = models.TextField(editable=False, help_text="Name and account name as the search compares them.")
+    association_type = models.CharField(
+        _("association type"), max_length=10, choices=AssociationType, default=AssociationType.RESELLER
+    )
+    email = models.EmailField(_("e-mail"), max_length=254, blank=True)
+    mobile = models.CharField(_("mobile number"), max_length=32, blank=True)
+    account_manager = models.CharField(_("account manager"), max_length=128, blank=True)
+    tags = models.CharField(_("tags"), max_length=1024, blank=True, help_text="As `;one;two;`.")
+    associated_on = models.DateTimeField(_("associated on"), default=timezone.now)
+    disassociated_on = models.DateTimeField(_("disassociated on"), null=True)
+
+    freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True, default=FreezeKind.NONE)
+    freeze_origin = models.CharField(max_length=24, choices=FreezeOrigin, blank=True, default=FreezeOrigin.NONE)
+    frozen_since = models.DateTimeField(null=True)
+    freeze_reason = models.CharField(max_length=256, blank=True)
+    retention_until = models.DateTimeField(
+        null=True, help_text="With its resources frozen: after this moment data may be deleted."
+    )
+    state = models.SmallIntegerField(default=0, help_text="Changes with the budget and the freeze state.")
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_current_association_per_customer_id",
+                fields=["customer_id"],
+                condition=CURRENT,
+            ),
+            models.CheckConstraint(
+                name="frozen_has_origin_and_time",
+                condition=Q(freeze_kind="", freeze_origin="", frozen_since__isnull=True)
+                | (~Q(freeze_kind="") & ~Q(freeze_origin="") & Q(frozen_since__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="frozen_resources_have_a_deadline",
+                condition=Q(freeze_kind=FreezeKind.ACCOUNT_AND_RESOURCE, retention_until__isnull=False)
+                | (~Q(freeze_kind=FreezeKind.ACCOUNT_AND_RESOURCE) & Q(retention_until__isnull=True)),
+            ),
+        ]
+        indexes: ClassVar = [
+            # One for each order of the list, so that a page is read and none is sorted; the search text and the state
+            # beside it, so that a common word is found in the order without a look at the customers (PostgreSQL).
+            *(
+                models.Index(
+                    fields=["partner", order, "id"],
+                    include=["search", "state"],
+                    name=f"customer_by_{order}",
+                    condition=CURRENT,
+                )
+                for order in ("account_name", "name", "associated_on")
+            ),
+            # And one for each order of those in one state.
+            *(
+                models.Index(
+                    fields=["partner", "state", order, "id"], name=f"customer_state_{order}", condition=CURRENT
+                )
+                for order in ("account_name", "name", "associated_on")
+            ),
+            models.Index(
+                fields=["partner", "account_manager", "account_name", "id"],
+                name="customer_by_manager",
+                condition=CURRENT & ~Q(account_manager=""),
+            ),
+            # Few of them, and looked for by how near the deadline is.
+            models.Index(
+                fields=["partner", "retention_until", "id"],
+                name="customer_by_retention",
+                condition=CURRENT & Q(retention_until__isnull=False),
+            ),
+            # The search text beside them: what is found of a common word is counted in the index alone (PostgreSQL).
+            models.Index(
+                fields=["partner", "state", "id"], include=["search"], name="customer_state", condition=CURRENT
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_name} ({self.customer_id})"
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.freeze_kind != FreezeKind.NONE

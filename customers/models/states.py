@@ -1,0 +1,63 @@
+"""What the state of an account is said in (domain 3.6, 4.2), and the one number by which the list asks for it."""
+
+from enum import IntFlag
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class FreezeKind(models.TextChoices):
+    """What is frozen (domain 4.2)."""
+
+    NONE = "", _("Not frozen")
+    ACCOUNT = "ACCOUNT", _("Account")
+    ACCOUNT_AND_RESOURCE = "ACCOUNT_AND_RESOURCE", _("Account and resources")
+
+
+class FreezeOrigin(models.TextChoices):
+    """By what an account was frozen (domain 4.2)."""
+
+    NONE = "", "--"
+    ASSOCIATION = "ASSOCIATION", _("association")
+    PARTNER = "PARTNER", _("partner")
+    BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED", _("budget exhausted")
+
+
+class AccountFreezing(models.TextChoices):
+    """Account freezing upon budget exhaustion, the policy of a budget (domain 3.6)."""
+
+    AUTOMATIC = "AUTOMATIC", _("Automatic")
+    MANUAL = "MANUAL", _("Manual")
+    AUTOMATIC_WITH_RESOURCES = "AUTOMATIC_WITH_RESOURCES", _("Automatic, with resources")
+
+
+class State(IntFlag):
+    """All that the list's filters of status and budget type ask, in one number on which its indexes begin.
+
+    The same stands on the customer and on its budget, and changes in the transaction that changes what it tells of.
+    """
+
+    MONTHLY = 1
+    ONE_TIME = 2
+    EXHAUSTED = 4
+    FROZEN = 8
+    REFERRAL = 16
+
+
+BUDGETS = State.MONTHLY | State.ONE_TIME
+# What a customer can be; only a budget can be used up, and who is a referral has none and is never frozen.
+STATES = (
+    *(
+        frozen | exhausted | budget
+        for frozen in (State(0), State.FROZEN)
+        for budget in (State(0), State.MONTHLY, State.ONE_TIME)
+        for exhausted in ((State(0), State.EXHAUSTED) if budget else (State(0),))
+    ),
+    State.REFERRAL,
+)
+
+
+def in_effect(state: int, *, restricted: bool) -> State:
+    """The state as it holds: below a restricted or frozen reseller all but its referrals are frozen (domain 4.7)."""
+    own = State(state)
+    return own | State.FROZEN if restricted and not own & State.REFERRAL else own

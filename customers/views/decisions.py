@@ -1,0 +1,119 @@
+"""Decisions: whose budget is used up under *Manual*; to be frozen, raised, or put off with a reason."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from budgets import decisions as deciding
+from budgets.actions import current_month
+from budgets.actions.deciding import refuse, snooze_decisions, wake_decisions
+from customers.actions import reveal_names
+from customers.choosing import all_matching, chosen, first_accounts
+from customers.forms import SnoozeForm
+from customers.masking import seconds_shown
+from customers.models import CustomerQuerySet
+from customers.paging import address
+from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
+from partnercenter.money import show_number
+from partnercenter.permissions import grant_of, refusal
+from partnercenter.refusals import Busy, NotAllowed, Refusal
+
+
+@require_safe
+@for_partner
+def decisions(request: ConsoleRequest) -> HttpResponse:
+    """Decisions: the open ones, or with `snoozed=1` those put off; filtered, sorted, page by page."""
+    current_month()
+    user, partner, now = request.user, request.user.partner, timezone.now()
+    asked = deciding.Decisions(user, request.GET, now)
+    number, snoozed = asked.count()
+    page = asked.page(snoozed if asked.snoozed else number)
+    seconds = seconds_shown(request.session)
+    if seconds:
+        reveal_names(page.object_list, operator=user, page=request.path)
+    page.object_list = deciding.rows(
+        page.object_list, user=user, names_shown=seconds > 0, at=now, with_snooze=asked.snoozed
+    )
+    context = {
+        "page": page,
+        "headers": deciding.headers(asked, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
+        "filters": asked.filters.form,
+        "filtered": asked.filters.narrowed,
+        "without_filters": address(request.GET, q=None, manager=None),
+        "open": number,
+        "open_query": address(request.GET, snoozed=None),
+        "put_off": snoozed,
+        "put_off_query": address(request.GET, snoozed=1),
+        "shows_snoozed": asked.snoozed,
+        "show_reseller": partner.is_distributor,
+        "names_shown": seconds > 0,
+        "names_shown_seconds": seconds,
+        "notice": "" if partner.is_distributor else refusal(user, partner, grant_of(partner)),
+        "next_path": request.get_full_path(),
+        "kept": [(name, request.GET[name]) for name in ("sort", "size", "snoozed") if request.GET.get(name)],
+        "may_select": any(row.may_act for row in page.object_list),
+    }
+    return answer(request, "customers/decisions.html", context, partial="list", target="customer-list")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_partner
+def snooze(request: ConsoleRequest) -> HttpResponse:
+    """Put decisions off: `customer` repeated, `until`, `reason`. GET, and POST with `dialog`, give the form."""
+    current_month()
+    customers = _chosen(request)
+    if request.method != "POST" or "dialog" in request.POST:
+        return _show(request, customers, SnoozeForm())
+    form = SnoozeForm(request.POST)
+    if not form.is_valid():
+        return _show(request, customers, form, status=422)
+    try:
+        number = snooze_decisions(customers, operator=request.user, **form.cleaned_data)
+    except (NotAllowed, Busy):
+        raise
+    except Refusal as error:
+        form.add_error(error.field or None, error.message)
+        return _show(request, customers, form, status=error.status)
+    said = ngettext("%(n)s decision is snoozed until %(day)s.", "%(n)s decisions are snoozed until %(day)s.", number)
+    return _done(request, said, number, day=form.cleaned_data["until"].isoformat())
+
+
+@require_POST
+@for_partner
+def wake(request: ConsoleRequest) -> HttpResponse:
+    """End snoozes now: who was put off is to be decided about again."""
+    number = wake_decisions(_chosen(request), operator=request.user)
+    said = ngettext("%(n)s decision is open again.", "%(n)s decisions are open again.", number)
+    return _done(request, said, number)
+
+
+def _done(request: ConsoleRequest, said: str, number: int, **facts: str) -> HttpResponse:
+    """What came of it; where nothing did, what was asked for is no longer to be decided or put off."""
+    if not number:
+        said = _("There is nothing to decide here any more: the budgets or the accounts were changed meanwhile.")
+    level = messages.SUCCESS if number else messages.INFO
+    return done(
+        request, said % ({"n": show_number(number)} | facts), then="decisions", level=level, selection_done=True
+    )
+
+
+def _chosen(request: ConsoleRequest) -> CustomerQuerySet:
+    """The customers named: 404 where one is not the person's own, NotAllowed, Refusal where none is (domain 5.6)."""
+    ids = request.POST.getlist("customer") or request.GET.getlist("customer")
+    if all_matching(request):
+        raise Refusal(_("Tick the customers that are meant."))
+    found = chosen(request, ids)
+    refuse(set(found.values_list("partner", flat=True)) or {request.user.partner.pk}, request.user)
+    if not found.exists():
+        raise Refusal(_("Choose a customer first."))
+    return found
+
+
+def _show(request: ConsoleRequest, customers: CustomerQuerySet, form: SnoozeForm, *, status: int = 200) -> HttpResponse:
+    ids = list(customers.values_list("customer_id", flat=True))
+    context = {"form": form, "number": len(ids), "chosen": ids, "first": first_accounts(customers)}
+    return answer(request, "customers/snooze.html", context, partial="form", target="dialog-body", status=status)

@@ -1,0 +1,38 @@
+"""Resellers' Customers: a distributor's resellers, from which it goes on to the customers of one (domain 5.8)."""
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from customers import resellers as listing
+from partnercenter.htmx import ConsoleRequest, for_partner, paged
+from partnercenter.models import Partner
+from partnercenter.refusals import NotAllowed
+
+PER_PAGE = 50
+
+
+@require_safe
+@for_partner
+def resellers(request: ConsoleRequest) -> HttpResponse:
+    """The own resellers: customers, permissions, quotas and what is allocated of them; searched, sorted, paged."""
+    company = request.user.partner
+    if not company.is_distributor:
+        raise NotAllowed(_("Only a distributor has resellers."))
+    own = Partner.objects.filter(distributor=company)
+    form = listing.ResellersForm(request.GET)
+    matching = listing.ordered(form.found(own), listing.sorted_by(request.GET))
+    page = Paginator(matching, PER_PAGE).get_page(request.GET.get("page"))
+    reseller_header, pool_headers = listing.headers(request.GET)
+    context = paged(page, listing.rows(page.object_list)) | {
+        "form": form,
+        "filtered": form.narrows,
+        "sort": listing.sorted_by(request.GET),
+        "counts": listing.summed_up(own),
+        "authorized": listing.Authorized,
+        "reseller_header": reseller_header,
+        "pool_headers": pool_headers,
+    }
+    return render(request, "customers/resellers.html", context)

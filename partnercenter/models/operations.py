@@ -1,0 +1,117 @@
+"""What waits for confirmation, how it was confirmed, and work that takes long."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import PROTECT
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from partnercenter.append_only import Record
+from partnercenter.models.partners import Partner, User
+
+
+class Operation(Record):
+    """What an operator reviewed and is to confirm (domain 6.3). Its key is the batch id of the records it leads to.
+
+    Nothing here changes: that it was confirmed is a `Confirmation`, that a code was asked for is a `CodeRequest`.
+    """
+
+    class Kind(models.TextChoices):
+        SET_BUDGET = "SET_BUDGET", _("Set Budget")
+        UNDO_BATCH = "UNDO_BATCH", _("Undo Batch")
+        FREEZE = "FREEZE", _("Freeze")
+        UNFREEZE = "UNFREEZE", _("Unfreeze")
+        TURN_OFF_VERIFICATION = "TURN_OFF_VERIFICATION", _("Turn Off Verification Code")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=30, choices=Kind)
+    operator = models.ForeignKey(User, PROTECT, related_name="operations")
+    partner = models.ForeignKey(Partner, PROTECT, related_name="+")
+    terms = models.JSONField(default=dict)
+    replaces = models.ForeignKey(
+        "self", PROTECT, null=True, related_name="replaced_by", help_text="The review this one was edited from."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+
+class CodeRequest(Record):
+    """A verification code was sent for this operation. The latest one tells what the operator's code confirms."""
+
+    operation = models.ForeignKey(Operation, PROTECT, related_name="code_requests")
+    operator = models.ForeignKey(User, PROTECT, related_name="code_requests")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["operator", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.operation_id} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Confirmation(Record):
+    """An operation was confirmed and applied, once: the key is the operation's own."""
+
+    class How(models.TextChoices):
+        WITHOUT_CODE = "WITHOUT_CODE", _("Without a code")
+        EMAIL = "EMAIL", _("E-mail code")
+        TOTP = "TOTP", _("Authenticator code")
+
+    operation = models.OneToOneField(Operation, PROTECT, primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+    how = models.CharField(max_length=20, choices=How)
+
+    def __str__(self) -> str:
+        return f"{self.operation_id} {self.how}"
+
+
+class AcceptedCode(Record):
+    """The right code was given for an operation that a job applies: it is asked for no other."""
+
+    operation = models.OneToOneField(Operation, PROTECT, primary_key=True, related_name="accepted_code")
+    at = models.DateTimeField(default=timezone.now)
+    how = models.CharField(max_length=20, choices=Confirmation.How)
+
+    def __str__(self) -> str:
+        return f"{self.operation_id} {self.how}"
+
+
+class Job(models.Model):
+    """Work that takes long, as its page shows it. What it does is one transaction, which also ends the job."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        READING = "READING", _("Reading and checking")
+        APPLYING = "APPLYING", _("Applying")
+        DONE = "DONE", _("Done")
+        REFUSED = "REFUSED", _("Refused")
+        FAILED = "FAILED", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    task = models.CharField(max_length=100, help_text="The task that does the work, as it is imported.")
+    title = models.CharField(max_length=100)
+    operator = models.ForeignKey(User, PROTECT, related_name="jobs")
+    operation = models.OneToOneField(Operation, PROTECT, null=True, related_name="job")
+    terms = models.JSONField(default=dict)
+    files = models.JSONField(default=list, help_text="Name, and where it is kept, of each file to be read.")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    size = models.BigIntegerField(default=0, help_text="Bytes to be read.")
+    read = models.BigIntegerField(default=0, help_text="Bytes read so far.")
+    created_at = models.DateTimeField(default=timezone.now)
+    alive_at = models.DateTimeField(default=timezone.now, help_text="When it last gave a sign of life.")
+    finished_at = models.DateTimeField(null=True)
+    message = models.TextField(blank=True)
+    status = models.PositiveSmallIntegerField(default=200, help_text="What the page it was sent from answers with.")
+    link = models.CharField(max_length=200, blank=True, help_text="The page of what came of it.")
+    problems = models.JSONField(default=list, help_text="What is wrong, line by line.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["operator", "-created_at"], name="job_by_operator")]
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.pk}"
