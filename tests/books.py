@@ -10,11 +10,12 @@ from budgets.actions.reviewing import included
 from budgets.checking import differences
 from budgets.models import FROZEN_BY, AdjustmentRecord, Budget, Expenditure
 from customers.models import Customer, FreezeRecord
-from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord
+from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord, Partner
 
 TERMS = ("budget_type", "amount", "account_freezing")
 FREEZE = ("kind", "origin")
 QUOTAS = ("monthly_quota", "one_time_quota")
+LEFT = Customer.objects.exclude(disassociated_on=None)
 
 
 def must_add_up() -> None:
@@ -31,6 +32,8 @@ def must_add_up() -> None:
         _expenditure_is_theirs(customer)
     for grant in Grant.objects.all():
         _grant_adds_up(grant)
+    for partner in Partner.objects.all():
+        _status_records_follow(partner)
     _batches_are_as_reviewed()
     assert list(differences()) == []
 
@@ -46,7 +49,7 @@ def _adjustment_records_follow(customer: Customer) -> None:
 
 def _budget_adds_up(budget: Budget, month: int) -> None:
     counted = range(budget.counted_from, month + 1)
-    spent = Expenditure.objects.filter(account=budget.customer.customer_id)
+    spent = Expenditure.objects.filter(account=budget.customer.customer_id).exclude(customer__in=LEFT)
     assert budget.used == sum((each.total for each in spent if each.month in counted), Decimal(0))
     assert budget.budget_type == BudgetType.ONE_TIME or budget.counted_from == month
     if budget.exhausted and budget.account_freezing in FROZEN_BY:
@@ -62,7 +65,9 @@ def _freeze_records_follow(customer: Customer) -> None:
 
 
 def _expenditure_is_theirs(customer: Customer) -> None:
-    assert not Expenditure.objects.filter(account=customer.customer_id).exclude(customer=customer).exists()
+    """All of it, but for the months of those who had the ID before."""
+    stated = Expenditure.objects.filter(account=customer.customer_id).exclude(customer__in=LEFT)
+    assert customer.disassociated_on or not stated.exclude(customer=customer).exists()
 
 
 def _grant_adds_up(grant: Grant) -> None:
@@ -96,3 +101,12 @@ def _follow(records: list, names: tuple[str, ...]) -> None:
 
 def _after(record: object, names: tuple[str, ...]) -> list:
     return [getattr(record, f"{name}_after") for name in names]
+
+
+def _status_records_follow(partner: Partner) -> None:
+    """Each finds the reseller as the one before left it, and the last left it as it stands, since then and why."""
+    records = list(partner.status_records.order_by("pk"))
+    _follow(records, ("status",))
+    last = records[-1] if records and records[-1].status_after else None
+    stands = (last.status_after, last.at, last.reason) if last else ("", None, "")
+    assert (partner.status, partner.status_since, partner.status_reason) == stands

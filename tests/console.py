@@ -22,18 +22,17 @@ from hypothesis.stateful import (
     rule,
 )
 
-from budgets.actions import Terms, current_month, set_budgets
-from budgets.actions.freezing import freeze_accounts
+from budgets.actions import ByHand, Terms, act_by_hand, current_month, set_budgets
 from budgets.checking import differences
 from budgets.models import Expenditure
-from customers.actions import Author
-from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
-from partnercenter.database import lock
-from partnercenter.models import BudgetType, Channel, Partner, User
+from customers.agreement import CURRENT
+from customers.models import AccountFreezing, Customer, FreezeKind
+from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.money import LARGEST_BUDGET
 from partnercenter.refusals import Refusal
 from tests import make
-from tests.plain_model import Account, Done, Model, as_stored, refused
+from tests.plain_freezing import Account
+from tests.plain_model import Done, Model, as_stored, refused
 
 BILLING_ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 10, 30, 9, 0, tzinfo=UTC)
@@ -54,7 +53,16 @@ NAMES = ("a", "b", "c", "d")
 TOTALS = amounts(-5_000, 0, 7_499, 7_500, 8_999, 9_000, 9_999, 10_000, 12_345, 10**12)
 AMOUNTS = amounts(1, 1, 10_000, 12_345, int(LARGEST_BUDGET * 100))
 POLICIES = st.one_of(st.none(), st.sampled_from(AccountFreezing))
-TERMS = st.builds(Terms, st.sampled_from(BudgetType), AMOUNTS, POLICIES)
+ON_RESTORE = st.sampled_from([None, True, False])
+AGREED = st.just(CURRENT)
+TERMS = st.builds(Terms, st.sampled_from(BudgetType), AMOUNTS, POLICIES, ON_RESTORE, AGREED)
+BY_HAND = st.builds(
+    ByHand,
+    st.sampled_from([Operation.Kind.FREEZE, Operation.Kind.UNFREEZE]),
+    st.sampled_from([FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE]),
+    st.just("Unpaid invoice"),
+    AGREED,
+)
 # Mostly: an account that stays frozen as it came shows little.
 UNFREEZE = st.sampled_from([True, True, True, False])
 AGES = st.sampled_from([0, 0, 1, 2, 60]).map(lambda minutes: timedelta(minutes=minutes))
@@ -68,6 +76,7 @@ class Console(RuleBasedStateMachine):
         super().__init__()
         self.operator, self.partner, self.model = operator, partner, Model(START)
         self.batches: list[tuple[UUID, Done]] = []
+        self.may_unfreeze = True
         self.now, self.undo = START, ExitStack()
         self.undo.enter_context(taken_back())
         self.clock = self.undo.enter_context(time_machine.travel(START, tick=False))
@@ -95,7 +104,7 @@ class Console(RuleBasedStateMachine):
     @rule()
     def associate(self) -> None:
         """The next one comes, whatever was reported for it before."""
-        name = NAMES[len(self.model.accounts)]
+        name = next(name for name in NAMES if name not in self.model.accounts)
         make.customer(self.partner, name)
         self.model.restore(self.current)
         self.model.accounts[name] = Account(self.now)
@@ -114,8 +123,8 @@ class Console(RuleBasedStateMachine):
         customers = Customer.objects.filter(customer_id__in=names)
         after = self.after_restore()
         review = after.review(names, terms, unfreeze=unfreeze)
-        if refused(review, unfreeze=unfreeze):
-            with pytest.raises(Refusal, match="cannot be unfrozen"):
+        if refused(review, unfreeze=unfreeze, may_unfreeze=self.may_unfreeze):
+            with pytest.raises(Refusal, match=r"cannot be unfrozen|frozen by its distributor"):
                 set_budgets(customers, terms, operator=self.operator, unfreeze=unfreeze)
         else:
             outcome = set_budgets(customers, terms, operator=self.operator, unfreeze=unfreeze)
@@ -142,14 +151,23 @@ class Console(RuleBasedStateMachine):
         # The same report again writes nothing (8.1).
         assert (taken.report is not None) == (self.model.totals != before)
 
-    @rule(data=st.data(), kind=st.sampled_from([FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE]))
-    def freeze(self, data: Any, kind: FreezeKind) -> None:
-        name = data.draw(st.sampled_from(sorted(self.model.accounts)))
-        with transaction.atomic():
-            locked = Customer.objects.filter(pk__among=lock(Customer.objects.filter(customer_id=name)))
-            author = Author(self.operator, Channel.CONSOLE, self.now)
-            freeze_accounts(locked, kind, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
-        self.model.accounts[name].freeze(kind, FreezeOrigin.PARTNER, self.now)
+    @rule(data=st.data(), asked=BY_HAND)
+    def freeze_or_unfreeze(self, data: Any, asked: ByHand) -> None:
+        """One customer or several."""
+        self.act_by_hand(data.draw(st.sets(st.sampled_from(sorted(self.model.accounts)), min_size=1)), asked)
+
+    def act_by_hand(self, names: set[str], asked: ByHand) -> None:
+        """To whom it does not apply nothing is done."""
+        customers, after = Customer.objects.filter(customer_id__in=names), self.after_restore()
+        meant = [name for name in names if not after.accounts[name].why_not(asked, after.due(name))]
+        if not meant or not (asked.freezes or self.may_unfreeze):
+            with pytest.raises(Refusal):
+                act_by_hand(customers, asked, operator=self.operator)
+        else:
+            assert act_by_hand(customers, asked, operator=self.operator).customers == len(meant)
+            for name in meant:
+                after.accounts[name].act(asked, self.now)
+            self.model = after
 
     @rule(minutes=st.sampled_from([1, 2, 60]))
     def minutes_pass(self, minutes: int) -> None:
@@ -166,10 +184,14 @@ class Console(RuleBasedStateMachine):
 
     @invariant()
     def every_customer_is_as_the_model_says(self) -> None:
-        stored = Customer.objects.select_related("budget").annotate(
-            adjustments=Count("adjustment_records", distinct=True),
-            freezes=Count("freeze_records", Q(freeze_records__operation="FREEZE"), distinct=True),
-            unfreezes=Count("freeze_records", Q(freeze_records__operation="UNFREEZE"), distinct=True),
+        stored = (
+            Customer.objects.filter(disassociated_on=None)
+            .select_related("budget")
+            .annotate(
+                adjustments=Count("adjustment_records", distinct=True),
+                freezes=Count("freeze_records", Q(freeze_records__operation="FREEZE"), distinct=True),
+                unfreezes=Count("freeze_records", Q(freeze_records__operation="UNFREEZE"), distinct=True),
+            )
         )
         modelled = {name: self.model.shown(name) for name in self.model.accounts}
         assert {each.customer_id: shown(each) for each in stored} == modelled
@@ -178,9 +200,13 @@ class Console(RuleBasedStateMachine):
     def every_total_is_as_last_reported(self) -> None:
         stored = Expenditure.objects.values_list("account", "month", "reported_at", "total", "customer__customer_id")
         assert set(stored) == {
-            (name, as_stored(month), at, total, name if name in self.model.accounts else None)
+            (name, as_stored(month), at, total, self.whose(name, month))
             for (name, month), (at, total) in self.model.totals.items()
         }
+
+    def whose(self, name: str, month: int) -> str | None:
+        """Nobody's, where nobody has the ID or had it then."""
+        return name if name in self.model.accounts or (name, month) in self.model.gone else None
 
     @invariant()
     def what_is_stored_equals_what_it_is_derived_from(self) -> None:
@@ -189,7 +215,8 @@ class Console(RuleBasedStateMachine):
 
 def shown(customer: Any) -> dict[str, Any]:
     """A customer as it is stored, in the form of the model."""
-    names = ("budget_type", "amount", "account_freezing", "counted_from", "used", "usage", "level")
+    terms = ("budget_type", "amount", "account_freezing", "unfreeze_on_restore")
+    names = (*terms, "counted_from", "used", "usage", "level")
     budget = getattr(customer, "budget", None)
     return {
         "frozen": (customer.freeze_kind, customer.freeze_origin, customer.frozen_since),

@@ -20,6 +20,7 @@ from budgets.actions import (
 from budgets.models import Budget
 from budgets.reports import ReadReport, read_report
 from customers.actions import NewCustomer
+from customers.agreement import CURRENT
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Grant, Operation, Partner, User
 from partnercenter.permissions import give_grant
@@ -83,13 +84,15 @@ def budget(
     account_freezing: AccountFreezing | None = AccountFreezing.AUTOMATIC,
     *,
     unfreeze: bool = True,
+    unfreeze_on_restore: bool | None = None,
     **more: Any,
 ) -> Outcome:
-    """Set a budget, unfreezing from association unless told otherwise."""
+    """Set a budget, the agreement accepted, unfreezing from association unless told otherwise."""
     chosen = [customers] if isinstance(customers, Customer) else customers
+    agreement = CURRENT if account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES else ""
     return set_budgets(
         Customer.objects.filter(pk__in=[each.pk for each in chosen]),
-        Terms(budget_type, Decimal(amount), account_freezing),
+        Terms(budget_type, Decimal(amount), account_freezing, unfreeze_on_restore, agreement),
         operator=operator,
         unfreeze=unfreeze,
         **more,

@@ -3,7 +3,7 @@
 Amounts have two decimals; months are numbers that count from January of year 0, so that they can be added to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
@@ -13,46 +13,9 @@ from budgets.actions import Changes, Relative, Terms
 from customers.models import AccountFreezing, Effect, FreezeKind, FreezeOrigin, LeftOut
 from partnercenter.models import BudgetType
 from partnercenter.money import LARGEST_BUDGET
-
-STRENGTH = {FreezeKind.NONE: 0, FreezeKind.ACCOUNT: 1, FreezeKind.ACCOUNT_AND_RESOURCE: 2}
-FREEZES = {
-    AccountFreezing.MANUAL: FreezeKind.NONE,
-    AccountFreezing.AUTOMATIC: FreezeKind.ACCOUNT,
-    AccountFreezing.AUTOMATIC_WITH_RESOURCES: FreezeKind.ACCOUNT_AND_RESOURCE,
-}
-
+from tests.plain_freezing import FREEZES, Account
 
 CENT = Decimal("0.01")
-
-
-@dataclass
-class Account:
-    """A customer as association leaves it (4.1), and the numbers of its records."""
-
-    since: datetime | None
-    terms: Terms | None = None
-    counted_from: int = 0
-    kind: FreezeKind = FreezeKind.ACCOUNT
-    origin: FreezeOrigin = FreezeOrigin.ASSOCIATION
-    adjustments: int = 0
-    freezes: int = 1
-    unfreezes: int = 0
-
-    def freeze(self, kind: FreezeKind, origin: FreezeOrigin, at: datetime) -> None:
-        """Frozen already: the origin stays, the kind escalates (3.7); the same kind again changes nothing (4.5)."""
-        if STRENGTH[kind] > STRENGTH[self.kind]:
-            self.kind, self.origin, self.freezes = kind, self.origin or origin, self.freezes + 1
-            self.since = self.since or at
-
-    def unfreeze(self) -> None:
-        if self.kind:
-            self.kind, self.origin, self.unfreezes = FreezeKind.NONE, FreezeOrigin.NONE, self.unfreezes + 1
-            self.since = None
-
-    @property
-    def seen(self) -> tuple[Any, ...]:
-        """What must not have changed between review and OK."""
-        return self.adjustments if self.terms else None, self.kind, self.since
 
 
 @dataclass
@@ -67,6 +30,7 @@ class Reviewed:
     account_freezing: AccountFreezing | None
     unfreeze: bool
     seen: tuple[Any, ...]
+    on_restore: bool = False
     counted_from: int | None = None
     left_out: LeftOut = LeftOut.NONE
     said: tuple[bool, Effect] = (False, Effect.NONE)
@@ -75,7 +39,13 @@ class Reviewed:
     def terms(self) -> Terms | None:
         if self.budget_type is None or self.amount is None:
             return None
-        return Terms(self.budget_type, self.amount, self.account_freezing)
+        return Terms(self.budget_type, self.amount, self.account_freezing, self.keeps_on_restore)
+
+    @property
+    def keeps_on_restore(self) -> bool:
+        """Only a monthly budget with automatic freezing has a freeze to be lifted at restore (3.11)."""
+        automatic = bool(self.account_freezing and FREEZES[self.account_freezing])
+        return self.on_restore and automatic and self.budget_type == BudgetType.MONTHLY
 
 
 @dataclass
@@ -92,20 +62,21 @@ Review = dict[str, Reviewed]
 
 @dataclass
 class Model:
-    """The rules of domain 3. `totals` are time and amount per account and month."""
+    """The rules of domain 3. `totals` are time and amount per account and month; `gone` are those of who has left."""
 
     now: datetime
     month: int = 0
     accounts: dict[str, Account] = field(default_factory=dict)
     totals: dict[tuple[str, int], tuple[datetime, Decimal]] = field(default_factory=dict)
+    gone: set[tuple[str, int]] = field(default_factory=set)
 
     def used(self, name: str) -> Decimal:
         """The sum of the months that count, up to the current one (3.2)."""
         return self.spent(name, self.accounts[name].counted_from, self.month)
 
     def spent(self, name: str, first: int, last: int) -> Decimal:
-        stated = (self.totals[name, month][1] for month in range(first, last + 1) if (name, month) in self.totals)
-        return sum(stated, Decimal("0.00"))
+        months = {(name, month) for month in range(first, last + 1)} & (self.totals.keys() - self.gone)
+        return sum((self.totals[month][1] for month in months), Decimal("0.00"))
 
     def due(self, name: str) -> FreezeKind:
         """What the policy asks for while the budget is used up (3.7)."""
@@ -119,12 +90,19 @@ class Model:
             account.freeze(self.due(name), FreezeOrigin.BUDGET_EXHAUSTED, self.now)
 
     def restore(self, month: int) -> None:
-        """Monthly budgets start anew, no freeze is lifted (3.2, 3.11)."""
-        self.month = month
+        """Monthly budgets start anew; a freeze is lifted where the budget did it and was to lift it (3.2, 3.11)."""
+        moves, self.month = month != self.month, month
         for account in self.accounts.values():
-            if account.terms and account.terms.budget_type == BudgetType.MONTHLY:
+            if moves and account.terms and account.terms.budget_type == BudgetType.MONTHLY:
                 account.counted_from = month
+                if account.terms.unfreeze_on_restore and account.origin == FreezeOrigin.BUDGET_EXHAUSTED:
+                    account.unfreeze()
         self.follow()
+
+    def leave(self, name: str) -> None:
+        """It goes with its budget; the months before this one stay what it spent, whoever has the ID then (8.4)."""
+        del self.accounts[name]
+        self.gone |= {(its, month) for its, month in self.totals if its == name and month < self.month}
 
     def review(self, names: Iterable[str], terms: Terms | Changes, *, unfreeze: bool) -> Review:
         """What each would get by what it has; who cannot be given it is left out."""
@@ -138,6 +116,9 @@ class Model:
         policy = given.account_freezing or (stands.account_freezing if stands else AccountFreezing.MANUAL)
         goes_by_budget = not isinstance(given.amount, Decimal) and not (given.amount and given.amount.last_month_times)
         row = Reviewed(given.budget_type, None, policy, unfreeze, self.accounts[name].seen)
+        row.on_restore = bool(stands and stands.unfreeze_on_restore)
+        if given.unfreeze_on_restore is not None:
+            row.on_restore = given.unfreeze_on_restore
         if stands and row.budget_type is None:
             row.budget_type = stands.budget_type
         if not stands and (goes_by_budget or given.budget_type is None):
@@ -163,7 +144,7 @@ class Model:
         step = given.round_up_to
         return (amount / step).to_integral_value(ROUND_CEILING) * step if step else amount
 
-    def edit(self, review: Review, leave_out: set[str], take_in: set[str], amounts: dict[str, Decimal]) -> None:
+    def edit(self, review: Review, leave_out: set[str], take_in: set[str], amounts: Mapping[str, Decimal]) -> None:
         """Left out, taken in again or given another amount. The states seen stay, what will happen is said anew."""
         for name, row in review.items():
             row.amount = amounts.get(name, row.amount)
@@ -193,7 +174,11 @@ class Model:
         exhausts = row.amount is not None and spent >= row.amount
         freezes = bool(exhausts and row.account_freezing and FREEZES[row.account_freezing])
         if self.accounts[name].kind:
-            return exhausts, Effect.UNFROZEN if row.unfreeze and not freezes else Effect.STAYS_FROZEN
+            if row.unfreeze and not freezes:
+                return exhausts, Effect.UNFROZEN
+            with_resources = row.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES
+            escalates = exhausts and with_resources and self.accounts[name].kind == FreezeKind.ACCOUNT
+            return exhausts, Effect.ESCALATED if escalates else Effect.STAYS_FROZEN
         return exhausts, Effect.FROZEN if freezes else Effect.NONE
 
     def standing(self, review: Review) -> set[str]:
@@ -226,7 +211,8 @@ class Model:
             thaws = unfreeze and name in done.frozen and account.since == done.at
             review[name] = row = Reviewed(None, None, None, thaws, account.seen)
             if before:
-                row.budget_type, row.amount, row.account_freezing = vars(before).values()
+                row.budget_type, row.amount = before.budget_type, before.amount
+                row.account_freezing, row.on_restore = before.account_freezing, bool(before.unfreeze_on_restore)
                 row.counted_from = counted_from if before.budget_type == BudgetType.ONE_TIME else None
             if account.adjustments != number:
                 row.left_out = LeftOut.MOVED_ON
@@ -267,18 +253,19 @@ def possible(row: Reviewed) -> LeftOut:
     return LeftOut.TOO_LARGE if row.amount > LARGEST_BUDGET else LeftOut.NONE
 
 
-def refused(review: Review, *, unfreeze: bool) -> bool:
-    """Nobody to set; or one alone, who cannot be unfrozen (3.9)."""
-    names = included(review)
-    stuck = len(names) == 1 and review[names[0]].said[1] == Effect.STAYS_FROZEN
-    return not names or (unfreeze and stuck)
+def refused(review: Review, *, unfreeze: bool, may_unfreeze: bool) -> bool:
+    """Nobody to set; one alone who cannot be unfrozen (3.9); somebody unfrozen by a frozen reseller's people (4.7)."""
+    effects = [review[name].said[1] for name in included(review)]
+    stuck = unfreeze and effects in ([Effect.STAYS_FROZEN], [Effect.ESCALATED])
+    return not effects or stuck or (Effect.UNFROZEN in effects and not may_unfreeze)
 
 
 def budget(terms: Terms, counted_from: int, used: Decimal) -> tuple[Any, ...]:
-    """Type, amount, policy, month from which it counts, used, whole percents cut off, highest mark reached."""
+    """Type, amount, policy, unfreezing at restore, first month that counts, used, whole percents, highest mark."""
     level = max(mark for mark in (0, 75, 90, 100) if mark == 0 or used * 100 >= terms.amount * mark)
     percents = int(used * 100 // terms.amount)
-    return terms.budget_type, terms.amount, terms.account_freezing, as_stored(counted_from), used, percents, level
+    asked = (terms.budget_type, terms.amount, terms.account_freezing, terms.unfreeze_on_restore)
+    return *asked, as_stored(counted_from), used, percents, level
 
 
 def as_stored(month: int) -> int:

@@ -212,9 +212,100 @@ def take_in(page: Page, text: str) -> None:
     page.get_by_role("button", name="Take In").click()
 
 
+def customer(name: str, status: str) -> Callable[[Page], None]:
+    """The page of the first customer with this status, all of it, with a note."""
+
+    def draw(page: Page) -> None:
+        page.goto(f"/customers/?status={status}&budget_type=MONTHLY&sort=-usage")
+        page.locator("tr[data-customer] th a").first.click()
+        page.get_by_role("link", name="Notes").click()
+        page.get_by_label("Note", exact=True).fill("Called: pays on the first, then raise to last month's expenditure.")
+        page.get_by_role("button", name="Add Note").click()
+        expect(page.locator(".note")).to_be_visible()
+        page.get_by_role("button", name="Dismiss").click()
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", full_page=True)
+
+    return draw
+
+
+def decisions(name: str) -> Callable[[Page], None]:
+    """The open decisions, and one of them about to be snoozed."""
+
+    def draw(page: Page) -> None:
+        page.goto("/customers/decisions/")
+        picture(page, name)
+        page.locator("tr[data-customer]").first.get_by_role("link", name="Snooze").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        picture(page, f"{name}-snooze")
+
+    return draw
+
+
+def why_frozen(name: str) -> Callable[[Page], None]:
+    """The sheet of the first account that a used up budget froze; on paper it is the sheet alone."""
+
+    def draw(page: Page) -> None:
+        page.goto("/customers/?status=FROZEN&sort=-used")
+        page.get_by_role("link", name="budget exhausted").first.click()
+        expect(page.get_by_role("heading", name="Why Frozen")).to_be_visible()
+        page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", full_page=True)
+
+    return draw
+
+
 def partner_information(page: Page) -> None:
     page.goto("/partner-information/")
     picture(page, "partner-information")
+
+
+def resellers(name: str) -> Callable[[Page], None]:
+    """What a distributor granted its resellers, and what is left of it."""
+
+    def draw(page: Page) -> None:
+        page.goto("/customers/resellers/")
+        picture(page, name)
+
+    return draw
+
+
+def customers_of_a_reseller(page: Page) -> None:
+    page.goto("/customers/resellers/")
+    page.get_by_role("link", name="Acme Reseller", exact=True).click()
+    expect(page.locator("tr[data-customer]").first).to_be_visible()
+    picture(page, "customers-of-a-reseller")
+
+
+def freezing(prefix: str) -> Callable[[Page], None]:
+    """The menu of a row, and the dialog of freezing an account with its resources."""
+
+    def draw(page: Page) -> None:
+        page.goto("/customers/?status=NORMAL&q=foods")
+        row = page.locator("tr[data-customer]").first
+        row.locator("summary").click()
+        picture(page, f"{prefix}row-menu")
+        row.get_by_role("link", name="Freeze Account and Resources").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        picture(page, f"{prefix}freeze")
+
+    return draw
+
+
+def freezing_many(page: Page) -> None:
+    """A review that leaves out who is frozen already, and the batch it becomes."""
+    page.goto("/customers/?q=media&sort=-usage")
+    for box in page.locator("[name=customer]").all()[:6]:
+        box.check()
+    page.get_by_role("button", name="Freeze", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("Unpaid invoice, second reminder")
+    page.get_by_role("dialog").get_by_role("button", name="Review").click()
+    page.locator(".group-line").first.click()
+    expect(page.locator(".group-line[aria-expanded=true]")).to_be_visible()
+    picture(page, "freeze-review")
+    page.get_by_role("dialog").get_by_role("button", name="OK").click()
+    page.get_by_role("link", name="Show batch").click()
+    expect(page.get_by_role("heading", name="Freeze Records")).to_be_visible()
+    picture(page, "freeze-batch")
 
 
 DARK, SMALL = {"color_scheme": "dark"}, {"viewport": NARROW}
@@ -232,7 +323,24 @@ PICTURE_BOOK: list[tuple[Callable[[Page], None], str, dict[str, Any]]] = [
     (verification, "carl", {}),
     (records, "ann", {}),
     (expenditure, "ann", {}),
+    (customer("customer", "FROZEN"), "ann", {}),
+    (customer("dark-customer", "NORMAL"), "ann", DARK),
+    (customer("narrow-customer", "EXHAUSTED"), "ann", SMALL),
+    (decisions("decisions"), "ann", {}),
+    (decisions("dark-decisions"), "ann", DARK),
+    (decisions("narrow-decisions"), "ann", SMALL),
+    (why_frozen("why-frozen"), "ann", {}),
+    (why_frozen("dark-why-frozen"), "ann", DARK),
+    (why_frozen("narrow-why-frozen"), "ann", SMALL),
+    (freezing(""), "ann", {}),
+    (freezing("dark-"), "ann", DARK),
+    (freezing("narrow-"), "ann", SMALL),
+    (freezing_many, "ann", {}),
     (partner_information, "ann", {}),
+    (resellers("resellers"), "dora", {}),
+    (resellers("dark-resellers"), "dora", DARK),
+    (resellers("narrow-resellers"), "dora", SMALL),
+    (customers_of_a_reseller, "dora", {}),
 ]
 
 if __name__ == "__main__":

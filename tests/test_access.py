@@ -22,6 +22,7 @@ from partnercenter.permissions import give_grant
 from tests import make
 
 BUDGET = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
+BY_HAND = {"kind": "ACCOUNT", "reason": "Unpaid invoice"}
 SignIn = Callable[[User | None], Client]
 
 
@@ -75,19 +76,33 @@ PAGES = [
     Page("import_budgets", "get", "/budgets/import/", 302, 200, 403, 403, 403),
     Page("import_budgets", "post", "/budgets/import/", 302, 422, 403, 403, 403),
     Page("budget_terms", "post", "/budgets/terms/?{customer}", 302, 422, 403, 403, 403, "GET"),
+    Page("freeze", "get", "/customers/freeze/?{customer}", 302, 404, 403, 403, 403),
+    Page("freeze", "post", "/customers/freeze/?{customer}", 302, 404, 403, 403, 403, data=BY_HAND),
+    Page("unfreeze", "get", "/customers/unfreeze/?{customer}", 302, 404, 403, 403, 403),
+    Page("unfreeze", "post", "/customers/unfreeze/?{customer}", 302, 404, 403, 403, 403, data=BY_HAND),
     Page("customers", "get", "/customers/", 302, 200, 200, 200, 403, "POST"),
     Page("export_customers", "get", "/customers/export/", 302, 200, 200, 403, 403, "HEAD"),
     Page("exports", "get", "/customers/exports/", 302, 200, 200, 403, 403, "POST"),
     Page("customer_count", "get", "/customers/count/", 302, 200, 200, 200, 403, "POST"),
     Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),
+    Page("resellers", "get", "/customers/resellers/", 302, 403, 403, 403, 403, "POST"),
     Page("save_view", "post", "/customers/views/", 302, 302, 302, 302, 403, "GET", data={"name": "all"}),
     Page("delete_view", "post", "/customers/views/delete/", 302, 404, 404, 404, 403, "GET", data={"view": "1"}),
+    Page("decisions", "get", "/customers/decisions/", 302, 200, 200, 200, 403, "POST"),
+    Page("snooze", "get", "/customers/decisions/snooze/?{customer}", 302, 404, 403, 403, 403),
+    Page("snooze", "post", "/customers/decisions/snooze/", 302, 422, 403, 403, 403),
+    Page("wake", "post", "/customers/decisions/wake/", 302, 422, 403, 403, 403, "GET"),
+    Page("customer", "get", "/customers/detail/?{customer}", 302, 404, 200, 200, 403),
+    Page("customer", "post", "/customers/detail/?{customer}", 302, 404, 302, 403, 403, data={"text": "x"}),
+    Page("export_records", "get", "/customers/detail/records/export/?{customer}", 302, 404, 200, 403, 403, "HEAD"),
+    Page("freeze_record", "get", "/customers/freeze-records/{freeze}/", 302, 404, 200, 200, 403, "POST"),
     Page("set_budget", "get", "/budgets/set/?{customer}", 302, 404, 403, 403, 403),
     Page("set_budget", "post", "/budgets/set/?{customer}", 302, 404, 403, 403, 403, data=BUDGET),
     Page("adjustment_records", "get", "/budgets/records/?{customer}", 302, 404, 200, 200, 403, "POST"),
     Page("expenditure", "get", "/customers/expenditure/", 302, 200, 200, 403, 403),
     Page("expenditure", "post", "/customers/expenditure/", 302, 422, 422, 403, 403),
     Page("expenditure_report", "get", "/customers/expenditure/{report}/", 302, 404, 404, 403, 403, "POST"),
+    Page("unassociated", "get", "/customers/unassociated/", 302, 403, 403, 403, 200, "POST"),
     Page("admin/login/", "get", "/admin/login/", 302, 403, 403, 403, 302, "GET", 403),
 ]
 EVERY_PAGE = pytest.mark.parametrize("entry", PAGES, ids=lambda entry: f"{entry.method} {entry.name}")
@@ -109,6 +124,7 @@ class World:
             operation=self.operation,
             report=self.report,
             job=self.job,
+            freeze=customer.freeze_records.get().pk,
         )
 
 
@@ -199,13 +215,13 @@ def test_no_customer_at_all_is_told_only_to_who_may_set_budgets(method, who, sta
     assert getattr(client, method)("/budgets/set/").status_code == status
 
 
-@pytest.mark.parametrize("path", ["/budgets/set/", "/budgets/records/"])
+@pytest.mark.parametrize("path", ["/budgets/set/", "/budgets/records/", "/customers/detail/"])
 @pytest.mark.parametrize("customer_id", ["none", "\0", "a\0b", "x" * 5000, "\N{ZERO WIDTH SPACE}", "' OR 1=1 --"])
 def test_an_id_that_nobody_has_does_not_exist(path, customer_id, ann, sign_in):
     assert sign_in(ann).get(path, {"customer": customer_id}).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/budgets/set/", "/budgets/records/"])
+@pytest.mark.parametrize("path", ["/budgets/set/", "/budgets/records/", "/customers/detail/"])
 def test_a_customer_who_left_does_not_exist(path, world, ann, sign_in):
     Customer.objects.filter(pk=world.acme.pk).update(disassociated_on=timezone.now())
     assert sign_in(ann).get(path, {"customer": world.acme.customer_id}).status_code == 404
@@ -228,7 +244,7 @@ def test_without_a_grant_one_is_told_to_contact_the_distributor_by_name(world, u
 
 def test_another_distributors_resellers_customer_does_not_exist(world, sign_in):
     other = make.user("olga", make.distributor("other-distribution"), User.Role.ADMINISTRATOR, is_staff=True)
-    for path in ("/budgets/set/", "/budgets/records/"):
+    for path in ("/budgets/set/", "/budgets/records/", "/customers/detail/"):
         assert sign_in(other).get(path, {"customer": world.acme.customer_id}).status_code == 404
 
 

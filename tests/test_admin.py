@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from partnercenter.append_only import Record
-from partnercenter.models import Grant, GrantRecord, Partner, User
+from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User
 from partnercenter.permissions import give_grant
 from tests import make
 
@@ -90,7 +90,7 @@ def test_staff_reach_no_other_page(page, what, client):
 
 
 def test_every_page_of_the_administration_is_theirs_or_refused(client, acme):
-    theirs = {Partner, User, Grant, GrantRecord}
+    theirs = {Partner, User, Grant, GrantRecord, PartnerStatusRecord}
     for model in admin.site._registry:
         path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         assert client.get(path).status_code == (200 if model in theirs else 403), path

@@ -15,10 +15,26 @@ from django.utils import timezone
 
 from budgets.models import AdjustmentRecord
 from customers.actions import record_export, reveal_names
-from customers.models import Customer, ExportRecord, FreezeRecord, ReviewedCustomer
+from customers.models import (
+    AgreementRecord,
+    Customer,
+    CustomerNote,
+    ExportRecord,
+    FreezeRecord,
+    ReviewedCustomer,
+    Snooze,
+)
 from partnercenter import append_only
 from partnercenter.append_only import Record, record_models
-from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, Partner, User
+from partnercenter.models import (
+    AcceptedCode,
+    CodeRequest,
+    Confirmation,
+    Operation,
+    Partner,
+    PartnerStatusRecord,
+    User,
+)
 from tests import make
 
 EVERY_RECORD = pytest.mark.parametrize("model", record_models(), ids=lambda model: model.__name__)
@@ -41,6 +57,12 @@ def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     CodeRequest.objects.create(operation=operation, operator=ann)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.EMAIL)
     AcceptedCode.objects.create(operation=operation, how=Confirmation.How.EMAIL)
+    by_ann: dict[str, Any] = {"operator": ann, "operator_name": ann.username}
+    AgreementRecord.objects.create(partner=acme, version="1", operation=operation.pk, **by_ann)
+    PartnerStatusRecord.objects.create(partner=acme, status_after=Partner.Status.FROZEN, reason="unpaid", **by_ann)
+    CustomerNote.objects.create(customer=customer, text="called", **by_ann)
+    now = timezone.now()
+    Snooze.objects.create(customer=customer, until=now, exhausted_since=now, reason="promised to pay", **by_ann)
     return lambda model: manager(model).order_by("pk")[0]
 
 

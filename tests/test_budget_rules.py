@@ -152,6 +152,27 @@ def test_a_late_report_counts_where_the_budget_covers_its_month(acme, ann, septe
     assert not make.fresh(monthly).is_frozen
 
 
+def test_what_is_stated_of_a_month_to_come_counts_when_that_month_begins(acme, ann, september):
+    one_time, monthly = make.customers(acme, 2)
+    for customer, budget_type in ((one_time, ONE_TIME), (monthly, MONTHLY)):
+        make.budget(customer, ann, "100", budget_type)
+        make.report((customer, "2026-09", "10"), (customer, "2026-10", "20"), (customer, "2026-11", "40"))
+        assert make.stored(customer).used == Decimal("10.00")
+    september.move_to("2026-10-01T00:00:00Z", tick=False)
+    current_month()
+    assert (make.stored(one_time).used, make.stored(monthly).used) == (Decimal("30.00"), Decimal("20.00"))
+
+
+def test_the_level_is_the_highest_mark_reached_and_falls_with_a_refund(customer, ann, september):
+    make.budget(customer, ann, "100", account_freezing=MANUAL)
+    reached = []
+    for total in ("74.99", "75", "89.99", "90", "99.99", "100", "-5"):
+        september.shift(60)
+        make.report((customer, "2026-09", total))
+        reached.append(make.stored(customer).level)
+    assert reached == [0, 75, 75, 90, 90, 100, 0]
+
+
 def test_the_month_turns_at_midnight_in_the_billing_time_zone(customer, ann, september):
     make.budget(customer, ann, "100", MONTHLY)
     september.move_to("2026-09-30T15:59:59Z", tick=False)

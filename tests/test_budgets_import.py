@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from budgets.actions import Imported, apply_budgets, edit_review, review_again, review_import
 from budgets.models import AdjustmentRecord, Budget
-from customers.models import AccountFreezing, Customer
+from customers.models import AccountFreezing, AgreementRecord, Customer
 from partnercenter.csv_files import BadFile
 from partnercenter.models import BudgetType, Channel, Operation, User
 from partnercenter.permissions import give_grant
@@ -101,10 +101,13 @@ def test_columns_are_found_by_name_and_others_ignored(acme, ann):
         ("other,ONE_TIME,1.234,,", "Enter an amount such as 1200 or 1,200.50, with at most two decimal places."),
         ("other,ONE_TIME,0,,", "Enter an amount greater than 0."),
         ("other,ONE_TIME,2147483647.01,,", "Enter an amount of at most 2,147,483,647.00."),
-        ("other,ONE_TIME,5,NEVER,", "account_freezing is 'NEVER', it must be AUTOMATIC or MANUAL"),
+        (
+            "other,ONE_TIME,5,NEVER,",
+            "account_freezing is 'NEVER', it must be AUTOMATIC or MANUAL or AUTOMATIC_WITH_RESOURCES",
+        ),
         (
             "other,ONE_TIME,5,AUTOMATIC_WITH_RESOURCES,",
-            "Automatic, with resources, is set for one customer at a time.",
+            "Tick the agreement: resources are frozen only with it.",
         ),
         ("other,ONE_TIME,5,,maybe", "unfreeze_now is 'maybe', it must be 1 or 0"),
         ("other,ONE_TIME,,,", "The customer has no budget: budget_type and amount are needed."),
@@ -204,6 +207,17 @@ def test_what_stands_needs_neither_quota_nor_choice(acme, ann):
     give_grant(acme, monthly_quota=None, one_time_quota=make.MILLION, operator=None)
     told = read(lines("one,ONE_TIME,60,AUTOMATIC_WITH_RESOURCES,", "other,MONTHLY,50,AUTOMATIC,0"), ann)
     assert (told.bad, told.reviewed) == (0, 1)
+
+
+def test_with_the_agreement_a_file_chooses_to_freeze_resources(acme, ann, sign_in):
+    make.customer(acme, "one")
+    client = sign_in(ann)
+    text = lines("one,ONE_TIME,5,AUTOMATIC_WITH_RESOURCES,")
+    assert upload(client, text).status_code == 422
+    path = upload(client, text, agreement="on")["Location"]
+    client.post(path)
+    assert terms(Customer.objects.get()) == ("ONE_TIME", Decimal("5.00"), "AUTOMATIC_WITH_RESOURCES")
+    assert str(AgreementRecord.objects.get().operation) == path.split("/")[-2]
 
 
 def test_over_quota_is_refused_as_a_whole_by_its_figures(acme, ann):

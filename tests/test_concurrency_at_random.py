@@ -23,6 +23,7 @@ from budgets.actions import (
 )
 from budgets.models import AdjustmentRecord, BillingMonth, ExpenditureReport
 from customers.actions import NewCustomer
+from customers.agreement import CURRENT
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Confirmation, Operation
 from partnercenter.permissions import give_grant
@@ -58,7 +59,7 @@ class Crowd:
 
     def _terms(self, chance: Random) -> Terms:
         policy = chance.choice([None, *AccountFreezing])
-        return Terms(chance.choice(list(BudgetType)), Decimal(chance.randint(50, 300)), policy)
+        return Terms(chance.choice(list(BudgetType)), Decimal(chance.randint(50, 300)), policy, agreement=CURRENT)
 
     def _some(self, chance: Random, operator) -> Any:
         """One to five of the customers whom the operator may see."""

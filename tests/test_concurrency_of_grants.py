@@ -113,7 +113,7 @@ def test_a_customer_who_comes_between_the_locks_of_grants_and_customers_is_not_m
     make.customer(ungranted)
     everybody = Customer.objects.all()
     terms = Terms(BudgetType.ONE_TIME, Decimal(100), AccountFreezing.AUTOMATIC)
-    stop = stop_after(monkeypatch, "budgets.actions.setting._lock_grants")
+    stop = stop_after(monkeypatch, "budgets.actions.locking.lock_grants")
     outcome, _late = overtake(
         lambda: set_budgets(everybody, terms, operator=dora), lambda: make.customer(acme), stop=stop
     )

@@ -61,7 +61,7 @@ def test_the_example_environment_has_every_setting_and_no_other():
 def test_every_command_of_ours_is_documented():
     documented = set(re.findall(r"manage\.py ([a-z_]+)", text("README.md") + text("docs/operating.md")))
     assert commands_of_ours() - documented == set()
-    assert len(commands_of_ours()) == 6
+    assert len(commands_of_ours()) == 8
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"manage\.py ([a-z_]+)", all_pages()))))

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from budgets.actions import Imported, review_import
+from customers.actions import record_export
 from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.csv_files import as_meant, csv_download, defused
 from partnercenter.models import BudgetType
@@ -176,6 +178,20 @@ def batch_of(customers: list[Customer], client: Client) -> str:
     path = client.post("/budgets/set/", {"customer": ids, **terms})["Location"]
     client.post(path)
     return f"/budgets/batches/{path.split('/')[-2]}/"
+
+
+def test_a_long_history_has_pages_to_go_to(acme, ann, sign_in):
+    for _each in range(20 * 11 + 1):
+        record_export(ExportRecord.What.LIST, query="", rows=1, operator=ann, partner=acme)
+    foot = sign_in(ann).get(HISTORY, {"page": 2}).content.decode().partition('<nav class="pagination"')[2]
+    assert "Total: 221" in foot
+    assert re.findall(r'id="page-([a-z0-9-]+)" href="([^"]*)"', foot) == [
+        ("previous", "?page=1"),
+        *((f"number-{page}", f"?page={page}") for page in (1, 2, 3, 4, 12)),
+        ("next", "?page=3"),
+    ]
+    assert foot.count('class="ellipsis"') == 1
+    assert 'aria-current="page" aria-label="Page 2">2<' in foot
 
 
 def test_a_batch_is_exported_with_before_and_after(acme, ann, sign_in):

@@ -23,7 +23,7 @@ from django_tasks_db.models import DBTaskResult
 from budgets import tasks
 from budgets.actions import Terms, review_budgets
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
-from budgets.reviews import tell
+from budgets.telling import tell
 from customers.models import AccountFreezing, Customer
 from partnercenter import jobs, operations
 from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User

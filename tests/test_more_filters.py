@@ -154,7 +154,7 @@ def test_every_filter_has_a_label(client):
     form = content[content.index('<form class="filters"') :]
     form = form[: form.index("</form>")]
     fields = re.findall(r'<(?:input|select)[^>]* id="([^"]+)"', form)
-    assert len(fields) == 14
+    assert len(fields) == 17
     assert [field for field in fields if f'for="{field}"' not in form] == []
 
 

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers.actions import record_export
+from customers.actions import add_note, record_export
 from customers.models import Customer, ExportRecord
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import give_grant
@@ -57,11 +57,31 @@ def customers_of_many(cast: Cast, number: int) -> None:
         make.customer(partner)
 
 
+def unknown_accounts(cast: Cast, number: int) -> None:
+    make.report(*[(f"unknown-{cast.reseller.reports.count()}-{each}", MONTH, "1") for each in range(number)])
+
+
 def budgets_again(cast: Cast, number: int) -> None:
     """So many adjustment records of one customer."""
     customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
     for _each in range(number):
         make.budget(customer, cast.ann, str(customer.adjustment_records.count() + 5))
+
+
+def noted_again(cast: Cast, number: int) -> None:
+    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    for each in range(number):
+        add_note(customer, f"Note {each}", operator=cast.ann)
+
+
+def years_of_reports(cast: Cast, number: int) -> None:
+    """Budgets and reports of so many months of one customer, whose account they freeze and unfreeze."""
+    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    for _each in range(number):
+        made = customer.adjustment_records.count() + 1
+        make.budget(customer, cast.ann, str(made * 10))
+        make.report((customer, f"{2023 + made // 12}-{made % 12 + 1:02}", "1"))
+        make.report((customer, this_month(customer), str(made * 10 + 1)))
 
 
 def reports(cast: Cast, number: int) -> None:
@@ -87,6 +107,9 @@ def users(cast: Cast, number: int) -> None:
     User.objects.bulk_create(rows)
 
 
+EXPECTING = connection.vendor == "postgresql"
+
+
 class Measured(NamedTuple):
     """A page, who looks, what fills it, and how many queries it takes, those of session and person included."""
 
@@ -96,14 +119,25 @@ class Measured(NamedTuple):
     queries: int
 
 
-# The list asks an index for the keys of its page and then for these customers; once more for those without a budget,
-# where the budget sorts; and for the views that are kept of it. A distributor's asks for its resellers first.
+# The list asks an index for the keys of its page and then for these customers; for the views that are kept of it; and
+# whose data may be deleted soon. A distributor's asks for its resellers first. Whoever is searched for is counted and
+# sorted in one, before which PostgreSQL is asked how many it expects.
 PAGES = {
-    "list of a reseller": Measured("/customers/", "ann", customers_of_one, 7),
-    "list sorted and searched": Measured("/customers/?sort=-usage&q=a", "ann", customers_of_one, 8),
-    "list of a distributor": Measured("/customers/", "dora", customers_of_many, 9),
+    "list of a reseller": Measured("/customers/", "ann", customers_of_one, 8),
+    "list sorted and searched": Measured("/customers/?sort=-usage&q=a", "ann", customers_of_one, 7 + EXPECTING),
+    "list of a distributor": Measured("/customers/", "dora", customers_of_many, 10),
+    "list of one of its resellers": Measured("/customers/?reseller=acme-reseller", "dora", customers_of_one, 10),
+    "resellers' customers": Measured("/customers/resellers/", "dora", customers_of_many, 6),
+    "accounts nobody knows": Measured("/customers/unassociated/", "platform", unknown_accounts, 4),
     "records": Measured("/budgets/records/?customer=one", "ann", budgets_again, 5),
     "set budget": Measured("/budgets/set/?customer=one", "ann", budgets_again, 6),
+    # Month, customer, row of the list, expenditure and budgets in force, why frozen; operators, number and records.
+    "customer": Measured("/customers/detail/?customer=one", "ann", years_of_reports, 12),
+    "customer, freeze records": Measured("/customers/detail/?customer=one&tab=freezes", "ann", years_of_reports, 12),
+    "customer, notes": Measured("/customers/detail/?customer=one&tab=notes", "ann", noted_again, 10),
+    "customer of a distributor's reseller": Measured("/customers/detail/?customer=one", "dora", years_of_reports, 13),
+    "freeze": Measured("/customers/freeze/?customer=one", "ann", budgets_again, 6),
+    "unfreeze": Measured("/customers/unfreeze/?customer=one", "ann", budgets_again, 6),
     "expenditure": Measured("/customers/expenditure/", "ann", reports, 7),
     "export history": Measured("/customers/exports/", "ann", exports, 4),
     "partner information as reseller": Measured("/partner-information/", "ann", customers_of_one, 2),
@@ -141,7 +175,7 @@ def test_the_number_of_queries_is_that_of_the_page_not_of_its_rows(name, cast, s
     assert few_and_many(measured, cast, client) == (measured.queries, measured.queries)
 
 
-@pytest.mark.parametrize("name", ["list of a reseller", "list of a distributor", "records", "set budget"])
+@pytest.mark.parametrize("name", ["list of a reseller", "list of a distributor", "records", "set budget", "customer"])
 def test_showing_names_costs_the_record_of_it_alone(name, cast, sign_in):
     measured = PAGES[name]
     client = sign_in(getattr(cast, measured.who))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from customers import views
+from customers.views import listing
 from partnercenter.refusals import Busy, NotAllowed
 
 SAYS = "A report is being taken in."
@@ -16,7 +16,7 @@ def refuse(monkeypatch):
         def current_month():
             raise refusal
 
-        monkeypatch.setattr(views, "current_month", current_month)
+        monkeypatch.setattr(listing, "current_month", current_month)
 
     return refuse_with
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from customers.models import Customer
-from partnercenter.models import Operation
+from partnercenter.models import BudgetType, Operation
 from tests import make
 
 SET = "/budgets/set/"
@@ -58,6 +58,17 @@ def test_who_was_left_out_by_hand_can_be_taken_in_unless_nothing_could_be_set(cl
     path = client.post(f"{path}edit/", {"leave_out": both})["Location"]
     found = rows(client, path, "LEFT_OUT")
     assert {key: row["can_take_in"] for key, row in found.items()} == {both[0]: True, both[1]: False}
+
+
+def test_a_whole_group_is_left_out_at_once_and_nobody_else(client, acme, ann):
+    fine, other, new = make.customers(acme, 3)
+    make.budget([fine, other], ann, "50", BudgetType.MONTHLY)
+    path = review(client, [fine, other, new])
+    path = client.post(f"{path}edit/", {"leave_out_group": "TYPE"})["Location"]
+    assert set(rows(client, path, "LEFT_OUT")) == {fine.customer_id, other.customer_id}
+    assert set(rows(client, path, "ALL")) == {new.customer_id}
+    path = client.post(f"{path}edit/", {"leave_out_group": "NO_SUCH_GROUP", "take_in": fine.customer_id})["Location"]
+    assert set(rows(client, path, "ALL")) == {fine.customer_id, new.customer_id}
 
 
 def test_in_an_undo_no_amount_is_offered_to_be_changed(client, three):

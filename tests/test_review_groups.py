@@ -8,7 +8,7 @@ from django.test import Client
 from budgets.actions.freezing import freeze_accounts
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
-from partnercenter.models import Channel, User
+from partnercenter.models import BudgetType, Channel, User
 from tests import make
 
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
@@ -70,6 +70,17 @@ def test_who_stays_frozen_is_told_since_when_and_by_what(client, three, ann):
     assert "partner: Unpaid invoice" in client.get(f"{path}?group=STAYS_FROZEN").content.decode()
 
 
+def test_whose_resources_are_frozen_as_well_is_told_before_ok(client, three, ann):
+    make.budget(three, ann, "100", BudgetType.MONTHLY)
+    make.report((three[0], "2026-09", "150"), (three[1], "2026-09", "10"))
+    terms = {"budget_type": "MONTHLY", "amount": "50", "account_freezing": "AUTOMATIC_WITH_RESOURCES", "agreement": "1"}
+    shown = client.get(f"{review(client, three, **terms)}?group=ESCALATED")
+    counts = {each["key"]: each["count"] for each in shown.context["review"].groups}
+    assert (counts["ESCALATED"], counts["STAYS_FROZEN"], counts["FROZEN"]) == (1, 0, 0)
+    assert three[0].account_name in shown.content.decode()
+    assert "frozen with its resources, too" in shown.content.decode()
+
+
 def test_who_stays_frozen_although_unfreezing_is_ticked_is_told_both_figures(client, three):
     make.report((three[0], "2026-09", "100.50"))
     path = review(client, three, **ONE_TIME, **UNFREEZE)
@@ -112,6 +123,23 @@ def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three
     client = sign_in(ann)
     used = [rows(client, review(client, three, budget_type=kind), "ALL") for kind in ("ONE_TIME", "MONTHLY")]
     assert [str(each[three[0].customer_id]["used_after"]) for each in used] == ["110.00", "20.00"]
+
+
+def test_who_changes_type_is_told_which_months_no_longer_count(sign_in, three, ann, september):
+    make.budget(three[:2], ann, "500")
+    september.move_to("2026-12-05T04:00:00Z", tick=False)
+    make.budget(three[1], ann, "500", BudgetType.MONTHLY)
+    client = sign_in(ann)
+    path = review(client, three, **{**ONE_TIME, "budget_type": "MONTHLY"})
+    assert notes(client, path, "TYPE") == {three[0].customer_id: ["2026-09 to 2026-11 no longer count"]}
+
+
+def test_whom_a_person_froze_is_listed_apart_from_the_others_who_are_unfrozen(client, three, ann):
+    make.budget(three[0], ann, "50")
+    freeze(three[0], ann)
+    path = review(client, three, **ONE_TIME, **UNFREEZE)
+    assert set(rows(client, path, "UNFROZEN_PARTNER")) == {three[0].customer_id}
+    assert set(rows(client, path, "UNFROZEN")) == {each.customer_id for each in three[1:]}
 
 
 def test_a_batch_marks_and_lists_who_has_moved_on(client, three, ann):

@@ -17,6 +17,7 @@ from customers.actions import Author
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
 from partnercenter.models import BudgetType, Channel, User
+from partnercenter.permissions import give_grant
 from tests import make
 
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
@@ -225,6 +226,15 @@ def test_in_a_file_reviewed_again_an_empty_cell_leaves_what_stands_now(client, t
     client.post(again(client, path))
     assert terms(two[0]) == expected
     assert terms(two[1]) == ("ONE_TIME", Decimal(90), "MANUAL")
+
+
+def test_a_quota_lowered_since_is_held_against_the_amounts_given_one_by_one(client, acme, three, ben):
+    path = review(client, three, **{**ONE_TIME, "amount": "300000"})
+    path = edit(client, path, **{f"amount_{each.customer_id}": "200" for each in three})
+    make.budget(three[0], ben, "70")
+    give_grant(acme, monthly_quota=None, one_time_quota=Decimal(1000), operator=None)
+    client.post(again(client, path))
+    assert amounts(three) == [Decimal(200)] * 3
 
 
 def test_in_a_file_reviewed_again_an_amount_given_one_by_one_stays(client, two, ann, ben):

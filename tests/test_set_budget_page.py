@@ -97,7 +97,6 @@ def test_the_customer_may_come_with_the_form_as_well(client, customer):
         ("budget_type", None, "This field is required."),
         ("budget_type", "PACKAGE", "Select a valid choice."),
         ("account_freezing", "NEVER", "Select a valid choice."),
-        ("account_freezing", "AUTOMATIC_WITH_RESOURCES", "Select a valid choice."),
     ],
 )
 def test_bad_input_is_answered_with_the_form_and_its_errors(field, value, said, client, customer):

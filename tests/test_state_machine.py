@@ -1,5 +1,6 @@
 """The console does what a model of a few lines of plain Python says, whatever comes in whatever order (domain 3)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from budgets.actions import Terms
+from customers.agreement import CURRENT
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.money import LARGEST_BUDGET
 from partnercenter.permissions import give_grant
@@ -24,7 +26,7 @@ class Edges(Console):
         """To the cent, or a cent beside it."""
         name = data.draw(st.sampled_from(sorted(self.model.accounts)))
         amount = min(max(self.model.used(name) + more, CENT), LARGEST_BUDGET)
-        self.set_budgets({name}, Terms(terms.budget_type, amount, terms.account_freezing), unfreeze=unfreeze)
+        self.set_budgets({name}, replace(terms, amount=amount), unfreeze=unfreeze)
 
     @precondition(lambda self: any(account.terms for account in self.model.accounts.values()))
     @rule(data=st.data(), policy_said=st.booleans(), unfreeze=UNFREEZE)
@@ -33,7 +35,8 @@ class Edges(Console):
         terms = self.model.accounts[name].terms
         assert terms is not None
         policy = terms.account_freezing if policy_said else None
-        self.set_budgets({name}, Terms(terms.budget_type, terms.amount, policy), unfreeze=unfreeze)
+        given = replace(terms, account_freezing=policy, unfreeze_on_restore=None, agreement=CURRENT)
+        self.set_budgets({name}, given, unfreeze=unfreeze)
 
     @precondition(lambda self: any(account.terms for account in self.model.accounts.values()))
     @rule(data=st.data(), offset=st.sampled_from([0, 1]), more=st.sampled_from([Decimal(0), CENT, -CENT]))
@@ -50,7 +53,7 @@ class Edges(Console):
         name = data.draw(st.sampled_from(sorted(self.model.accounts)))
         amount = min(max(self.model.used(name) + 1, terms.amount), LARGEST_BUDGET)
         if self.model.used(name) < amount:
-            self.set_budgets({name}, Terms(terms.budget_type, amount, terms.account_freezing), unfreeze=True)
+            self.set_budgets({name}, replace(terms, amount=amount), unfreeze=True)
             counted = self.model.used(name) if terms.budget_type == BudgetType.ONE_TIME else Decimal(0)
             self.take_in({(name, self.current + 1): amount - counted + more}, timedelta(0))
         self.months_pass(1, looked_at=looked_at)

@@ -1,6 +1,7 @@
 """Batches do what the same model says: reviewed, edited, confirmed whatever came between, undone (domain 3.9, 3.10)."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from budgets.actions import Changes, Relative, Terms, edit_review, review_again, review_budgets, review_undo
+from customers.agreement import CURRENT
 from customers.models import Customer, LeftOut
 from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.refusals import Changed, NotAllowed, Refusal
 from partnercenter.verification import Finished
 from tests import make
-from tests.console import AMOUNTS, CENT, POLICIES, QUOTA, TERMS, UNFREEZE, Console, amounts
+from tests.console import AGREED, AMOUNTS, CENT, ON_RESTORE, POLICIES, QUOTA, TERMS, UNFREEZE, Console, amounts
 from tests.plain_model import Done, Model, Review, included, refused
 
 STEPS = st.sampled_from([None, None, Decimal("0.05"), Decimal(5), Decimal(100)])
@@ -30,17 +32,19 @@ RELATIVE = st.one_of(
 )
 TYPE = st.sampled_from(BudgetType)
 TYPES = st.one_of(st.none(), TYPE)
-GIVEN = st.one_of(TERMS, st.builds(Changes, TYPES, st.one_of(st.none(), RELATIVE, AMOUNTS), POLICIES))
-GO_BY_WHAT_STANDS = st.builds(Changes, TYPES, RELATIVE, POLICIES)
+AMOUNT = st.one_of(st.none(), RELATIVE, AMOUNTS)
+GIVEN = st.one_of(TERMS, st.builds(Changes, TYPES, AMOUNT, POLICIES, ON_RESTORE, AGREED))
+GO_BY_WHAT_STANDS = st.builds(Changes, TYPES, RELATIVE, POLICIES, ON_RESTORE, AGREED)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A batch that is asked for: for whom, and what."""
+    """A batch that is asked for: for whom, and what; the amounts that an edit gave to some stay theirs."""
 
     names: frozenset[str]
     given: Terms | Changes
     unfreeze: bool
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
     def ask(self, operator: User, replaces: Operation | None = None) -> Operation:
         if replaces:
@@ -49,10 +53,13 @@ class Setting:
         return review_budgets(customers, self.given, operator=operator, unfreeze=self.unfreeze)
 
     def modelled(self, model: Model) -> Review:
-        return model.review(self.names, self.given, unfreeze=self.unfreeze)
+        review = model.review(self.names, self.given, unfreeze=self.unfreeze)
+        model.edit(review, set(), set(), self.amounts)
+        return review
 
-    def refused(self, review: Review) -> bool:
-        return refused(review, unfreeze=self.unfreeze)
+    def refused(self, model: Model, *, may_unfreeze: bool) -> bool:
+        unfreeze = self.unfreeze and not self.amounts
+        return refused(self.modelled(model), unfreeze=unfreeze, may_unfreeze=may_unfreeze)
 
     def again(self, review: Review) -> "Setting":
         """Whom the operator left out is left alone."""
@@ -74,8 +81,8 @@ class Undoing:
     def modelled(self, model: Model) -> Review:
         return model.review_undo(self.done, unfreeze=self.unfreeze, left_out=self.left_out)
 
-    def refused(self, review: Review) -> bool:
-        return refused(review, unfreeze=False)
+    def refused(self, model: Model, *, may_unfreeze: bool) -> bool:
+        return refused(self.modelled(model), unfreeze=False, may_unfreeze=may_unfreeze)
 
     def again(self, review: Review) -> "Undoing":
         """Whom the operator left out stays left out."""
@@ -121,8 +128,8 @@ class ConsoleOfBatches(Console):
         """Whether there is a review, which then holds what the model says; what is refused leaves all as it was."""
         after, replaced = self.after_restore(), replaces.operation if replaces else None
         review = asked.modelled(after)
-        if asked.refused(review):
-            with pytest.raises(Refusal, match=r"cannot be unfrozen|None of the customers"):
+        if asked.refused(after, may_unfreeze=self.may_unfreeze):
+            with pytest.raises(Refusal, match=r"cannot be unfrozen|None of the customers|frozen by its distributor"):
                 asked.ask(self.operator, replaced)
             return False
         self.keep(asked.ask(self.operator, replaced), review, asked, after, replaces)
@@ -153,11 +160,14 @@ class ConsoleOfBatches(Console):
         review = {name: replace(row) for name, row in former.review.items()}
         after.edit(review, leave_out, take_in, given)
         act = partial(edit_review, former.operation, leave_out=leave_out, take_in=take_in, amounts=given)
-        if included(review):
-            self.keep(act(), review, former.asked, after, former)
-        else:
-            with pytest.raises(Refusal, match="None of the customers"):
+        if refused(review, unfreeze=False, may_unfreeze=self.may_unfreeze):
+            with pytest.raises(Refusal, match=r"None of the customers|frozen by its distributor"):
                 act()
+        else:
+            asked = former.asked
+            if isinstance(asked, Setting):
+                asked = replace(asked, amounts={**asked.amounts, **given})
+            self.keep(act(), review, asked, after, former)
 
     def expired(self, pending: Pending) -> bool:
         """Whether its time is over; then nothing can be done with it."""
@@ -203,7 +213,8 @@ class ConsoleOfBatches(Console):
         """There and back, some months later: what counted before counts again (3.3)."""
         names = self.draw_names(data)
         for budget_type in (first, *(each for each in BudgetType if each != first)):
-            if self.review(Setting(names, Terms(budget_type, amount, data.draw(POLICIES)), unfreeze=unfreeze)):
+            terms = Terms(budget_type, amount, data.draw(POLICIES), agreement=CURRENT)
+            if self.review(Setting(names, terms, unfreeze=unfreeze)):
                 self.confirm(data, self.pending[-1])
             if months and budget_type == first:
                 self.months_pass(months, looked_at=False)
@@ -216,6 +227,10 @@ class ConsoleOfBatches(Console):
         if self.expired(pending):
             return
         names, as_reviewed = included(pending.review), self.after_restore().standing(pending.review)
+        if refused(pending.review, unfreeze=False, may_unfreeze=self.may_unfreeze):
+            with pytest.raises(NotAllowed, match="frozen by its distributor"):
+                make.confirmed(pending.operation)
+            return
         if as_reviewed == set(names):
             self.apply(pending, as_reviewed)
             return

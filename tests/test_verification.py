@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from django_otp.plugins.otp_email.models import EmailDevice
@@ -127,6 +128,27 @@ def test_the_page_and_the_mail_say_what_is_confirmed_with_masked_names(client, c
 @pytest.mark.parametrize("typed", ["{}{}{} {}{}{}", " {}{}{}{}{}{} "])
 def test_spaces_in_a_code_do_no_harm(typed, client, path):
     assert confirm(client, path, typed.format(*get_code(client, path))).status_code == 302
+
+
+def test_each_way_of_setting_budgets_asks_for_a_code(client, borealis):
+    one, other = make.customers(borealis, 2)
+    ids = [one.customer_id, other.customer_id]
+    rows = "customer_id,budget_type,amount\n" + "".join(f"{each},ONE_TIME,300\n" for each in ids)
+    file = SimpleUploadedFile("budgets.csv", rows.encode())
+    asks_for_a_code(client, review(client, one))
+    asks_for_a_code(client, client.post("/budgets/set/", {**TERMS, "customer": ids})["Location"])
+    imported = client.post("/budgets/import/", {"file": file})["Location"]
+    asks_for_a_code(client, imported)
+    asks_for_a_code(client, client.post(f"/budgets/batches/{imported.split('/')[-2]}/undo/")["Location"])
+
+
+def asks_for_a_code(client: Client, path: str) -> None:
+    """OK without a code does nothing; with it, it is done."""
+    records = AdjustmentRecord.objects.count()
+    assert client.post(path).status_code == 422
+    assert AdjustmentRecord.objects.count() == records
+    assert confirm(client, path, get_code(client, path)).status_code == 302
+    assert AdjustmentRecord.objects.count() > records
 
 
 @pytest.mark.parametrize("code", ["", "   ", None])

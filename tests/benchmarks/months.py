@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from django.utils import timezone
+
 from budgets.actions import restore_budgets
 from budgets.models import BillingMonth
 from budgets.months import previous_month
+from partnercenter.database import moment
 from tests.benchmarks import raw
 from tests.benchmarks.databases import Database
 from tests.benchmarks.table import Row, interleaved
@@ -12,7 +15,7 @@ from tests.benchmarks.table import Row, interleaved
 # As it stood at the end of last month: all monthly, half used.
 LAST_MONTH = """
 UPDATE budgets_budget SET budget_type = 'MONTHLY', counted_from = %(last)s, used = amount / 2, usage = 49, level = 0,
-    state = (state & 8) | 1
+    exhausted_since = NULL, state = (state & 8) | 1
 """
 STATES = """
 UPDATE customers_customer SET state = b.state FROM budgets_budget b
@@ -24,6 +27,7 @@ UPDATE budgets_budget AS b SET counted_from = %(month)s, used = COALESCE(e.total
     level = CASE WHEN COALESCE(e.total, 0) * 100 >= b.amount * 100 THEN 100
         WHEN COALESCE(e.total, 0) * 100 >= b.amount * 90 THEN 90
         WHEN COALESCE(e.total, 0) * 100 >= b.amount * 75 THEN 75 ELSE 0 END,
+    exhausted_since = CASE WHEN COALESCE(e.total, 0) >= b.amount THEN COALESCE(b.exhausted_since, %(now)s) END,
     state = (b.state & 11) | CASE WHEN COALESCE(e.total, 0) >= b.amount THEN 4 ELSE 0 END
 FROM budgets_budget o LEFT JOIN budgets_expenditure e ON e.customer_id = o.customer_id AND e.month = %(month)s
 WHERE b.customer_id = o.customer_id AND o.budget_type = 'MONTHLY' AND o.counted_from < %(month)s
@@ -43,7 +47,7 @@ def measure(by_size: dict[int, Database]) -> Iterator[Row]:
         return ()
 
     def by_sql() -> None:
-        raw.run([(RESTORE, {"month": month}), (STATES, {}), (MARK, {"month": month})])
+        raw.run([(RESTORE, {"month": month, "now": moment(timezone.now())}), (STATES, {}), (MARK, {"month": month})])
 
     product, other = interleaved(restore_budgets, by_sql, prepare=go_back, rounds=5)
     yield Row("month restore", database.size, product, "bare SQL", other, 1.5)

@@ -9,9 +9,11 @@ from typing import Any
 from django.db import connection
 from django.test import Client
 
-from customers.filters import SORTS, Status
+from customers.filters import SORTS
 from customers.models import Customer
-from partnercenter.models import BudgetType, User
+from customers.statuses import Status
+from partnercenter.models import BudgetType, Partner, User
+from partnercenter.permissions import set_partner_status
 from tests.benchmarks.databases import Database
 from tests.benchmarks.table import Row, interleaved, timed
 
@@ -24,7 +26,16 @@ PAGES = {
     **{f"status={each}": f"?status={each}" for each in Status.values},
     **{f"budget_type={each}": f"?budget_type={each}" for each in (*BudgetType.values, "NONE")},
     "status=FROZEN, sort=-usage": "?status=FROZEN&sort=-usage",
+    "a day it runs out": "?runs_out_after=2020-01-01",
 }
+RESTRICTED_PAGES = (
+    "first page",
+    "page 20",
+    "sort=-usage",
+    "status=FROZEN",
+    "status=EXHAUSTED",
+    "status=FROZEN, sort=-usage",
+)
 ADMIN_PAGES = {"first page": "", "last page": "?p=LAST", "sort=-usage": "?o=-7"}
 COUNTS = re.compile(r"\bcount\(", re.IGNORECASE)
 COMMON = ("alder", "wick", "foods", "gmbh", "levin", "网络科技", "有限公司", "disco")
@@ -63,6 +74,7 @@ def measure(by_size: dict[int, Database]) -> Iterator[Row]:
             yield Row(f"list page, {name}", size, product, f"at {smallest:,}", other, 1.2)
         yield from _counted(by_size[size], by_size[smallest])
     largest = by_size[max(by_size)]
+    yield from _restricted(largest)
     yield from _beside_admin(largest)
     yield from _search(largest)
 
@@ -90,6 +102,24 @@ def _counting(get: Callable[[], Any]) -> float:
     with connection.execute_wrapper(stopwatch):
         get()
     return spent
+
+
+def _restricted(database: Database) -> Iterator[Row]:
+    """With the reseller restricted, so that all its customers are frozen, beside the same page without."""
+
+    def making(status: Partner.Status) -> Callable[[], tuple[()]]:
+        def make() -> tuple[()]:
+            reseller = Partner.objects.get(users__username="ann")
+            set_partner_status(reseller, status=status, reason="Measured", operator=None)
+            return ()
+
+        return make
+
+    prepare = [making(Partner.Status.RESTRICTED), making(Partner.Status.NORMAL)]
+    for name in RESTRICTED_PAGES:
+        get = getter(database, "ann", f"/customers/{PAGES[name]}")
+        product, other = interleaved(get, get, prepare=prepare)
+        yield Row(f"reseller restricted, {name}", database.size, product, "not restricted", other, 1.2)
 
 
 def _beside_admin(database: Database) -> Iterator[Row]:

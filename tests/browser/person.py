@@ -54,7 +54,7 @@ class Person:
         """The terms, as far as they differ from what the form offers."""
         self.window.get_by_role("radio", name=budget_type).check()
         self.amount.fill(amount)
-        self.window.get_by_role("radio", name=freezing).check()
+        self.window.get_by_role("radio", name=freezing, exact=True).check()
 
     @property
     def amount(self) -> Locator:
@@ -87,5 +87,7 @@ class Person:
     def meets_no_barrier(self) -> None:
         """Axe finds nothing in what is shown now, light and dark; it is a script itself and needs them to run."""
         if self.has_scripts:
+            # What has been scrolled half under the bar is nobody's target.
+            self.page.evaluate("scrollTo(0, 0)")
             found = found_by_axe(self.page)
             assert not found, "\n".join(found)

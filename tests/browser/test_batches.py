@@ -47,7 +47,7 @@ def open_dialog(person: Person) -> None:
 def send_terms(person: Person, amount: str) -> None:
     person.window.get_by_role("radio", name="One-time budget").check()
     person.window.get_by_label("Amount", exact=True).last.fill(amount)
-    person.window.get_by_role("radio", name="Automatic").check()
+    person.window.get_by_role("radio", name="Automatic", exact=True).check()
     unfreeze = person.window.get_by_role("checkbox", name=re.compile("Unfreeze Account"))
     if unfreeze.count():
         unfreeze.check()

@@ -46,7 +46,7 @@ def test_bad_input_is_said_first_and_what_was_typed_stays(person, kestwick):
     expect(person.amount).to_have_value("12,34")
     expect(person.amount).to_have_accessible_description(re.compile("Enter an amount such as"))
     expect(person.window.get_by_role("radio", name="One-time budget")).to_be_checked()
-    expect(person.window.get_by_role("radio", name="Automatic")).to_be_checked()
+    expect(person.window.get_by_role("radio", name="Automatic", exact=True)).to_be_checked()
     person.meets_no_barrier()
     assert amounts() == []
 

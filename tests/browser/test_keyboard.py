@@ -43,8 +43,8 @@ def set_budget(person: Person, customer, amount: str, unfreeze: str) -> None:
     expect(person.window.get_by_role("radio", checked=True).first).to_be_focused()
     write(person, person.amount, amount)
     tab_to(person, person.window.get_by_role("radio", checked=True).last)
-    automatic = person.window.get_by_role("radio", name="Automatic")
-    if not automatic.is_checked():
+    automatic = person.window.get_by_role("radio", name="Automatic", exact=True)
+    while not automatic.is_checked():
         person.page.keyboard.press("ArrowLeft")
     expect(automatic).to_be_checked()
     box = person.window.get_by_role("checkbox", name=unfreeze)
@@ -58,8 +58,9 @@ def set_budget(person: Person, customer, amount: str, unfreeze: str) -> None:
 def take_in(person: Person, customer) -> None:
     choose(person, "Sales", "Customer Expenditure")
     text = REPORT.format(customer=customer.customer_id)
-    tab_to(person, person.page.get_by_label("Files"))
     with person.page.expect_file_chooser() as chooser:
+        # Inside, for each look at the focus waits until the page is told that its dialogs are ours: keys do not.
+        tab_to(person, person.page.get_by_label("Files"))
         person.page.keyboard.press("Space")
     chooser.value.set_files({"name": "plain.csv", "mimeType": "text/csv", "buffer": text.encode()})
     press(person, person.page.get_by_role("button", name="Take In"))

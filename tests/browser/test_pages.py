@@ -1,14 +1,17 @@
 """Every page as a page: nothing found by axe in either scheme, and no wider than a window of 320 pixels."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from budgets.actions import Terms, review_budgets
+from budgets.actions.deciding import snooze_decisions
 from budgets.models import ExpenditureReport
 from customers.actions import record_export
-from customers.models import Customer, ExportRecord
+from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.models import BudgetType, Operation, Partner, User
 from tests import make
 from tests.browser.person import Person
@@ -43,13 +46,28 @@ def pages(kestwick: Customer, ann: User, acme: Partner, watch: Watch) -> list[st
     about = f"?customer={kestwick.customer_id}"
     report, operation = ExpenditureReport.objects.get(), reviewed(kestwick, ann)
     record_export(ExportRecord.What.LIST, query="status=FROZEN", rows=1, operator=ann, partner=acme)
+    frozen = kestwick.freeze_records.order_by("-pk")[0]
+    open_one, put_off = make.customers(acme, 2)
+    make.budget([open_one, put_off], ann, "100", BudgetType.MONTHLY, account_freezing=AccountFreezing.MANUAL)
+    make.report((open_one, "2026-09", "150"), (put_off, "2026-09", "150"))
+    until = timezone.localdate() + timedelta(days=7)
+    chosen = Customer.objects.filter(pk=put_off.pk)
+    snooze_decisions(chosen, until=until, reason="Pays on Friday", operator=ann)
     Partner.objects.filter(pk=acme.pk).update(verification_required=True)
     return [
         *SIGNED_IN,
         f"/customers/expenditure/{report.pk}/",
         "/customers/exports/",
+        f"/customers/freeze-records/{frozen.pk}/",
+        "/customers/decisions/",
+        "/customers/decisions/?snoozed=1",
+        "/customers/decisions/?q=nobody",
+        f"/customers/decisions/snooze/?customer={open_one.customer_id}",
         f"/budgets/set/{about}",
         f"/budgets/records/{about}",
+        f"/customers/detail/{about}",
+        f"/customers/detail/{about}&tab=freezes",
+        f"/customers/detail/{about}&tab=notes",
         f"/operations/{operation.pk}/",
         "/nowhere/",
     ]

@@ -1,0 +1,20 @@
+"""The agreement to the freezing of resources: versions of a wording that stay as they were shown (domain 4.4)."""
+
+from hashlib import sha256
+
+from django.utils.translation import override
+
+from customers.agreement import CURRENT, WORDINGS, agreement_field
+
+# Of each version that was ever current. Another wording is another version, with a line of its own.
+HASHES = {"2026-11": "6f47086a07bb6b618c6a70389b3739b706c7b2c1be49832482aa68f522c542ef"}
+
+
+def test_a_wording_that_was_shown_is_never_altered():
+    with override("en"):
+        assert {version: sha256(str(text).encode()).hexdigest() for version, text in WORDINGS.items()} == HASHES
+
+
+def test_the_box_is_beside_the_current_wording_and_names_its_version():
+    field = agreement_field()
+    assert (field.help_text, CURRENT in str(field.label)) == (WORDINGS[CURRENT], True)

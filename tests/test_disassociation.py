@@ -1,0 +1,254 @@
+"""Customers leave, and may come again (domain 1, 3.2, 8.4, 9): budget, quota, expenditure, reviews and records."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from budgets.actions import associate_customers, disassociate_customers
+from budgets.checking import differences
+from budgets.models import AdjustmentRecord, Budget, Expenditure
+from customers.actions import NewCustomer
+from customers.models import Customer, FreezeRecord
+from partnercenter.models import BudgetType, Grant
+from tests import make
+from tests.test_commands import run
+
+HEADER = "customer_id,partner\n"
+
+
+@pytest.fixture(autouse=True)
+def september(time_machine, db):
+    """In the middle of a billing month; at the end everything stored adds up."""
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+    yield time_machine
+    assert list(differences()) == []
+
+
+@pytest.fixture
+def customer(acme, ann) -> Customer:
+    """With a one-time budget of 100, which counts the 70 of September and not the 40 of August."""
+    customer = make.customer(acme, "/subscriptions/0a")
+    make.budget(customer, ann, "100")
+    make.report((customer, "2026-08", "40"), (customer, "2026-09", "70"))
+    return customer
+
+
+@pytest.fixture
+def file(tmp_path: Path):
+    def write(*lines: str) -> Path:
+        path = tmp_path / "leaving.csv"
+        path.write_text(HEADER + "".join(f"{line}\n" for line in lines))
+        return path
+
+    return write
+
+
+def leave(*customers: Customer, **more: str) -> int:
+    return disassociate_customers(Customer.objects.filter(pk__in=[each.pk for each in customers]), **more)
+
+
+def come_again(customer: Customer, partner) -> Customer:
+    associate_customers([NewCustomer(customer.customer_id, "again", "Come Again", partner)])
+    return Customer.objects.get(customer_id=customer.customer_id, disassociated_on=None)
+
+
+def totals(customer: Customer | None) -> dict[int, Decimal]:
+    return dict(Expenditure.objects.filter(customer=customer).values_list("month", "total"))
+
+
+def test_the_budget_goes_with_a_record_by_system_and_gives_its_quota_back(customer, acme):
+    assert leave(customer, note="by platform") == 1
+    record = customer.adjustment_records.last()
+    assert (record.operation, record.operator, record.operator_name) == ("DELETE", None, "system")
+    assert (record.channel, record.note) == ("SYSTEM", "by platform")
+    assert (record.budget_type_before, record.amount_before, record.used) == ("ONE_TIME", 100, 70)
+    assert (record.account_freezing_before, record.counted_from_before) == ("AUTOMATIC", 202609)
+    assert (record.budget_type_after, record.amount_after, record.account_freezing_after) == (None, None, None)
+    assert not Budget.objects.exists()
+    assert Grant.objects.get(partner=acme).one_time_allocated == 0
+
+
+def test_only_what_they_had_leaves_the_pools_of_each_partner(acme, borealis, ann, carl):
+    here, stays, there = make.customer(acme), make.customer(acme), make.customer(borealis)
+    make.budget([here, stays], ann, "100")
+    make.budget(there, carl, "7", BudgetType.MONTHLY)
+    leave(here, there)
+    pools = Grant.objects.values_list("partner", "monthly_allocated", "one_time_allocated")
+    assert set(pools) == {(acme.pk, 0, 100), (borealis.pk, 0, 0)}
+
+
+def test_who_left_does_not_exist_any_more(customer, ann, sign_in):
+    leave(customer)
+    client = sign_in(ann)
+    assert not client.get("/customers/").context["page"].object_list
+    for path in ("/budgets/set/", "/budgets/records/"):
+        assert client.get(path, {"customer": customer.customer_id}).status_code == 404
+    with pytest.raises(CommandError, match="No customer is associated"):
+        run("may_purchase", customer.customer_id)
+
+
+def test_the_account_stays_as_frozen_as_it_is_and_its_records_stay(customer, acme):
+    fresh_from_association = make.customer(acme)
+    make.report((customer, "2026-09", "100"))
+    frozen = make.fresh(customer).frozen_since
+    records = FreezeRecord.objects.count()
+    leave(customer, fresh_from_association)
+    gone = make.fresh(customer)
+    assert (gone.freeze_origin, gone.frozen_since) == ("BUDGET_EXHAUSTED", frozen)
+    assert make.fresh(fresh_from_association).freeze_origin == "ASSOCIATION"
+    assert FreezeRecord.objects.count() == records
+
+
+def test_a_referral_customer_leaves_as_it_came(acme):
+    customer = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    assert leave(customer) == 1
+    assert not AdjustmentRecord.objects.exists()
+    assert not FreezeRecord.objects.exists()
+
+
+def test_who_left_already_does_not_leave_again(customer):
+    leave(customer)
+    left = make.fresh(customer).disassociated_on
+    assert leave(customer) == 0
+    assert customer.adjustment_records.count() == 2
+    assert make.fresh(customer).disassociated_on == left
+
+
+def test_months_before_stay_theirs_and_what_comes_is_nobodys(customer):
+    leave(customer)
+    assert totals(customer) == {202608: 40}
+    assert totals(None) == {202609: 70}
+    taken = make.report((customer.customer_id, "2026-08", "41"), (customer.customer_id, "2026-09", "75"))
+    assert (taken.unknown, taken.unknown_accounts) == (1, [customer.customer_id])
+    assert totals(customer) == {202608: 41}
+    assert totals(None) == {202609: 75}
+
+
+def test_who_comes_again_is_somebody_new_for_whom_the_month_counts_from_its_first_day(customer, acme, ann):
+    leave(customer)
+    again = come_again(customer, acme)
+    assert again.pk != customer.pk
+    assert (again.freeze_origin, again.freeze_records.count()) == ("ASSOCIATION", 1)
+    assert totals(again) == {202609: 70}
+    make.budget(again, ann, "100")
+    assert make.stored(again).used == 70
+    assert again.adjustment_records.get().amount_before is None
+    make.report((again, "2026-08", "45"), (again, "2026-09", "80"))
+    assert totals(customer) == {202608: 45}
+    assert make.stored(again).used == 80
+
+
+def test_what_was_spent_while_nobody_knew_the_account_is_theirs_who_comes_next(customer, borealis, september):
+    leave(customer)
+    september.move_to("2026-11-20T04:00:00Z", tick=False)
+    make.report(*[(customer.customer_id, month, "5") for month in ("2026-08", "2026-10", "2026-11")])
+    again = come_again(customer, borealis)
+    assert totals(customer) == {202608: 5}
+    assert totals(again) == {202609: 70, 202610: 5, 202611: 5}
+
+
+def test_a_partner_cannot_restate_what_was_spent_as_anothers_customer(customer, borealis, carl):
+    leave(customer)
+    again = come_again(customer, borealis)
+    taken = make.report((again, "2026-08", "1"), (again, "2026-09", "90"), operator=carl, only=borealis)
+    assert (taken.not_yours, taken.changed) == (1, 1)
+    assert totals(customer) == {202608: 40}
+    assert totals(again) == {202609: 90}
+
+
+def test_a_review_of_who_left_is_outdated_and_the_others_can_be_set(acme, ann, sign_in):
+    leaving, *staying = make.customers(acme, 3)
+    operation, client = make.reviewed([leaving, *staying], ann, "100"), sign_in(ann)
+    leave(leaving)
+    path = f"/operations/{operation.pk}/"
+    assert client.get(path).status_code == 200
+    assert client.post(path).status_code == 409
+    assert make.confirmed(operation, only_unchanged=True).passed_over == 1
+    assert {budget.customer for budget in Budget.objects.all()} == set(staying)
+
+
+def test_a_form_of_who_left_is_not_found(customer, ann, sign_in):
+    client = sign_in(ann)
+    assert client.get("/budgets/set/", {"customer": customer.customer_id}).status_code == 200
+    leave(customer)
+    terms = {"customer": customer.customer_id, "budget_type": "ONE_TIME", "amount": "5", "account_freezing": "MANUAL"}
+    assert client.post("/budgets/set/", terms).status_code == 404
+    assert client.post("/budgets/set/", terms | {"customer": [customer.customer_id, "other"]}).status_code == 404
+
+
+def test_undo_leaves_who_left(acme, ann, sign_in):
+    leaving, staying = make.customers(acme, 2)
+    batch = make.reviewed([leaving, staying], ann, "100")
+    make.confirmed(batch)
+    leave(leaving)
+    client = sign_in(ann)
+    undo = client.post(f"/budgets/batches/{batch.pk}/undo/")["Location"]
+    groups = {group["key"]: group["count"] for group in client.get(undo).context["review"].groups}
+    assert groups["MOVED_ON"] == 1
+    assert client.post(undo).status_code == 302
+    assert [record.operation for record in leaving.adjustment_records.order_by("pk")] == ["SETTING", "DELETE"]
+    assert [record.operation for record in staying.adjustment_records.order_by("pk")] == ["SETTING", "REMOVED"]
+
+
+def test_undo_of_an_undo_leaves_who_left_without_a_budget(acme, ann, sign_in):
+    customers = make.customers(acme, 2)
+    batch, client = make.reviewed(customers, ann, "100"), sign_in(ann)
+    make.confirmed(batch)
+    undo = client.post(f"/budgets/batches/{batch.pk}/undo/")["Location"]
+    client.post(undo)
+    leave(customers[0])
+    again = client.post(f"/budgets/batches/{undo.split('/')[-2]}/undo/")["Location"]
+    assert client.post(again).status_code == 302
+    assert Budget.objects.get().customer == customers[1]
+
+
+def test_it_asks_as_often_for_fifty_as_for_three(acme, ann):
+    counted = []
+    for number in (3, 50):
+        customers = make.customers(acme, number)
+        make.budget(customers, ann, "100")
+        with CaptureQueriesContext(connection) as captured:
+            assert leave(*customers) == number
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
+
+
+def test_the_command_disassociates_the_customers_of_a_file(customer, acme, file):
+    stays = make.customer(acme, "stays")
+    said = run("disassociate_customers", file("/subscriptions/0a,acme-reseller"))
+    assert "1 customers disassociated." in said
+    assert make.fresh(customer).disassociated_on
+    assert not make.fresh(stays).disassociated_on
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("nobody,acme-reseller", "nobody is no customer of acme-reseller"),
+        ("there,acme-reseller", "there is no customer of acme-reseller"),
+        ("left,acme-reseller", "left is no customer of acme-reseller"),
+        ("there,nobody", "'nobody' is no reseller or solution provider"),
+        (",acme-reseller", "customer_id is absent"),
+        ("there,", "partner is absent"),
+        ("/subscriptions/0a,acme-reseller", "/subscriptions/0a stands twice"),
+        ("there", "1 cells"),
+    ],
+)
+def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(customer, acme, borealis, file, line, reason):
+    make.customer(borealis, "there")
+    leave(make.customer(acme, "left"))
+    with pytest.raises(CommandError) as refused:
+        run("disassociate_customers", file("/subscriptions/0a,acme-reseller", "", line))
+    assert f"leaving.csv, line 4: {reason}" in str(refused.value)
+    assert not make.fresh(customer).disassociated_on
+
+
+def test_the_header_must_name_both(customer, tmp_path):
+    path = tmp_path / "leaving.csv"
+    path.write_text("customer_id\n/subscriptions/0a\n")
+    with pytest.raises(CommandError, match=r"lacks columns \(partner\)"):
+        run("disassociate_customers", path)

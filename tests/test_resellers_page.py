@@ -1,0 +1,220 @@
+"""Resellers' Customers (domain 5.2, 5.4, 5.8): a distributor's resellers, their quotas, the way to their customers."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from budgets.models import Budget
+from customers.models import AccountFreezing, Customer
+from partnercenter.models import Partner, User
+from partnercenter.permissions import give_grant, set_partner_status
+from tests import make
+
+PAGE = "/customers/resellers/"
+
+
+@pytest.fixture
+def client(dora: User, sign_in) -> Client:
+    return sign_in(dora)
+
+
+@pytest.fixture
+def resellers(dora_distribution, acme, borealis, ungranted) -> dict[str, Partner]:
+    """acme and borealis are granted a million of each type, plain nothing, mono 50 of monthly budgets alone."""
+    mono = make.reseller(dora_distribution, "mono-reseller", quota=None)
+    give_grant(mono, monthly_quota=Decimal(50), one_time_quota=None, operator=None)
+    make.reseller(make.distributor("other-distribution"), "elsewhere-reseller")
+    return {"acme": acme, "borealis": borealis, "mono": mono, "plain": ungranted}
+
+
+def shown(client: Client, **query: str) -> list[Any]:
+    answer = client.get(PAGE, query)
+    assert answer.status_code == 200
+    return list(answer.context["page"].object_list)
+
+
+def names(client: Client, **query: str) -> list[str]:
+    return [reseller.account_name.removesuffix("-reseller") for reseller in shown(client, **query)]
+
+
+def listed(client: Client, **query: str) -> list[str]:
+    """The IDs of the customers that the list shows."""
+    return [row.customer_id for row in client.get("/customers/", query).context["page"].object_list]
+
+
+def test_its_own_resellers_are_shown_and_no_others(client, resellers):
+    assert names(client) == ["acme", "borealis", "mono", "plain"]
+    page = client.get(PAGE).content.decode()
+    assert "elsewhere" not in page
+    assert "Acme Reseller" in page
+
+
+def test_each_with_its_customers_permissions_and_pools(client, resellers, ann):
+    customers = make.customers(resellers["acme"], 3)
+    make.budget(customers[:2], ann, "300.25")
+    left = make.customer(resellers["acme"])
+    Customer.objects.filter(pk=left.pk).update(disassociated_on=left.associated_on)
+    acme, _borealis, mono, plain = shown(client)
+    assert (acme.customers, plain.customers) == (3, 0)
+    assert [each.authorized for each in (acme, mono, plain)] == [
+        "Granted: monthly, one-time",
+        "Granted: monthly",
+        "Not granted",
+    ]
+    monthly, one_time = acme.pools
+    assert (monthly.allocated, one_time.allocated, one_time.left) == (0, Decimal("600.50"), Decimal("999399.50"))
+    assert [pool.granted for pool in mono.pools] == [50, None]
+
+
+def test_what_is_over_allocated_is_told_and_found(client, resellers, ann, dora):
+    make.budget(make.customer(resellers["acme"]), ann, "500")
+    give_grant(resellers["acme"], monthly_quota=None, one_time_quota=Decimal(100), operator=dora)
+    assert names(client, authorized="OVER") == ["acme"]
+    answer = client.get(PAGE)
+    assert answer.context["counts"] == {"number": 4, "granted": 3, "over": 1}
+    assert "<small>Over-allocated</small>" in answer.content.decode()
+
+
+def test_what_is_allocated_without_any_quota_is_not_over_a_quota(client, resellers, dora):
+    make.budget(make.customer(resellers["plain"]), dora, "500")
+    assert names(client, authorized="OVER") == []
+
+
+def test_a_restricted_reseller_is_shown_as_such_with_the_reason(client, resellers, dora):
+    set_partner_status(resellers["acme"], status=Partner.Status.RESTRICTED, reason="Unpaid invoice", operator=dora)
+    acme, borealis = shown(client, q="reseller", authorized="ONE_TIME")
+    assert (acme.status_label, acme.status_reason) == ("Restricted", "Unpaid invoice")
+    assert (borealis.status_label, borealis.status_reason) == ("Normal", "")
+    assert "<small>Unpaid invoice</small>" in client.get(PAGE).content.decode()
+
+
+def test_of_a_restricted_reseller_all_customers_are_frozen_and_of_no_other(client, resellers, ann, dora):
+    for name in ("acme", "borealis"):
+        make.customer(resellers[name], f"of-{name}")
+    thawed = make.customer(resellers["acme"], "thawed")
+    make.budget(thawed, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    assert listed(client, reseller="acme-reseller", status="FROZEN") == ["of-acme"]
+    set_partner_status(resellers["acme"], status=Partner.Status.FROZEN, reason="Unpaid", operator=dora)
+    assert set(listed(client, reseller="acme-reseller", status="FROZEN")) == {"of-acme", "thawed"}
+    assert listed(client, reseller="borealis-reseller", status="FROZEN") == ["of-borealis"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"authorized": "GRANTED"}, ["acme", "borealis", "mono"]),
+        ({"authorized": "MONTHLY"}, ["acme", "borealis", "mono"]),
+        ({"authorized": "ONE_TIME"}, ["acme", "borealis"]),
+        ({"authorized": "NOT_GRANTED"}, ["plain"]),
+        ({"authorized": "nonsense"}, ["acme", "borealis", "mono", "plain"]),
+        ({"q": "BOREALIS res"}, ["borealis"]),
+        ({"q": "o-reseller"}, ["mono"]),
+        ({"q": "reseller", "authorized": "ONE_TIME"}, ["acme", "borealis"]),
+        ({"q": "\0"}, ["acme", "borealis", "mono", "plain"]),
+        ({"q": "elsewhere"}, []),
+        ({"q": "%"}, []),
+        ({"sort": "-company"}, ["plain", "mono", "borealis", "acme"]),
+        ({"sort": "nonsense"}, ["acme", "borealis", "mono", "plain"]),
+        ({"sort": "monthly_quota"}, ["mono", "acme", "borealis", "plain"]),
+        ({"sort": "-monthly_quota"}, ["acme", "borealis", "mono", "plain"]),
+        ({"sort": "one_time_left"}, ["acme", "borealis", "mono", "plain"]),
+        ({"sort": "-one_time_left"}, ["borealis", "acme", "mono", "plain"]),
+        ({"sort": "-one_time_allocated"}, ["acme", "borealis", "mono", "plain"]),
+    ],
+)
+def test_they_are_searched_filtered_and_sorted(client, resellers, ann, query, expected):
+    make.budget(make.customer(resellers["acme"]), ann, "500")
+    assert names(client, **query) == expected
+
+
+def test_they_are_paged(client, dora_distribution):
+    for number in range(51):
+        make.reseller(dora_distribution, f"r-{number:02}", quota=None)
+    assert names(client, page="2") == ["r-50"]
+    assert "Total: 51" in client.get(PAGE).content.decode()
+
+
+def test_without_resellers_and_without_a_match_it_says_so(client, dora_distribution):
+    assert "Your company has no resellers yet." in client.get(PAGE).content.decode()
+    make.reseller(dora_distribution, "acme-reseller")
+    assert "No reseller matches these filters." in client.get(PAGE, {"q": "nobody"}).content.decode()
+
+
+def test_from_there_it_goes_to_the_customers_of_one_reseller(client, resellers):
+    theirs = make.customer(resellers["acme"], "theirs")
+    make.customer(resellers["borealis"], "others")
+    assert 'href="/customers/?reseller=acme-reseller"' in client.get(PAGE).content.decode()
+    assert listed(client, reseller="acme-reseller") == [theirs.customer_id]
+    page = client.get("/customers/", {"reseller": "acme-reseller"})
+    assert page.context["counts"].customers == 1
+    assert [(chip.name, chip.value) for chip in page.context["chips"]] == [("reseller", "acme-reseller")]
+
+
+@pytest.mark.parametrize("sort", ["name", "-account_name", "usage", "-amount", "associated_on"])
+@pytest.mark.parametrize("more", [{}, {"status": "FROZEN"}, {"q": "customer of"}, {"budget_type": "MONTHLY"}])
+def test_a_resellers_customers_in_every_order_are_its_own(client, resellers, ann, carl, sort, more):
+    for name, operator in (("acme", ann), ("borealis", carl)):
+        customers = make.customers(resellers[name], 4, name=f"Customer of {name}")
+        make.budget(customers[:2], operator, "100")
+    both = listed(client, sort=sort, **more)
+    here, there = (listed(client, sort=sort, reseller=f"{name}-reseller", **more) for name in ("acme", "borealis"))
+    assert set(here) == {each.customer_id for each in resellers["acme"].customers.all()} & set(both)
+    assert not set(here) & set(there)
+    assert [each for each in both if each in here] == here
+
+
+@pytest.mark.parametrize("name", ["elsewhere-reseller", "other-distribution", "nobody", "Acme Reseller"])
+def test_a_reseller_that_is_none_of_its_own_has_no_customers(client, resellers, name):
+    make.customer(resellers["acme"])
+    make.customer(Partner.objects.get(account_name="elsewhere-reseller"))
+    for sort in ("name", "usage"):
+        assert listed(client, reseller=name, sort=sort) == []
+    assert client.get("/customers/count/", {"reseller": name}).content == b"0"
+
+
+def test_a_reseller_itself_has_its_own_by_its_name_and_nobody_elses(resellers, ann, sign_in):
+    own = make.customer(resellers["acme"])
+    make.customer(resellers["borealis"])
+    client = sign_in(ann)
+    assert listed(client, reseller="acme-reseller") == [own.customer_id]
+    assert listed(client, reseller="borealis-reseller") == []
+
+
+def test_the_distributor_acts_where_no_grant_is_given_and_looks_where_one_is(client, resellers):
+    make.customer(resellers["acme"])
+    free = make.customer(resellers["plain"])
+    granted = client.get("/customers/", {"reseller": "acme-reseller"}).context["page"].object_list
+    assert not granted[0].may_act
+    assert "holds the permission" in granted[0].why_not
+    assert client.get("/customers/", {"reseller": "plain-reseller"}).context["page"].object_list[0].may_act
+    terms = {"customer": free.customer_id, "budget_type": "ONE_TIME", "amount": "5", "account_freezing": "MANUAL"}
+    assert client.post("/budgets/set/", terms).status_code == 302
+    assert Budget.objects.get().customer == free
+
+
+def test_all_that_match_are_those_of_the_reseller_alone(client, resellers):
+    make.customers(resellers["plain"], 2)
+    other = make.reseller(resellers["plain"].distributor, "bare-reseller", quota=None)
+    make.customer(other)
+    terms = {"budget_type": "ONE_TIME", "amount": "5", "account_freezing": "MANUAL", "all_matching": "1"}
+    review = client.post("/budgets/set/?reseller=plain-reseller", terms | {"query": "reseller=plain-reseller"})
+    client.post(review["Location"])
+    assert {budget.partner for budget in Budget.objects.all()} == {resellers["plain"]}
+
+
+def test_links_to_grants_are_for_those_who_may_change_them(client, resellers, dora_distribution, sign_in):
+    path = f"/admin/partnercenter/grant/{resellers['plain'].pk}/change/"
+    assert path in client.get(PAGE).content.decode()
+    assert client.get(path).status_code == 200
+    viewer = sign_in(make.user("dave", dora_distribution, User.Role.VIEWER, is_staff=True))
+    assert path not in viewer.get(PAGE).content.decode()
+    assert PAGE in client.get("/customers/").content.decode()
+
+
+@pytest.mark.parametrize("who", ["ann", "vera", "una", "sol", "platform"])
+def test_who_is_no_distributor_has_no_resellers(who, sign_in, request):
+    client = sign_in(request.getfixturevalue(who))
+    assert client.get(PAGE).status_code == 403
+    assert PAGE not in client.get("/").content.decode()

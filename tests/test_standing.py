@@ -1,0 +1,174 @@
+"""What a customer may do now, and why not: the table of domain 4.8, cell by cell, and whoever asks for it."""
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
+from budgets.standing import Action, Answer, may_purchase, standing_of
+from customers.actions import Author
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
+from partnercenter.database import lock
+from partnercenter.models import Channel, Partner, User
+from partnercenter.permissions import set_partner_status
+from tests import make
+from tests.test_commands import run
+
+YES, BILLED, VIEW_ONLY, NO, STOPPED = Answer
+ACCOUNT, WITH_RESOURCES = FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE
+
+
+@pytest.fixture(autouse=True)
+def september(time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+    return time_machine
+
+
+@pytest.fixture
+def free(acme, ann):
+    """A customer with a budget of 100 under Manual, not frozen."""
+    customer = make.customer(acme, "/subscriptions/0a/b c")
+    make.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    return customer
+
+
+def freeze(customer: Customer, kind: FreezeKind, operator: User) -> None:
+    with transaction.atomic():
+        locked = Customer.objects.filter(pk__among=lock(Customer.objects.filter(pk=customer.pk)))
+        author = Author(operator, Channel.CONSOLE, timezone.now())
+        freeze_accounts(locked, kind, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
+
+
+def unfreeze(customer: Customer) -> None:
+    with transaction.atomic():
+        locked = Customer.objects.filter(pk__among=lock(Customer.objects.filter(pk=customer.pk)))
+        unfreeze_accounts(locked, author=Author(None, Channel.SYSTEM, timezone.now()))
+
+
+def use_up(customer: Customer) -> None:
+    make.report((customer, "2026-09", "112.50"))
+
+
+def restrict(partner: Partner, status: Partner.Status = Partner.Status.RESTRICTED) -> None:
+    set_partner_status(partner, status=status, reason="Unpaid", operator=None)
+
+
+def answers(customer: Customer) -> tuple[Answer, ...]:
+    return tuple(row.answer for row in standing_of(make.fresh(customer)).rows)
+
+
+def reasons(customer: Customer) -> tuple[str, ...]:
+    return standing_of(make.fresh(customer)).reasons
+
+
+def test_within_its_budget_a_customer_may_do_everything(free):
+    assert answers(free) == (YES, YES, YES, BILLED, YES)
+    assert reasons(free) == ("The budget suffices: 0.00 of 100.00 is used.",)
+
+
+def test_with_its_account_frozen_it_may_use_what_it_has_and_buy_nothing(free, ann):
+    freeze(free, ACCOUNT, ann)
+    assert answers(free) == (NO, NO, YES, BILLED, YES)
+    assert reasons(free)[0] == "The account is frozen: since 2026-09-20 04:00, partner ann: Unpaid invoice"
+
+
+def test_with_its_resources_frozen_pay_per_use_is_stopped_and_the_rest_is_to_look_at(free, ann):
+    freeze(free, WITH_RESOURCES, ann)
+    assert answers(free) == (NO, NO, YES, STOPPED, VIEW_ONLY)
+    assert reasons(free)[0].endswith("Unpaid invoice. After 2026-10-05 04:00 data may be deleted.")
+
+
+def test_who_froze_is_named_though_somebody_else_escalated(free, ann, ben):
+    freeze(free, ACCOUNT, ann)
+    freeze(free, WITH_RESOURCES, ben)
+    assert "partner ann" in reasons(free)[0]
+
+
+@pytest.mark.parametrize(("allowed", "pay_per_use"), [(True, YES), (False, NO)])
+def test_used_up_under_manual_it_buys_pay_per_use_alone_if_the_setting_lets_it(free, settings, allowed, pay_per_use):
+    settings.PAY_PER_USE_WHEN_EXHAUSTED = allowed
+    use_up(free)
+    assert answers(free) == (NO, pay_per_use, YES, BILLED, YES)
+    assert reasons(free) == ("The budget is used up: 112.50 of 100.00.",)
+
+
+def test_used_up_under_automatic_it_is_frozen_with_the_figures_of_that_moment(acme, ann):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100")
+    use_up(customer)
+    assert answers(customer) == (NO, NO, YES, BILLED, YES)
+    assert reasons(customer) == (
+        "The account is frozen: since 2026-09-20 04:00, budget exhausted (112.50 of 100.00 used)",
+        "The budget is used up: 112.50 of 100.00.",
+    )
+
+
+def test_without_a_budget_it_buys_nothing_even_where_it_is_not_frozen(acme):
+    customer = make.customer(acme)
+    unfreeze(customer)
+    assert answers(customer) == (NO, NO, YES, BILLED, YES)
+    assert reasons(customer) == ("No budget is set for this customer.",)
+
+
+def test_a_referral_customer_may_do_everything_whatever_its_partner_may(acme):
+    customer = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    restrict(acme)
+    assert answers(customer) == (YES, YES, YES, BILLED, YES)
+    assert not standing_of(make.fresh(customer)).frozen
+
+
+@pytest.mark.parametrize("status", [Partner.Status.RESTRICTED, Partner.Status.FROZEN])
+def test_below_a_restricted_or_frozen_reseller_a_customer_is_frozen_and_its_own_state_kept(free, acme, status):
+    restrict(acme, status)
+    assert answers(free) == (NO, NO, YES, BILLED, YES)
+    assert standing_of(make.fresh(free)).frozen
+    assert not make.fresh(free).is_frozen
+    assert reasons(free) == (
+        f"The account is frozen: reseller {status.lower()} since 2026-09-20 04:00",
+        "The budget suffices: 0.00 of 100.00 is used.",
+    )
+
+
+def test_frozen_resources_stay_frozen_below_a_restricted_reseller(free, acme, ann):
+    freeze(free, WITH_RESOURCES, ann)
+    restrict(acme)
+    assert answers(free) == (NO, NO, YES, STOPPED, VIEW_ONLY)
+    assert len(reasons(free)) == 3
+
+
+def test_each_answer_but_yes_says_what_stands_against_it(free, acme, ann):
+    freeze(free, WITH_RESOURCES, ann)
+    restrict(acme)
+    rows = {row.action: row for row in standing_of(make.fresh(free)).rows}
+    assert "reseller restricted" in rows[Action.PURCHASE].why
+    assert "its resources are frozen" in rows[Action.USE_PAY_PER_USE].why
+    assert rows[Action.USE].why == ""
+
+
+def test_a_purchase_is_answered_from_the_same_table(free, acme):
+    use_up(free)
+    used_up = may_purchase(make.fresh(free))
+    assert (used_up.yearly_monthly, used_up.pay_per_use) == (False, True)
+    restrict(acme)
+    restricted = may_purchase(make.fresh(free))
+    assert (restricted.yearly_monthly, restricted.pay_per_use) == (False, False)
+    assert "reseller restricted" in restricted.reason
+
+
+def test_the_command_prints_the_table_with_its_reasons(free):
+    use_up(free)
+    assert run("standing", free.customer_id).splitlines() == [
+        "Purchase, renew, change: yearly/monthly and reserved instances: No (The budget is used up: 112.50 of 100.00.)",
+        "Purchase, change: pay-per-use: Yes",
+        "Use what is bought: yearly/monthly: Yes",
+        "Use what is bought: pay-per-use: Yes, billed",
+        "Unsubscribe, rename, view: Yes",
+        "- The budget is used up: 112.50 of 100.00.",
+    ]
+
+
+def test_the_standing_of_a_customer_takes_one_query_more_where_it_is_frozen(free, acme, ann, django_assert_num_queries):
+    freeze(free, ACCOUNT, ann)
+    customer = Customer.objects.select_related("budget", "partner").get(pk=free.pk)
+    with django_assert_num_queries(1):
+        standing_of(customer)

@@ -1,0 +1,129 @@
+"""Unfreeze when the monthly budget restores, chosen budget by budget (domain 3.11)."""
+
+from typing import Any
+
+import pytest
+
+from budgets.actions import current_month, review_undo
+from budgets.models import AdjustmentRecord, Budget
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, FreezeRecord
+from partnercenter.models import BudgetType
+from tests import make
+from tests.books import must_add_up
+
+MONTHLY, ONE_TIME = BudgetType.MONTHLY, BudgetType.ONE_TIME
+AUTOMATIC, MANUAL = AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL
+WITH_RESOURCES = AccountFreezing.AUTOMATIC_WITH_RESOURCES
+
+
+@pytest.fixture(autouse=True)
+def september(time_machine):
+    time_machine.move_to("2026-09-20T04:00:00Z")
+    return time_machine
+
+
+@pytest.fixture
+def october(september):
+    def comes() -> None:
+        september.move_to("2026-09-30T16:00:00Z")
+        current_month()
+
+    return comes
+
+
+def used_up(acme: Any, ann: Any, **terms: Any) -> Customer:
+    """A customer frozen in September since its monthly budget of 100 was used up."""
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100", MONTHLY, **{"unfreeze_on_restore": True, **terms})
+    make.report((customer, "2026-09", "120"))
+    assert make.fresh(customer).is_frozen
+    return customer
+
+
+def chosen(customer: Customer) -> bool:
+    return Budget.objects.get(customer=customer).unfreeze_on_restore
+
+
+@pytest.mark.parametrize("policy", [AUTOMATIC, WITH_RESOURCES])
+def test_the_freeze_of_a_used_up_budget_is_lifted_at_restore_if_that_was_chosen(acme, ann, october, policy):
+    lifted = used_up(acme, ann, account_freezing=policy)
+    stays = used_up(acme, ann, account_freezing=policy, unfreeze_on_restore=False)
+    october()
+    assert [make.fresh(each).is_frozen for each in (lifted, stays)] == [False, True]
+    record = FreezeRecord.objects.latest("pk")
+    assert (record.customer, record.operation, record.operator_name) == (lifted, "UNFREEZE", "system")
+    assert (record.counted_from, record.amount, record.used) == (202610, 100, 0)
+    must_add_up()
+
+
+def test_who_was_frozen_by_a_person_or_since_association_stays_frozen(acme, ann, october):
+    by_person, since_association = make.customers(acme, 2)
+    make.budget([by_person, since_association], ann, "100", MONTHLY, unfreeze=False, unfreeze_on_restore=True)
+    assert make.fresh(by_person).freeze_origin == FreezeOrigin.ASSOCIATION
+    make.report((by_person, "2026-09", "120"), (since_association, "2026-09", "120"))
+    october()
+    assert Customer.objects.frozen().count() == 2
+
+
+def test_restore_comes_first_then_what_the_new_month_has_used_up_freezes(acme, ann, october):
+    customer = used_up(acme, ann)
+    make.report((customer, "2026-10", "150"))
+    since = make.fresh(customer).frozen_since
+    october()
+    now = make.fresh(customer)
+    assert (now.freeze_kind, now.freeze_origin) == (FreezeKind.ACCOUNT, FreezeOrigin.BUDGET_EXHAUSTED)
+    assert now.frozen_since != since
+    frozen = FreezeRecord.objects.latest("pk")
+    assert (frozen.operation, frozen.used, frozen.counted_from) == ("FREEZE", 150, 202610)
+    must_add_up()
+
+
+def test_months_skipped_are_skipped(acme, ann, september):
+    customer = used_up(acme, ann)
+    make.report((customer, "2026-10", "150"))
+    september.move_to("2026-12-05T00:00:00Z")
+    current_month()
+    assert not make.fresh(customer).is_frozen
+    assert FreezeRecord.objects.filter(customer=customer, operation="UNFREEZE").count() == 2
+
+
+def test_the_first_report_of_the_month_may_freeze_again(acme, ann, october):
+    customer = used_up(acme, ann)
+    october()
+    make.report((customer, "2026-10", "100"))
+    assert make.fresh(customer).is_frozen
+    assert chosen(customer)
+
+
+@pytest.mark.parametrize(("budget_type", "policy"), [(ONE_TIME, AUTOMATIC), (MONTHLY, MANUAL), (ONE_TIME, MANUAL)])
+def test_only_a_monthly_budget_with_automatic_freezing_has_the_choice(acme, ann, budget_type, policy):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100", budget_type, policy, unfreeze_on_restore=True)
+    assert not chosen(customer)
+
+
+def test_the_choice_goes_with_the_type_and_does_not_come_back(acme, ann):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100", MONTHLY, unfreeze_on_restore=True)
+    for budget_type in (ONE_TIME, MONTHLY):
+        make.budget(customer, ann, "100", budget_type)
+    assert not chosen(customer)
+
+
+def test_unsaid_it_stays_as_it_is_and_it_alone_is_a_change_with_a_record(acme, ann):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100", MONTHLY, unfreeze_on_restore=True)
+    assert make.budget(customer, ann, "200", MONTHLY).changed == 1
+    assert chosen(customer)
+    assert make.budget(customer, ann, "200", MONTHLY, unfreeze_on_restore=True).changed == 0
+    assert make.budget(customer, ann, "200", MONTHLY, unfreeze_on_restore=False).changed == 1
+    record = AdjustmentRecord.objects.latest("pk")
+    assert (record.unfreeze_on_restore_before, record.unfreeze_on_restore_after) == (True, False)
+
+
+def test_an_undo_brings_the_choice_back(acme, ann):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100", MONTHLY, unfreeze_on_restore=True)
+    batch = make.budget(customer, ann, "100", ONE_TIME).batch
+    make.confirmed(review_undo(batch, operator=ann, unfreeze=False))
+    assert (make.stored(customer).budget_type, chosen(customer)) == (MONTHLY, True)
