@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from budgets.actions.reviewing import VERSION, foreseen, included, not_as_reviewed, terms_of_rows, version_of
+from budgets.actions.reviewing import foreseen, included, not_as_reviewed, terms_of_rows
+from budgets.actions.seen import VERSION, version_of
 from budgets.models import AdjustmentRecord
 from budgets.standing import frozen_by
 from customers.masking import mask_name

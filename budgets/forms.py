@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from budgets.actions import Changes, Relative, Terms
 from budgets.actions.quota import no_quota
-from budgets.actions.reviewing import version_of
+from budgets.actions.seen import version_of
 from customers.agreement import CURRENT, agreement_field
 from customers.models import AccountFreezing, Customer, FreezeOrigin
 from partnercenter.models import BudgetType

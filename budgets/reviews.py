@@ -1,11 +1,10 @@
 """Reviews as pages and mails show them: what will happen to whom, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
@@ -19,12 +18,12 @@ from budgets.actions.reviewing import (
     STAYS_OUT,
     foreseen,
     included,
-    is_batch,
     is_import,
     is_undo,
     terms_of_rows,
 )
-from budgets.freeze_reviews import FREEZE_GROUPS, facts_by_hand, show_row
+from budgets.amounts import Typed
+from budgets.freeze_reviews import FREEZE_GROUPS, show_row
 from budgets.months import month_name, previous_month
 from budgets.standing import frozen_by
 from customers.masking import mask_name
@@ -33,7 +32,6 @@ from partnercenter.models import BudgetType, Operation
 from partnercenter.money import LARGEST_BUDGET, money, show_amount
 from partnercenter.permissions import grant_of
 
-Facts = list[tuple[str, str]]
 PER_PAGE = 20
 BY_NAME = ("customer__account_name", "pk")
 NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
@@ -65,13 +63,6 @@ GROUPS: dict[str, tuple[Any, Q]] = {
 LEAVES_OUT = {"TYPE", "EXHAUSTED", "FROZEN", "ESCALATED", "UNFROZEN", "UNFROZEN_PARTNER", "STAYS_FROZEN", "UNCHANGED"}
 
 
-class Typed(NamedTuple):
-    """What was typed as the amount of a row, and what is wrong with it; "" where nothing is."""
-
-    text: str
-    error: str
-
-
 @dataclass
 class Review:
     """A review as its page shows it."""
@@ -100,21 +91,32 @@ def review_of(
     """The review with its figures, each group counted, and one group opened, with what was typed by customer ID."""
     # In one go: each alone would read all the customers and their budgets again.
     groups, sets_budgets = groups_of(operation), not is_by_hand(operation)
+    wrong = {customer_id for customer_id, each in (typed or {}).items() if each.error}
     counted = {name: Count("pk", filter=condition) for name, (_label, condition) in groups.items()}
     counts = ReviewedCustomer.objects.filter(operation=operation).aggregate(**counted)
+    opened = _opened(operation, month, key, number, typed or {}) if counts.get(key) else None
+    if wrong and not (opened and any(row["error"] for row in opened["rows"])):
+        opened = _opened(operation, month, *_place_of(operation, wrong), typed or {})
     return Review(
         number=counts["ALL"],
-        totals=_totals(operation) if sets_budgets else [],
+        totals=totals(operation) if sets_budgets else [],
         pools=_pools(operation) if sets_budgets else [],
         groups=[
-            {"key": name, "label": groups[name][0], "count": count, "query": f"?group={name}", "open": name == key}
+            {
+                "key": name,
+                "label": groups[name][0],
+                "count": count,
+                "query": f"?group={name}",
+                "open": opened is not None and name == opened["key"],
+            }
             for name, count in counts.items()
         ],
-        open=_opened(operation, month, key, number, typed or {}) if counts.get(key) else None,
+        open=opened,
     )
 
 
-def _totals(operation: Operation) -> list[dict[str, Any]]:
+def totals(operation: Operation) -> list[dict[str, Any]]:
+    """The budgets of who is included together, by type: `label`, and amounts `before` and `after`."""
     sums = {
         f"{side}_{kind}": Sum(f"{path}amount", filter=Q(**{f"{path}budget_type": kind}), default=money(0))
         for side, path in (("before", "customer__budget__"), ("after", ""))
@@ -147,13 +149,13 @@ def _opened(operation: Operation, month: int, key: str, number: Any, typed: Mapp
     keys = operation.reviewed.filter(group(operation, key)).order_by(*BY_NAME).values_list("pk", flat=True)
     page: Page = Paginator(keys, PER_PAGE).get_page(number)
     elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
-    rows = _rows(list(page.object_list), operation, month)
+    rows = rows_with_figures(list(page.object_list), operation, month)
     if is_by_hand(operation):
         page.object_list = [show_row(row) for row in rows]
     else:
         page.object_list = [
             _row(row)
-            | {"notes": [*_forgotten(row, month), *_why_frozen(row, operation)]}
+            | {"notes": [*forgotten_months(row, month), *why_stays_frozen(row, operation)]}
             | _edits(row, typed.get(row.customer.customer_id), undoes=is_undo(operation))
             for row in rows
         ]
@@ -167,7 +169,17 @@ def _opened(operation: Operation, month: int, key: str, number: Any, typed: Mapp
     }
 
 
-def _rows(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
+def _place_of(operation: Operation, customer_ids: Iterable[str]) -> tuple[str, int]:
+    """The group and the page on which the first of these customers stands."""
+    rows = operation.reviewed
+    first = rows.filter(customer__customer_id__among=customer_ids).select_related("customer").order_by(*BY_NAME)[0]
+    key = "ALL" if not first.left_out else "MOVED_ON" if first.left_out == LeftOut.MOVED_ON else "LEFT_OUT"
+    name = first.customer.account_name
+    before = Q(customer__account_name__lt=name) | Q(customer__account_name=name, pk__lt=first.pk)
+    return key, rows.filter(group(operation, key) & before).count() // PER_PAGE + 1
+
+
+def rows_with_figures(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
     """The rows of one page with what would be used and the figures of a freeze: looked up for these alone."""
     rows = terms_of_rows(ReviewedCustomer.objects.filter(pk__in=keys)).annotate(
         frozen_used=Subquery(NEWEST_FREEZE.values("used")[:1]),
@@ -207,7 +219,7 @@ def _edits(row: ReviewedCustomer, typed: Typed | None, *, undoes: bool) -> dict[
     }
 
 
-def _forgotten(row: ReviewedCustomer, month: int) -> list[str]:
+def forgotten_months(row: ReviewedCustomer, month: int) -> list[str]:
     """Which months a change of type forgets (domain 3.3)."""
     budget = getattr(row.customer, "budget", None)
     if budget is None or budget.counted_from >= month:
@@ -218,7 +230,7 @@ def _forgotten(row: ReviewedCustomer, month: int) -> list[str]:
     return [_("%(first)s to %(last)s no longer count") % months]
 
 
-def _why_frozen(row: Any, operation: Operation) -> list[str]:
+def why_stays_frozen(row: Any, operation: Operation) -> list[str]:
     """Since when and by what an account that stays frozen is, and why it stays so (domain 3.9, 4.5)."""
     if row.effect not in (Effect.STAYS_FROZEN, Effect.ESCALATED) or row.left_out:
         return []
@@ -235,38 +247,3 @@ def _why_not_unfrozen(row: Any, operation: Operation) -> str:
     if is_import(operation):
         return _("The file does not ask to unfreeze it")
     return _("Unfreezing is not ticked")
-
-
-def facts_of(operation: Operation) -> Facts:
-    """What is to be confirmed, line by line, with masked names: for the page and for the mail with the code."""
-    if is_by_hand(operation):
-        return facts_by_hand(operation)
-    if is_batch(operation):
-        return _facts_of_many(operation)
-    row = operation.reviewed.select_related("customer").get()
-    facts = [
-        (_("Account Name"), row.customer.account_name),
-        (_("Customer Name"), mask_name(row.customer.name)),
-        (_("Budget Type"), str(row.get_budget_type_display())),
-        (_("Budget"), f"{settings.CURRENCY} {show_amount(row.amount)}"),
-        (_("Account Freezing"), str(row.get_account_freezing_display())),
-    ]
-    if row.unfreeze:
-        facts.append((_("Unfreeze Now"), _("Yes")))
-    if row.effect == Effect.ESCALATED:
-        facts.append((_("Effect"), _("The budget is used up: the resources of the frozen account are frozen, too.")))
-    elif row.effect == Effect.FROZEN:
-        facts.append((_("Effect"), _("The budget is used up at once: the account is frozen.")))
-    elif row.effect == Effect.UNFROZEN:
-        facts.append((_("Effect"), _("The account is unfrozen.")))
-    return facts
-
-
-def _facts_of_many(operation: Operation) -> Facts:
-    facts = [(_("Customers"), str(included(operation).count()))]
-    for total in _totals(operation):
-        if total["before"] or total["after"]:
-            change = f"{settings.CURRENCY} {show_amount(total['before'])} > {show_amount(total['after'])}"
-            facts.append((str(total["label"]), change))
-    effects = included(operation).exclude(effect=Effect.NONE).order_by().values_list("effect").annotate(Count("pk"))
-    return facts + [(str(Effect(effect).label).capitalize(), str(number)) for effect, number in effects]

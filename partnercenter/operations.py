@@ -1,12 +1,10 @@
 """Operations to be confirmed: their page, Get Code, OK, and the edits of a review (domain 6)."""
 
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,27 +15,19 @@ from budgets.actions import apply_reviewed, current_month, edit_review, review_a
 from budgets.actions.editing import NOBODY
 from budgets.actions.freeze_terms import is_by_hand
 from budgets.actions.reviewing import included, is_batch, is_undo, refuse_outdated
+from budgets.amounts import BadAmounts, amounts_in, refuse_strangers
 from budgets.changes import stale_of
-from budgets.reviews import Facts, Typed, facts_of, group, review_of
+from budgets.facts import facts_of
+from budgets.freeze_reviews import Facts
+from budgets.reviews import group, review_of
 from budgets.telling import tell
 from customers.masking import mask_email
 from partnercenter import jobs, verification
 from partnercenter.forms import CodeForm
 from partnercenter.htmx import ConsoleRequest, Link, answer, done, for_partner, went_on
 from partnercenter.models import Job, Operation, Partner
-from partnercenter.money import LARGEST_BUDGET, AmountField
 from partnercenter.permissions import may_switch
 from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
-
-AMOUNT = "amount_"
-
-
-class _BadAmounts(Refusal):
-    """Amounts typed into the rows of a review of which one is none; all of them come back, by customer ID."""
-
-    def __init__(self, typed: dict[str, Typed]) -> None:
-        super().__init__(next(each.error for each in typed.values() if each.error), "amount")
-        self.typed = typed
 
 
 def _operation(request: ConsoleRequest, pk: Any) -> Operation:
@@ -89,7 +79,7 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     only_unchanged = request.POST.get("apply") == "unchanged" and _is_about_customers(reviewed)
     try:
         verification.refuse_finished(reviewed)
-        if amounts := _amounts(request, reviewed):
+        if amounts := amounts_in(request.POST, reviewed):
             return _taken_over(request, edit_review(reviewed, amounts=amounts))
         if not only_unchanged and (verification.needs_code(reviewed) or jobs.left_to_worker()):
             # Told before a code is looked at or a worker is waited for; else where it is applied is soon enough.
@@ -143,6 +133,13 @@ def _confirm_by_job(request: ConsoleRequest, reviewed: Operation, code: str, *, 
     return went_on(request, job, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
 
 
+def _cancelled(operation: Operation) -> str:
+    """Where Cancel leads, as a path: from an undo to the batch that stays as it is."""
+    if is_undo(operation):
+        return reverse("batch", args=[operation.terms["undo"]])
+    return reverse(_back(operation))
+
+
 def _back(operation: Operation) -> str:
     return "customers" if _is_about_customers(operation) else "partner_information"
 
@@ -191,13 +188,10 @@ def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
         raise Refusal(_("Nothing of this can be changed."))
     if request.POST.get("again"):
         return _again(reviewed)
-    amounts = _amounts(request, reviewed)
-    if amounts and (is_undo(reviewed) or is_by_hand(reviewed)):
-        raise Refusal(_("No amount is set by this: leave a customer out to keep it as it is."))
+    amounts = amounts_in(request.POST, reviewed)
     leave_out, take_in = request.POST.getlist("leave_out"), request.POST.getlist("take_in")
     whole = group(reviewed, request.POST.get("leave_out_group", ""))
-    if any("\0" in each for each in (*leave_out, *take_in, *amounts)):
-        raise Http404
+    refuse_strangers(reviewed, {*leave_out, *take_in})
     if not (leave_out or take_in or amounts or whole != NOBODY) and request.POST.get("verification_code"):
         return reviewed
     return edit_review(reviewed, leave_out=leave_out, group=whole, take_in=take_in, amounts=amounts)
@@ -208,34 +202,6 @@ def _again(reviewed: Operation) -> Operation:
         return review_again(reviewed)
     batch, unfreeze = uuid.UUID(reviewed.terms["undo"]), reviewed.terms["unfreeze"]
     return review_undo(batch, operator=reviewed.operator, unfreeze=unfreeze, replaces=reviewed)
-
-
-def _amounts(request: ConsoleRequest, reviewed: Operation) -> dict[str, Decimal]:
-    """The amounts given as `amount_<customer ID>` that are others than were reviewed.
-
-    Raises a Refusal with all that was typed where one is none.
-    """
-    field = AmountField(largest=LARGEST_BUDGET)
-    amounts: dict[str, Decimal] = {}
-    typed: dict[str, Typed] = {}
-    for name, text in request.POST.items():
-        if not name.startswith(AMOUNT):
-            continue
-        customer_id, wrong = name.removeprefix(AMOUNT), ""
-        try:
-            amounts[customer_id] = field.clean(text)
-        except ValidationError as error:
-            wrong = error.messages[0]
-        typed[customer_id] = Typed(str(text), wrong)
-    if len(amounts) < len(typed):
-        raise _BadAmounts(typed)
-    if any("\0" in each for each in amounts):
-        raise Http404
-    if not amounts:
-        return {}
-    named = reviewed.reviewed.filter(customer__customer_id__among=list(amounts))
-    stand = dict(named.values_list("customer__customer_id", "amount"))
-    return {each: amount for each, amount in amounts.items() if stand.get(each) != amount}
 
 
 def _show(
@@ -259,7 +225,7 @@ def _show(
             "is_undo": is_undo(reviewed),
             "is_by_hand": is_by_hand(reviewed),
         },
-        "back": _back(reviewed),
+        "back": _cancelled(reviewed),
         "facts": _facts(reviewed),
         "needs_code": verification.needs_code(reviewed),
         "form": form,
@@ -274,7 +240,7 @@ def _show(
     if batch:
         template = "budgets/review.html"
         key, number = request.GET.get("group", ""), request.GET.get("page")
-        typed = error.typed if isinstance(error, _BadAmounts) else None
+        typed = error.typed if isinstance(error, BadAmounts) else None
         review = review_of(reviewed, current_month(), key=key, number=number, typed=typed)
         context |= {"review": review, "stale": stale}
         if review.open and any(row.get("error") for row in review.open["rows"]):

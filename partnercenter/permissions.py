@@ -44,7 +44,7 @@ def refusal(user: User, partner: Partner, grant: Grant | None) -> str:
     if not user.is_active or user.partner is None:
         return _("Your account belongs to no partner: you cannot act on customers.")
     if user.role == User.Role.VIEWER:
-        return _("You are a viewer: ask an administrator of your company to set budgets.")
+        return _("You are a viewer and cannot act on customers: ask an administrator of your company.")
     if user.partner == partner:
         return "" if grant is None or grant.given else contact_distributor(partner)
     if partner.distributor_id != user.partner_id:

@@ -71,6 +71,8 @@ def test_who_was_ticked_is_refused_as_ever(client, two, referral, sign_in, dora,
     assert client.post(SET, {"customer": ticked, **HUNDRED}).status_code == 422
     ticked = [two[0].customer_id, make.customer(ungranted).customer_id]
     assert sign_in(dora).post(SET, {"customer": ticked, **HUNDRED}).status_code == 403
+    assert sign_in(dora).post("/budgets/terms/", {"customer": ticked}).status_code == 403, "before anything is typed"
+    assert sign_in(dora).post("/budgets/terms/", {"customer": ticked[1:]}).status_code == 200
     assert set_for() == set()
 
 

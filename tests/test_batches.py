@@ -432,14 +432,15 @@ def test_undo_leaves_a_freeze_that_came_after_the_batch(client, acme, ann):
     assert amounts(customers) == [Decimal(500)]
 
 
-def test_undo_unfreezes_whom_the_batch_froze_if_that_is_ticked(client, acme, ann):
+@pytest.mark.parametrize("ticked", ["on", "1"])
+def test_undo_unfreezes_whom_the_batch_froze_if_that_is_ticked(client, acme, ann, ticked):
     customers = make.customers(acme, 2)
     make.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
     make.report((customers[0], "2026-09", "200"))
     path = review(client, customers, **{**ONE_TIME, "amount": "150"})
     client.post(path)
     assert make.fresh(customers[0]).is_frozen
-    back = undo(client, path, unfreeze="on")
+    back = undo(client, path, unfreeze=ticked)
     assert groups(client, back)["UNFROZEN"] == 1
     client.post(back)
     assert not make.fresh(customers[0]).is_frozen

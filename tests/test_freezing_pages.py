@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from customers.agreement import CURRENT, WORDINGS
-from customers.models import AgreementRecord, Customer, FreezeKind, FreezeRecord
+from customers.models import AgreementRecord, Customer, ExportRecord, FreezeKind, FreezeRecord
 from customers.retention import Ending
 from partnercenter import jobs
 from partnercenter.models import BudgetType, Job, Operation, Partner
@@ -356,7 +356,13 @@ def test_a_batch_is_listed_with_its_records_and_whom_it_left_out(client, three, 
     left = client.get(f"{batch}?left_out=1").context["page"].object_list
     assert [(row["account_name"], row["why"]) for row in left] == [(frozen.account_name, "is frozen so already")]
     assert client.post(f"{batch}undo/").status_code == 404
-    assert client.get(f"{batch}export/").status_code == 404
+    assert f'href="{batch}export/"' in page.content.decode()
+    file = b"".join(client.get(f"{batch}export/").streaming_content).decode("utf-8-sig").splitlines()
+    assert len(file) == 4
+    assert all(",FREEZE,,ACCOUNT,,PARTNER,Unpaid invoice," in line for line in file[1:])
+    assert not any(each.name in line for each in three for line in file)
+    exported = ExportRecord.objects.get()
+    assert (exported.what, exported.query, exported.rows) == (ExportRecord.What.BATCH, path.split("/")[-2], 3)
 
 
 # --- Set Budget -------------------------------------------------------------------------------------------------------

@@ -115,10 +115,43 @@ def test_what_was_typed_into_other_rows_is_not_lost(client, three):
     assert [row["typed"] for row in answer.context["review"].open["rows"]] == ["1,5", "77.70", "100.00"]
 
 
-def test_a_bad_amount_of_a_row_not_in_sight_is_said_above(client, three):
+def test_a_bad_amount_of_a_row_not_in_sight_brings_it_into_sight(client, acme):
+    many = make.customers(acme, 45)
+    path = review(client, many)
+    wrong = sorted(many, key=lambda each: each.account_name)[44]
+    answer = client.post(f"{path}edit/?group=ALL", {f"amount_{wrong.customer_id}": "x"})
+    opened: Any = answer.context["review"].open
+    assert (answer.status_code, opened["key"], opened["page"].number) == (422, "ALL", 3)
+    assert [row["typed"] for row in opened["rows"] if row["error"]] == ["x"]
+    path = client.post(f"{path}edit/", {"leave_out": wrong.customer_id})["Location"]
+    opened = client.post(f"{path}edit/", {f"amount_{wrong.customer_id}": "x"}).context["review"].open
+    assert (opened["key"], [row["error"] for row in opened["rows"]]) == ("LEFT_OUT", [opened["rows"][0]["error"]])
+
+
+@pytest.mark.parametrize("name", ["leave_out", "take_in", "amount_"])
+def test_who_is_not_in_the_review_does_not_exist_for_it(client, three, acme, name):
+    path, other = review(client, three), make.customer(acme)
+    named = {name: other.customer_id} if name != "amount_" else {f"amount_{other.customer_id}": "5"}
+    assert client.post(f"{path}edit/", named).status_code == 404
+    assert client.post(f"{path}edit/", {name: [three[0].customer_id, "nobody"]}).status_code == 404
+    assert client.post(path, {"amount_nobody": "5"}).status_code == 404
+    assert Operation.objects.count() == 1
+
+
+def test_leaving_out_everybody_says_what_to_do(client, three):
     path = review(client, three)
-    answer = client.post(f"{path}edit/", {f"amount_{three[1].customer_id}": "x"})
-    assert "Enter an amount such as" in answer.context["error"]
+    answer = client.post(f"{path}edit/", {"leave_out": [each.customer_id for each in three]})
+    assert answer.status_code == 422
+    assert "Nobody would be left to be set: cancel the review" in answer.content.decode()
+    assert len(rows(client, path, "ALL")) == 3
+
+
+def test_cancelling_an_undo_leads_to_its_batch(client, three):
+    path = review(client, three)
+    client.post(path)
+    batch = f"/budgets/batches/{path.split('/')[-2]}/"
+    page = client.get(client.post(f"{batch}undo/")["Location"]).content.decode()
+    assert f'<a class="button" href="{batch}">Cancel</a>' in page
 
 
 def test_without_javascript_an_edit_comes_back_to_the_group_that_was_open(client, three):

@@ -23,9 +23,9 @@ from budgets.actions.reviewing import (
     included,
     keep,
     refuse_referrals,
-    refuse_unlike,
     still_as_reviewed,
 )
+from budgets.actions.seen import refuse_unlike
 from budgets.actions.setting import Outcome, apply_budgets
 from budgets.models import Budget
 from customers.actions import Author, record_agreement

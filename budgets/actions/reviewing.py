@@ -4,8 +4,6 @@ A review keeps, as rows, the customers with the state they were seen in, the ter
 do. The same rows are later set from, so nothing else than what was reviewed can be applied.
 """
 
-import re
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,13 +14,13 @@ from django.utils.translation import gettext as _
 from budgets.actions.freeze_terms import by_hand_from, foresee_by_hand, is_by_hand
 from budgets.actions.month import current_month
 from budgets.actions.quota import beyond_reach, extent_of, refuse_not_allowed, refuse_over_quota, refuse_partners
+from budgets.actions.seen import refuse_unlike
 from budgets.actions.terms import Changes, Terms, as_json, foresee, with_terms
 from customers.models import (
     AccountFreezing,
     Customer,
     CustomerQuerySet,
     Effect,
-    FreezeKind,
     LeftOut,
     ReviewedCustomer,
 )
@@ -32,8 +30,6 @@ from partnercenter.models import Operation, User
 from partnercenter.money import show_amount
 from partnercenter.refusals import Changed, Refusal
 
-VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
-
 # Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.
 SEEN = {"adjustment_record": "adjustment_record", "freeze_kind": "freeze_kind", "frozen_since": "frozen_since"}
 NOW = SEEN | {"adjustment_record": "budget__record_id"}
@@ -42,40 +38,10 @@ STAYS_OUT = (LeftOut.REFERRAL, LeftOut.GRANTED, LeftOut.MOVED_ON)
 NOW_OF_CUSTOMER = {name: f"customer__{path}" for name, path in NOW.items()}
 
 
-def version_of(customer: Customer) -> str:
-    """What a form carries of the budget and the freeze state it showed."""
-    budget = getattr(customer, "budget", None)
-    since = customer.frozen_since.isoformat() if customer.frozen_since else ""
-    return f"{budget.record_id if budget else ''}|{customer.freeze_kind}|{since}"
-
-
-def refuse_unlike(customers: CustomerQuerySet, as_seen: Q | None) -> None:
-    """Raises Changed where one of the customers is not, or no longer, as it was seen."""
-    if as_seen is not None and customers.filter(as_seen).count() != customers.count():
-        raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
-
-
 def refuse_referrals(customers: CustomerQuerySet) -> None:
     """Raises Refusal where one of the customers has neither budget nor freeze (domain 5.6)."""
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise Refusal(_("A customer of the referral model has no budget."))
-
-
-def as_shown(version: str) -> Q:
-    """The condition a customer still meets if nothing changed since a form showed this version. Raises Changed."""
-    match = VERSION.fullmatch(version)
-    if match is None or match["kind"] not in FreezeKind.values:
-        raise Changed(_("The form is outdated. Nothing was set."))
-    try:
-        since = _same("frozen_since", datetime.fromisoformat(match["since"]) if match["since"] else None)
-    except ValueError as error:
-        raise Changed(_("The form is outdated. Nothing was set.")) from error
-    record = int(match["record"]) if match["record"] else None
-    return _same("budget__record", record) & since & Q(freeze_kind=match["kind"])
-
-
-def _same(field: str, value: Any) -> Q:
-    return Q(**{f"{field}__isnull": True}) if value is None else Q(**{field: value})
 
 
 @writing()
@@ -237,6 +203,8 @@ def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     extent = extent_of(rows, operation.operator, moving=True)
     if not extent.number and is_undo(operation):
         raise Refusal(_("None of the customers is left to go back to what it had before the batch."))
+    if not extent.number and operation.reviewed.filter(left_out=LeftOut.BY_OPERATOR).exists():
+        raise Refusal(_("Nobody would be left to be set: cancel the review, or leave somebody in it."))
     if not extent.number:
         raise Refusal(_("None of the customers can be given this budget."))
     grants = refuse_partners(extent, operation.operator)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import OuterRef, Subquery
+from django.forms import BooleanField
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,8 +18,10 @@ from budgets.actions import current_month, review_undo
 from budgets.actions.freeze_terms import BY_HAND, is_by_hand
 from budgets.actions.undoing import STANDS, STILL_STANDS, records_of
 from budgets.freeze_reviews import facts_confirmed, left_out_of, show_freezes, show_left_out
+from budgets.showing import RECORD_COLUMNS, record_as_row
 from customers.actions import record_export
 from customers.models import ExportRecord, FreezeRecord
+from customers.records import FREEZE_COLUMNS, freeze_record_as_row
 from partnercenter import jobs
 from partnercenter.csv_files import csv_download
 from partnercenter.htmx import ConsoleRequest, for_partner, paged
@@ -53,7 +56,7 @@ def batches(request: ConsoleRequest) -> HttpResponse:
     return render(request, "budgets/batches.html", context)
 
 
-def _batch(request: ConsoleRequest, pk: uuid.UUID, kinds: Iterable[str] = OF_BUDGETS) -> Confirmation:
+def _batch(request: ConsoleRequest, pk: uuid.UUID, kinds: Iterable[str] = (*OF_BUDGETS, *BY_HAND)) -> Confirmation:
     """A batch of these kinds; 404 for any other."""
     found = _confirmed(request).filter(pk=pk, operation__kind__in=kinds).first()
     if found is None:
@@ -69,7 +72,7 @@ def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
     Of freezing by hand its freeze records, with `left_out=1` to whom it was not done, and why.
     """
     current_month()
-    confirmed, records = _batch(request, pk, (*OF_BUDGETS, *BY_HAND)), records_of(pk, request.user)
+    confirmed, records = _batch(request, pk), records_of(pk, request.user)
     if is_by_hand(confirmed.operation):
         return _batch_by_hand(request, confirmed)
     number, standing = records.count(), records.filter(STILL_STANDS).count()
@@ -107,16 +110,19 @@ def _batch_by_hand(request: ConsoleRequest, confirmed: Confirmation) -> HttpResp
 @require_GET
 @for_partner
 def export_batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """The adjustment records of a batch as CSV, before and after, names masked; recorded before anything is sent."""
-    confirmed, records = _batch(request, pk), records_of(pk, request.user)
+    """The records of a batch as CSV, of freezing by hand its freeze records, names masked; recorded before that."""
+    confirmed = _batch(request, pk)
     if not request.user.has_perm(EXPORT):
         raise PermissionDenied
+    by_hand = is_by_hand(confirmed.operation)
+    records: Any = FreezeRecord.objects.filter(batch=pk) if by_hand else records_of(pk, request.user)
+    columns, as_row = (FREEZE_COLUMNS, freeze_record_as_row) if by_hand else (RECORD_COLUMNS, record_as_row)
     user, number = request.user, records.count()
     record_export(ExportRecord.What.BATCH, query=str(pk), rows=number, operator=user, partner=user.partner)
     stream = records.select_related("customer").order_by("pk").iterator(chunk_size=RECORDS_AT_ONCE)
     zone = timezone.get_current_timezone()
-    name = f"budget-batch-{timezone.localtime(confirmed.at):%Y-%m-%d-%H%M}.csv"
-    return csv_download(name, showing.RECORD_COLUMNS, (showing.record_as_row(record, zone) for record in stream))
+    name = f"{'freeze' if by_hand else 'budget'}-batch-{timezone.localtime(confirmed.at):%Y-%m-%d-%H%M}.csv"
+    return csv_download(name, columns, (as_row(record, zone) for record in stream))
 
 
 @require_POST
@@ -124,8 +130,9 @@ def export_batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponseBase:
 def undo(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
     """Review the undo of a batch; nothing is undone before its OK."""
     current_month()
-    confirmed, user = _batch(request, pk), request.user
+    confirmed, user = _batch(request, pk, OF_BUDGETS), request.user
     if why_not := refusal(user, user.partner, grant_of(user.partner)):
         raise NotAllowed(why_not)
-    operation = review_undo(confirmed.pk, operator=user, unfreeze=request.POST.get("unfreeze") == "on")
+    unfreeze = BooleanField(required=False).clean(request.POST.get("unfreeze"))
+    operation = review_undo(confirmed.pk, operator=user, unfreeze=unfreeze)
     return redirect("operation", pk=operation.pk)

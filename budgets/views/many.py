@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from budgets import tasks
 from budgets.actions import current_month, review_budgets
+from budgets.actions.deciding import refuse
 from budgets.actions.quota import within_reach
 from budgets.actions.terms import as_json
 from budgets.forms import SetBudgetsForm
@@ -17,7 +18,7 @@ from customers.models import CustomerQuerySet
 from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, answer, for_partner, went_on
 from partnercenter.models import BudgetType, Job
-from partnercenter.permissions import grant_of, refusal, types_allowed, unfreezing_refused
+from partnercenter.permissions import grant_of, types_allowed, unfreezing_refused
 from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
 
 
@@ -29,9 +30,11 @@ def is_for_many(request: ConsoleRequest) -> bool:
 
 def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
     """How many were chosen. 404 came first; now who may not act is refused, then that it is nobody (domain 5.6)."""
-    user = request.user
-    if not user.partner.is_distributor and (why_not := refusal(user, user.partner, grant_of(user.partner))):
-        raise NotAllowed(why_not)
+    partners = {request.user.partner.pk}
+    if request.user.partner.is_distributor and not all_matching(request):
+        # Whose reseller may set the budget is told before anything is typed; of all that match those are left out.
+        partners = set(customers.order_by().values_list("partner", flat=True).distinct()) or partners
+    refuse(partners, request.user)
     number = customers.count()
     if not number:
         raise Refusal(_("Choose a customer first."))

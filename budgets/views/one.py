@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from budgets import showing
 from budgets.actions import current_month, review_budgets, set_budgets
-from budgets.actions.reviewing import as_shown, changes_nothing
+from budgets.actions.reviewing import changes_nothing
+from budgets.actions.seen import as_shown
 from budgets.changes import changes_since
 from budgets.forms import SetBudgetForm
 from budgets.standing import frozen_above, partner_status, why_frozen

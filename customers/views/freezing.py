@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from budgets import showing, tasks
 from budgets.actions import ByHand, act_by_hand, current_month, review_by_hand
 from budgets.actions.quota import within_reach
-from budgets.actions.reviewing import as_shown, version_of
+from budgets.actions.seen import as_shown, version_of
 from budgets.changes import changes_since
 from budgets.standing import frozen_above, partner_status, why_frozen
 from budgets.telling import tell_by_hand

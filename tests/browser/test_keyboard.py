@@ -31,6 +31,14 @@ def write(person: Person, control: Locator, text: str) -> None:
     person.page.keyboard.type(text)
 
 
+def choose_file(person: Person, control: Locator, text: str) -> None:
+    with person.page.expect_file_chooser() as chooser:
+        # Inside: a look at the focus waits until the page was told to leave its dialogs to us, a key does not.
+        tab_to(person, control)
+        person.page.keyboard.press("Space")
+    chooser.value.set_files({"name": "plain.csv", "mimeType": "text/csv", "buffer": text.encode()})
+
+
 def choose(person: Person, menu: str, entry: str) -> None:
     bar = person.page.get_by_role("banner")
     press(person, bar.locator("summary", has_text=menu))
@@ -58,11 +66,7 @@ def set_budget(person: Person, customer, amount: str, unfreeze: str) -> None:
 def take_in(person: Person, customer) -> None:
     choose(person, "Sales", "Customer Expenditure")
     text = REPORT.format(customer=customer.customer_id)
-    with person.page.expect_file_chooser() as chooser:
-        # Inside, for each look at the focus waits until the page is told that its dialogs are ours: keys do not.
-        tab_to(person, person.page.get_by_label("Files"))
-        person.page.keyboard.press("Space")
-    chooser.value.set_files({"name": "plain.csv", "mimeType": "text/csv", "buffer": text.encode()})
+    choose_file(person, person.page.get_by_label("Files"), text)
     press(person, person.page.get_by_role("button", name="Take In"))
     person.sees("The report is taken in: 1 total changed. 1 account is frozen.")
 

@@ -1,0 +1,69 @@
+"""Amounts typed into the rows of a review: `amount_<customer ID>=`."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from budgets.actions.freeze_terms import is_by_hand
+from budgets.actions.reviewing import is_undo
+from partnercenter.models import Operation
+from partnercenter.money import LARGEST_BUDGET, AmountField
+from partnercenter.refusals import Refusal
+
+AMOUNT = "amount_"
+
+
+class Typed(NamedTuple):
+    """What was typed as the amount of a row, and what is wrong with it; "" where nothing is."""
+
+    text: str
+    error: str
+
+
+class BadAmounts(Refusal):
+    """Amounts typed into the rows of a review of which one is none; all of them come back, by customer ID."""
+
+    def __init__(self, typed: dict[str, Typed]) -> None:
+        super().__init__(next(each.error for each in typed.values() if each.error), "amount")
+        self.typed = typed
+
+
+def amounts_in(post: Mapping[str, str], reviewed: Operation) -> dict[str, Decimal]:
+    """The amounts given as `amount_<customer ID>` that are others than were reviewed.
+
+    Raises BadAmounts where one is none, Http404 where a customer is not in it, Refusal where it sets no amounts.
+    """
+    field = AmountField(largest=LARGEST_BUDGET)
+    given = {name.removeprefix(AMOUNT): text for name, text in post.items() if name.startswith(AMOUNT)}
+    if given and (is_undo(reviewed) or is_by_hand(reviewed)):
+        raise Refusal(_("No amount is set by this: leave a customer out to keep it as it is."))
+    refuse_strangers(reviewed, given)
+    amounts: dict[str, Decimal] = {}
+    typed: dict[str, Typed] = {}
+    for customer_id, text in given.items():
+        wrong = ""
+        try:
+            amounts[customer_id] = field.clean(text)
+        except ValidationError as error:
+            wrong = error.messages[0]
+        typed[customer_id] = Typed(str(text), wrong)
+    if len(amounts) < len(typed):
+        raise BadAmounts(typed)
+    if not amounts:
+        return {}
+    named = reviewed.reviewed.filter(customer__customer_id__among=list(amounts))
+    stand = dict(named.values_list("customer__customer_id", "amount"))
+    return {each: amount for each, amount in amounts.items() if stand.get(each) != amount}
+
+
+def refuse_strangers(reviewed: Operation, named: Collection[str]) -> None:
+    """Raises Http404: who is not in the review does not exist for it (domain 5.6)."""
+    # No ID has a NUL, and PostgreSQL would not even be asked.
+    if any("\0" in each for each in named):
+        raise Http404
+    if named and reviewed.reviewed.filter(customer__customer_id__among=named).count() < len(named):
+        raise Http404
