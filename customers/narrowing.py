@@ -15,7 +15,6 @@ from customers.orders import OWN_BUDGET
 from customers.retention import ending_within
 from customers.search import fold
 
-
 # What is used up, or has no budget, runs out on no day: whole ranges of the list need not be looked through.
 RUNS_OUT = Q(state__in=[state for state in STATES if state & BUDGETS and not state & State.EXHAUSTED])
 
