@@ -29,18 +29,28 @@ from partnercenter.refusals import Refusal
 
 LISTED = 100
 
+# Each total beside what stands, once: what else is asked of the report is asked of this.
 # A total that is somebody's stays so: the months before a customer left are theirs, whoever has the ID now.
-MOVED = """
-CREATE TEMPORARY TABLE moved AS
+COMPARED = """
+CREATE TEMPORARY TABLE compared AS
 SELECT i.account, i.month, i.total, e.id AS expenditure_id,
     COALESCE(e.customer_id, c.id) AS customer_id,
     i.total - COALESCE(e.total, 0) AS delta,
     CASE WHEN e.id IS NULL OR e.total <> i.total THEN 1 ELSE 0 END AS differs,
-    CASE WHEN e.reported_at < %s AND i.month = %s THEN 1 ELSE 0 END AS day_moved
+    CASE WHEN e.reported_at < %s AND i.month = %s THEN 1 ELSE 0 END AS day_moved,
+    CASE WHEN c.id IS NULL THEN i.account END AS unknown,
+    CASE WHEN e.reported_at > %s THEN 1 ELSE 0 END AS older,
+    CASE WHEN e.id IS NULL OR e.reported_at < %s OR (e.reported_at = %s AND e.total <> i.total)
+        THEN 1 ELSE 0 END AS moves
 FROM incoming i
 LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
 LEFT JOIN customers_customer c ON c.customer_id = i.account AND c.disassociated_on IS NULL
-WHERE e.id IS NULL OR e.reported_at < %s OR (e.reported_at = %s AND e.total <> i.total)
+"""
+MOVED = "CREATE TEMPORARY VIEW moved AS SELECT * FROM compared WHERE moves = 1"
+FIGURES = """
+SELECT count(DISTINCT account), count(DISTINCT unknown), COALESCE(SUM(total), 0), COALESCE(SUM(differs * moves), 0),
+    COALESCE(SUM(older), 0), COALESCE(SUM(moves), 0)
+FROM compared
 """
 LOCK_MOVED = """
 SELECT count(*) FROM (
@@ -124,44 +134,44 @@ def take_in_report(
     taken = TakenIn(
         lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
     )
-    unstage("moved")
+    _unstage()
     stage("incoming", "account varchar(128), month integer, total bigint", read.totals())
     _keep_to(only, taken)
-    _compare(at, month, taken)
-    if _number("SELECT count(*) FROM moved"):
+    if _compare(at, month, taken):
         taken.report = uuid.uuid4()
         author = Author(operator, channel, now, batch=taken.report)
         _apply(_new_report(taken.report, read, at, author, only), month, author, taken)
-    unstage("incoming", "moved")
+    _unstage()
     return taken
 
 
 def _keep_to(only: Partner | None, taken: TakenIn) -> None:
-    """Take what is not the partner's own out of the stage (domain 8.5), and tell which accounts nobody knows."""
+    """Take what is not the partner's own out of the stage, and tell how many accounts that are (domain 8.5)."""
     if only is not None:
         strangers = f"FROM incoming WHERE NOT EXISTS ({OWN}) OR EXISTS ({ANOTHERS})"
         taken.not_yours = _number(f"SELECT count(DISTINCT account) {strangers}", [only.pk, only.pk])
         _run(f"DELETE {strangers}", [only.pk, only.pk])
-    unknown = f"FROM incoming WHERE NOT EXISTS ({KNOWN})"
-    taken.unknown = _number(f"SELECT count(DISTINCT account) {unknown}")
-    taken.unknown_accounts = [row[0] for row in _rows(f"SELECT DISTINCT account {unknown} ORDER BY 1 LIMIT {LISTED}")]
 
 
-def _compare(at: datetime, month: int, taken: TakenIn) -> None:
-    _run(MOVED, [moment(first_moment_of_day(at)), month, moment(at), moment(at)])
-    _run("CREATE INDEX moved_by_customer ON moved (customer_id)")
+def _compare(at: datetime, month: int, taken: TakenIn) -> int:
+    """Hold the stage against what stands and tell what it says; how many totals it states anew."""
+    _run(COMPARED, [moment(first_moment_of_day(at)), month, moment(at), moment(at), moment(at)])
+    _run("CREATE INDEX compared_by_customer ON compared (customer_id)")
     if connection.vendor == "postgresql":
-        _run("ANALYZE moved")
-    accounts, total = _rows("SELECT count(DISTINCT account), COALESCE(SUM(total), 0) FROM incoming")[0]
+        _run("ANALYZE compared")
+    _run(MOVED)
+    accounts, taken.unknown, total, taken.changed, taken.older, moved = _rows(FIGURES)[0]
     taken.customers = accounts - taken.unknown
     taken.total = from_cents(total)
-    taken.months = [month_name(row[0]) for row in _rows("SELECT DISTINCT month FROM incoming ORDER BY 1")]
-    taken.changed = _number("SELECT count(*) FROM moved WHERE differs = 1")
-    taken.older = _number(
-        "SELECT count(*) FROM incoming i JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month"
-        " WHERE e.reported_at > %s",
-        [moment(at)],
-    )
+    taken.months = [month_name(row[0]) for row in _rows("SELECT DISTINCT month FROM compared ORDER BY 1")]
+    listed = "SELECT DISTINCT unknown FROM compared WHERE unknown IS NOT NULL ORDER BY 1"
+    taken.unknown_accounts = [row[0] for row in _rows(f"{listed} LIMIT {LISTED}")]
+    return moved
+
+
+def _unstage() -> None:
+    _run("DROP VIEW IF EXISTS moved")
+    unstage("incoming", "compared")
 
 
 def _new_report(
