@@ -18,7 +18,7 @@ from customers.models import Company, Customer, State, in_effect
 from customers.orders import GATHERED, Order, Ranges, Run, gather, in_states, whole_count, whole_runs
 from customers.retention import DAY, WEEK
 from customers.search import expected
-from customers.statuses import Asked, Partners, Status, asked_for, conditions, partners_of, reseller_of
+from customers.statuses import Asked, Partners, Status, asked_for, conditions, partners_of, reseller_of, running_out
 from partnercenter.database import COUNTED
 from partnercenter.models import BudgetType
 from partnercenter.statements import Count
@@ -165,7 +165,8 @@ class CustomerFilter(django_filters.FilterSet):
 
     def states(self, *also: State) -> Asked:
         """The states that the status and the budget type ask for, and only those that are what `also` says, too."""
-        return asked_for(self.given.get("status") or "", self.given.get("budget_type") or "", *also)
+        asked = asked_for(self.given.get("status") or "", self.given.get("budget_type") or "", *also)
+        return running_out(asked) if self._asked("runs_out_after") or self._asked("runs_out_before") else asked
 
     @cached_property
     def company(self) -> Company | None:

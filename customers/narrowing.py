@@ -10,13 +10,10 @@ from django.utils import timezone
 
 from budgets.models import Expenditure
 from budgets.months import month_of
-from customers.models import BUDGETS, CURRENT, STATES, Customer, FreezeOrigin, State
+from customers.models import CURRENT, STATES, Customer, FreezeOrigin, State
 from customers.orders import OWN_BUDGET
 from customers.retention import ending_within
 from customers.search import fold
-
-# What is used up, or has no budget, runs out on no day: whole ranges of the list need not be looked through.
-RUNS_OUT = Q(state__in=[state for state in STATES if state & BUDGETS and not state & State.EXHAUSTED])
 
 
 def search(customers: QuerySet[Customer], _name: str, text: str) -> QuerySet[Customer]:
@@ -62,12 +59,12 @@ def _this_month(**total: Decimal) -> QuerySet[Expenditure]:
 
 def runs_out_from(customers: QuerySet[Customer], _name: str, day: date) -> QuerySet[Customer]:
     """Whose budget will be used up on this day or later, so far as a day is known."""
-    return customers.filter(OWN_BUDGET, RUNS_OUT, budget__runs_out_on__gte=day)
+    return customers.filter(OWN_BUDGET, budget__runs_out_on__gte=day)
 
 
 def runs_out_to(customers: QuerySet[Customer], _name: str, day: date) -> QuerySet[Customer]:
     """The same until this day."""
-    return customers.filter(OWN_BUDGET, RUNS_OUT, budget__runs_out_on__lte=day)
+    return customers.filter(OWN_BUDGET, budget__runs_out_on__lte=day)
 
 
 def associated_from(customers: QuerySet[Customer], _name: str, day: date) -> QuerySet[Customer]:

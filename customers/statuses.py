@@ -58,6 +58,12 @@ def asked_for(status: str, budget_type: str, *also: State) -> Asked:
     return let_be, restricted
 
 
+def running_out(asked: Asked) -> Asked:
+    """Those of the states in which a budget may still run out: whole ranges of the list need not be looked through."""
+    let_be, restricted = (tuple(s for s in states if s & BUDGETS and not s & State.EXHAUSTED) for states in asked)
+    return let_be, restricted
+
+
 def split(asked: Asked) -> tuple[Asked, Asked]:
     """Those of the states with a budget, and those without."""
     budgeted, others = (_with_budget(asked, yes=yes) for yes in (True, False))
