@@ -20,6 +20,7 @@ NOT_FROZEN_SO = Q(freeze_kind=FreezeKind.NONE) | Q(
 )
 
 # One row version per budget: used with all that follows from it. `{new}` selects customer_id, counted_from, used.
+# In the order in which budgets lie in their table: to be changed in any other takes twice as long.
 MOVE_USED = """
 UPDATE budgets_budget SET
     counted_from = new.counted_from,
@@ -29,12 +30,12 @@ UPDATE budgets_budget SET
     exhausted_since = CASE WHEN new.used >= amount THEN COALESCE(exhausted_since, %s) END,
     state = (state & ~{exhausted}) | CASE WHEN new.used >= amount THEN {exhausted} ELSE 0 END,
     runs_out_on = {runs_out_on}
-FROM ({new}) AS new WHERE new.customer_id = budgets_budget.customer_id
+FROM ({new} ORDER BY 1) AS new WHERE new.customer_id = budgets_budget.customer_id
 """
 # Whose budget is used up by it, or not any more.
 CROSSES = """
 SELECT b.customer_id, new.used >= b.amount FROM budgets_budget b JOIN ({new}) AS new ON new.customer_id = b.customer_id
-WHERE (b.level = 100) <> (new.used >= b.amount)
+WHERE (b.level = 100) <> (new.used >= b.amount) ORDER BY b.customer_id
 """
 LEVELS = " ".join(f"WHEN new.used * 100 >= amount * {mark} THEN {mark}" for mark in MARKS)
 

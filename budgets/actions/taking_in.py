@@ -31,6 +31,7 @@ LISTED = 100
 
 # Each total beside what stands, once: what else is asked of the report is asked of this.
 # A total that is somebody's stays so: the months before a customer left are theirs, whoever has the ID now.
+# In the order in which totals lie in their table: to be replaced in any other takes twice as long.
 COMPARED = """
 CREATE TEMPORARY TABLE compared AS
 SELECT i.account, i.month, i.total, e.id AS expenditure_id,
@@ -45,6 +46,7 @@ SELECT i.account, i.month, i.total, e.id AS expenditure_id,
 FROM incoming i
 LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
 LEFT JOIN customers_customer c ON c.customer_id = i.account AND c.disassociated_on IS NULL
+ORDER BY e.id
 """
 MOVED = "CREATE TEMPORARY VIEW moved AS SELECT * FROM compared WHERE moves = 1"
 FIGURES = """
