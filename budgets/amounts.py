@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from budgets.actions.freeze_terms import is_by_hand
 from budgets.actions.reviewing import is_undo
 from partnercenter.models import Operation
-from partnercenter.money import LARGEST_BUDGET, AmountField
+from partnercenter.money import LARGEST_BUDGET, AmountField, show_amount
 from partnercenter.refusals import Refusal
 
 AMOUNT = "amount_"
@@ -35,6 +35,8 @@ class BadAmounts(Refusal):
 def amounts_in(post: Mapping[str, str], reviewed: Operation) -> dict[str, Decimal]:
     """The amounts given as `amount_<customer ID>` that are others than were reviewed.
 
+    What stands untouched in the row of somebody who is left out was not given.
+
     Raises BadAmounts where one is none, Http404 where a customer is not in it, Refusal where it sets no amounts.
     """
     field = AmountField(largest=LARGEST_BUDGET)
@@ -42,22 +44,31 @@ def amounts_in(post: Mapping[str, str], reviewed: Operation) -> dict[str, Decima
     if given and (is_undo(reviewed) or is_by_hand(reviewed)):
         raise Refusal(_("No amount is set by this: leave a customer out to keep it as it is."))
     refuse_strangers(reviewed, given)
+    rows = reviewed.reviewed.filter(customer__customer_id__among=given)
+    stand: dict[str, tuple[Decimal | None, str]] = {
+        each: (amount, left_out)
+        for each, amount, left_out in rows.values_list("customer__customer_id", "amount", "left_out")
+    }
     amounts: dict[str, Decimal] = {}
     typed: dict[str, Typed] = {}
     for customer_id, text in given.items():
+        amount, left_out = stand[customer_id]
+        if left_out and text.strip() in ("", shown(amount)):
+            continue
         wrong = ""
         try:
             amounts[customer_id] = field.clean(text)
         except ValidationError as error:
             wrong = error.messages[0]
         typed[customer_id] = Typed(str(text), wrong)
-    if len(amounts) < len(typed):
+    if any(each.error for each in typed.values()):
         raise BadAmounts(typed)
-    if not amounts:
-        return {}
-    named = reviewed.reviewed.filter(customer__customer_id__among=list(amounts))
-    stand = dict(named.values_list("customer__customer_id", "amount"))
-    return {each: amount for each, amount in amounts.items() if stand.get(each) != amount}
+    return {each: amount for each, amount in amounts.items() if stand[each][0] != amount}
+
+
+def shown(amount: Decimal | None) -> str:
+    """The amount of a row as its field shows it; "" where it has none."""
+    return "" if amount is None else show_amount(amount)
 
 
 def refuse_strangers(reviewed: Operation, named: Collection[str]) -> None:

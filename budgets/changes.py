@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from budgets.actions.reviewing import foreseen, included, not_as_reviewed, terms_of_rows
 from budgets.actions.seen import VERSION, version_of
 from budgets.models import AdjustmentRecord
-from budgets.standing import frozen_by
+from budgets.standing import why_frozen
 from customers.masking import mask_name
 from customers.models import Customer, Effect, ReviewedCustomer
 from partnercenter.models import Operation
@@ -54,7 +54,7 @@ def _terms_after(record: AdjustmentRecord | None) -> str:
 def _of_freeze(customer: Customer) -> str:
     if not customer.is_frozen:
         return _("The account was unfrozen meanwhile.")
-    return _("The account was frozen meanwhile: %(why)s.") % {"why": frozen_by(customer, None, None)}
+    return _("The account was frozen meanwhile: %(why)s.") % {"why": why_frozen(customer)}
 
 
 def stale_of(operation: Operation, month: int) -> dict[str, Any]:

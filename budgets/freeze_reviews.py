@@ -1,7 +1,7 @@
 """Reviews of freezing and unfreezing by hand, as pages and mails show them: to whom it applies, to whom not and why."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from budgets.actions.freeze_terms import ByHand, by_hand_from
 from budgets.actions.reviewing import included, is_batch
-from budgets.standing import frozen_by
+from budgets.standing import froze_of, frozen_by
 from customers.masking import mask_name
 from customers.models import Effect, FreezeRecord, LeftOut, ReviewedCustomer
 from partnercenter.models import Operation
@@ -45,7 +45,7 @@ def show_row(row: Any) -> dict[str, Any]:
         "account_name": customer.account_name,
         "name": mask_name(customer.name),
         "kind_label": customer.get_freeze_kind_display(),
-        "frozen_why": frozen_by(customer, row.frozen_used, row.frozen_amount),
+        "frozen_why": frozen_by(customer, froze_of(row)),
         "amount": budget and budget.amount,
         "used": budget and budget.used,
         "freezing_label": budget.get_account_freezing_display() if budget else "--",
@@ -85,8 +85,12 @@ def _deadline(asked: ByHand) -> Facts:
     """With resources: until when data is kept if it is confirmed today."""
     if not asked.freezes_resources:
         return []
-    deadline = timezone.localdate(timezone.now() + timedelta(days=settings.RESOURCE_RETENTION_DAYS))
-    return [(_("Data kept until"), f"{deadline:%Y-%m-%d}")]
+    return [(_("Data kept until"), f"{deadline():%Y-%m-%d}")]
+
+
+def deadline() -> date:
+    """Until when data is kept of resources that are frozen today (domain 4.6)."""
+    return timezone.localdate(timezone.now() + timedelta(days=settings.RESOURCE_RETENTION_DAYS))
 
 
 def left_out_of(operation: Operation) -> QuerySet[ReviewedCustomer]:

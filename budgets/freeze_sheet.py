@@ -128,7 +128,14 @@ def _what_was_set(record: FreezeRecord) -> str:
         return _("%(operator)s took back the budget of %(before)s.") % facts
     if set_by_it.amount_before is None:
         return _("%(operator)s set a first budget of %(after)s.") % facts
+    if set_by_it.amount_after == set_by_it.amount_before:
+        facts |= {"policy": set_by_it.get_account_freezing_after_display(), "type": _type_after(set_by_it)}
+        return _("%(operator)s set the budget of %(after)s anew: %(type)s, %(policy)s.") % facts
     return _("%(operator)s set the budget from %(before)s to %(after)s.") % facts
+
+
+def _type_after(record: AdjustmentRecord) -> str:
+    return str(record.get_budget_type_after_display())
 
 
 def _rule(record: FreezeRecord) -> str:

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from budgets.actions.editing import NOBODY
 from budgets.actions.freeze_terms import is_by_hand
 from budgets.actions.quota import AS_REVIEWED, moves
 from budgets.actions.reviewing import (
@@ -22,19 +22,18 @@ from budgets.actions.reviewing import (
     is_undo,
     terms_of_rows,
 )
-from budgets.amounts import Typed
-from budgets.freeze_reviews import FREEZE_GROUPS, show_row
+from budgets.amounts import Typed, shown
+from budgets.freeze_reviews import FREEZE_GROUPS, deadline, show_row
 from budgets.months import month_name, previous_month
-from budgets.standing import frozen_by
+from budgets.standing import froze, froze_of, frozen_by
 from customers.masking import mask_name
-from customers.models import Effect, FreezeOrigin, FreezeRecord, LeftOut, ReviewedCustomer
+from customers.models import AccountFreezing, Effect, FreezeOrigin, LeftOut, ReviewedCustomer
 from partnercenter.models import BudgetType, Operation
 from partnercenter.money import LARGEST_BUDGET, money, show_amount
 from partnercenter.permissions import grant_of
 
 PER_PAGE = 20
 BY_NAME = ("customer__account_name", "pk")
-NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
 
 IN = Q(left_out=LeftOut.NONE)
 UNFROZEN = IN & Q(effect=Effect.UNFROZEN)
@@ -80,9 +79,11 @@ def groups_of(operation: Operation) -> dict[str, tuple[Any, Q]]:
 
 
 def group(operation: Operation, key: str) -> Q:
-    """What the rows of one group of a review have in common; nobody is in a group that does not exist."""
+    """What the rows of one group of a review have in common. Http404 for a group that does not exist."""
     groups = groups_of(operation)
-    return groups[key][1] if key in groups else NOBODY
+    if key not in groups:
+        raise Http404
+    return groups[key][1]
 
 
 def review_of(
@@ -155,7 +156,7 @@ def _opened(operation: Operation, month: int, key: str, number: Any, typed: Mapp
     else:
         page.object_list = [
             _row(row)
-            | {"notes": [*forgotten_months(row, month), *why_stays_frozen(row, operation)]}
+            | {"notes": [*forgotten_months(row, month), *why_stays_frozen(row, operation), *_resources(row)]}
             | _edits(row, typed.get(row.customer.customer_id), undoes=is_undo(operation))
             for row in rows
         ]
@@ -181,10 +182,7 @@ def _place_of(operation: Operation, customer_ids: Iterable[str]) -> tuple[str, i
 
 def rows_with_figures(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
     """The rows of one page with what would be used and the figures of a freeze: looked up for these alone."""
-    rows = terms_of_rows(ReviewedCustomer.objects.filter(pk__in=keys)).annotate(
-        frozen_used=Subquery(NEWEST_FREEZE.values("used")[:1]),
-        frozen_amount=Subquery(NEWEST_FREEZE.values("amount")[:1]),
-    )
+    rows = terms_of_rows(ReviewedCustomer.objects.filter(pk__in=keys)).annotate(**froze("customer"))
     return foreseen(rows, operation, month).select_related("customer__budget").order_by(*BY_NAME)
 
 
@@ -214,7 +212,7 @@ def _edits(row: ReviewedCustomer, typed: Typed | None, *, undoes: bool) -> dict[
         "can_leave_out": row.left_out == LeftOut.NONE,
         "can_take_in": row.left_out == LeftOut.BY_OPERATOR and (undoes or is_complete),
         "can_change": not undoes and row.budget_type is not None and row.left_out not in STAYS_OUT,
-        "typed": typed.text if typed else "" if row.amount is None else show_amount(row.amount),
+        "typed": typed.text if typed else shown(row.amount),
         "error": typed.error if typed else "",
     }
 
@@ -234,8 +232,17 @@ def why_stays_frozen(row: Any, operation: Operation) -> list[str]:
     """Since when and by what an account that stays frozen is, and why it stays so (domain 3.9, 4.5)."""
     if row.effect not in (Effect.STAYS_FROZEN, Effect.ESCALATED) or row.left_out:
         return []
-    frozen = frozen_by(row.customer, row.frozen_used, row.frozen_amount)
+    frozen = frozen_by(row.customer, froze_of(row))
     return [_("Frozen %(since)s") % {"since": frozen}, _why_not_unfrozen(row, operation)] if frozen else []
+
+
+def _resources(row: Any) -> list[str]:
+    """That resources are frozen, and until when data is kept then if it is confirmed today (domain 4.6)."""
+    if row.left_out or row.account_freezing != AccountFreezing.AUTOMATIC_WITH_RESOURCES:
+        return []
+    if row.effect not in (Effect.FROZEN, Effect.ESCALATED):
+        return []
+    return [_("With its resources: data is kept until %(date)s") % {"date": f"{deadline():%Y-%m-%d}"}]
 
 
 def _why_not_unfrozen(row: Any, operation: Operation) -> str:

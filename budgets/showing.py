@@ -221,9 +221,10 @@ def show_batches(confirmations: Iterable[Confirmation]) -> list[dict[str, Any]]:
     keys = [each.pk for each in listed]
     records = AdjustmentRecord.objects.filter(batch__in=keys)
     changed = _numbers(records)
-    channels = dict(records.order_by().values_list("batch").annotate(Min("channel")))
-    frozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.FREEZE))
-    unfrozen = _numbers(FreezeRecord.objects.filter(batch__in=keys, operation=FreezeRecord.Operation.UNFREEZE))
+    freezes = FreezeRecord.objects.filter(batch__in=keys)
+    channels = _channels(freezes) | _channels(records)
+    frozen = _numbers(freezes.filter(operation=FreezeRecord.Operation.FREEZE))
+    unfrozen = _numbers(freezes.filter(operation=FreezeRecord.Operation.UNFREEZE))
     return [
         {
             "pk": each.pk,
@@ -238,6 +239,10 @@ def show_batches(confirmations: Iterable[Confirmation]) -> list[dict[str, Any]]:
         }
         for each in listed
     ]
+
+
+def _channels(records: Any) -> dict[Any, str]:
+    return dict(records.order_by().values_list("batch").annotate(Min("channel")))
 
 
 def _numbers(records: Any) -> dict[Any, int]:

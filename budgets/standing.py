@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import TextChoices
+from django.db.models import OuterRef, Subquery, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -174,20 +174,52 @@ def why_frozen(customer: Customer) -> str:
     # An account escalates once at most: the freezing is the newest record or the one before.
     records = list(customer.freeze_records.order_by("-pk")[:2])
     newest = records[0] if records else FreezeRecord()
-    froze = next((record for record in records if record.kind_before == FreezeKind.NONE), newest)
-    by = froze.operator_name if customer.freeze_origin == FreezeOrigin.PARTNER else ""
-    return frozen_by(customer, newest.used, newest.amount, by)
+    began = next((record for record in records if record.kind_before == FreezeKind.NONE), newest)
+    said = frozen_by(customer, Froze(began.used, began.amount, began.budget_type, began.operator_name))
+    return said if newest is began else f"{said}; {_escalated(newest)}"
 
 
-def frozen_by(customer: Any, used: Decimal | None, amount: Decimal | None, by: str = "") -> str:
-    """The same of a customer or its values, with the figures of its newest freeze record and the person who froze."""
+def _escalated(record: FreezeRecord) -> str:
+    """Since when the resources of the account are frozen, too, and by whom where a person did it."""
+    facts = {"since": _minute(record.at), "by": record.operator_name, "why": record.reason}
+    if record.reason:
+        return _("with its resources since %(since)s, by %(by)s: %(why)s") % facts
+    return _("with its resources since %(since)s") % facts
+
+
+class Froze(NamedTuple):
+    """What the record that began a freeze tells of it: the budget at that moment, if one did it, and the operator."""
+
+    used: Decimal | None
+    amount: Decimal | None
+    budget_type: str | None
+    operator: str | None
+
+
+def froze(customer: str) -> dict[str, Subquery]:
+    """The same as columns of rows that have their customer's key in the column `customer`; `froze_of` reads them."""
+    began = FreezeRecord.objects.filter(customer=OuterRef(customer), kind_before=FreezeKind.NONE).order_by("-pk")
+    columns = {"frozen_used": "used", "frozen_amount": "amount", "frozen_type": "budget_type"}
+    columns["frozen_operator"] = "operator_name"
+    return {name: Subquery(began.values(column)[:1]) for name, column in columns.items()}
+
+
+def froze_of(row: Any) -> Froze:
+    """What the columns of `froze` say."""
+    return Froze(row.frozen_used, row.frozen_amount, row.frozen_type, row.frozen_operator)
+
+
+def frozen_by(customer: Any, froze: Froze) -> str:
+    """Since when, by whom or what a customer, or one of whom these are the values, is frozen, with the figures."""
     if customer.freeze_kind == FreezeKind.NONE or customer.frozen_since is None:
         return ""
+    used, amount = froze.used, froze.amount
+    by = froze.operator if customer.freeze_origin == FreezeOrigin.PARTNER else ""
     facts = {"since": _minute(customer.frozen_since), "origin": FreezeOrigin(customer.freeze_origin).label, "by": by}
     said = (_("since %(since)s, %(origin)s %(by)s") if by else _("since %(since)s, %(origin)s")) % facts
     if amount is not None:
         said += _(" (%(used)s of %(amount)s used)") % {"used": show_amount(used), "amount": show_amount(amount)}
-    if _restored_since(customer):
+    if froze.budget_type == BudgetType.MONTHLY and _restored_since(customer):
         said += _("; the budget has restored")
     return f"{said}: {customer.freeze_reason}" if customer.freeze_reason else said
 

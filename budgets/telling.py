@@ -35,6 +35,8 @@ def tell_one(outcome: Outcome, budget_type: str | None) -> str:
 
 
 def _tell_many(outcome: Outcome, *, undone: bool) -> str:
+    if not (outcome.changed or outcome.unfrozen or outcome.frozen):
+        return " ".join([_("The budgets stand as they were: nothing was set."), *_passed_over(outcome)])
     text = ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed)
     if undone:
         text = ngettext("%(n)s budget is undone.", "%(n)s budgets are undone.", outcome.changed)
@@ -79,3 +81,14 @@ def _tell_one_by_hand(asked: ByHand) -> str:
     if asked.freezes_resources:
         return _("The account and its resources are frozen.")
     return _("The account is frozen.") if asked.freezes else _("The account is unfrozen.")
+
+
+def tell_associated(number: int) -> str:
+    """After customers were associated: how many."""
+    return ngettext("%(n)s customer associated.", "%(n)s customers associated.", number) % {"n": show_number(number)}
+
+
+def tell_disassociated(number: int) -> str:
+    """After customers left: how many."""
+    said = ngettext("%(n)s customer disassociated.", "%(n)s customers disassociated.", number)
+    return said % {"n": show_number(number)}

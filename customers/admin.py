@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from budgets.actions import associate_customers, disassociate_customers
+from budgets.telling import tell_associated, tell_disassociated
 from customers.forms import AssociationForm, CustomersFileForm
 from customers.models import (
     CURRENT,
@@ -56,7 +57,7 @@ class CustomerAdmin(PlatformAdmin):
         many = CustomersFileForm(*(request.POST, request.FILES) if by_file else ())
         form: Any = many if by_file else one
         if form.is_valid() and (number := _associate(form, request.user)):
-            messages.success(request, _("%(number)s customers associated.") % {"number": number})
+            messages.success(request, tell_associated(number))
             return redirect("admin:customers_customer_changelist")
         context = self.admin_site.each_context(request) | {
             "title": _("Associate customers"),
@@ -78,7 +79,7 @@ class CustomerAdmin(PlatformAdmin):
             leaving = list(current)
             number = disassociate_customers(current, note=_("by %(operator)s") % {"operator": request.user})
             LogEntry.objects.log_actions(request.user.pk, leaving, CHANGE, _("Disassociated."))
-            messages.success(request, _("%(number)s customers disassociated.") % {"number": number})
+            messages.success(request, tell_disassociated(number))
             return None
         context = self.admin_site.each_context(request) | {
             "title": _("Disassociate customers"),

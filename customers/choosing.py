@@ -16,7 +16,7 @@ NAMED = 5
 
 def all_matching(request: ConsoleRequest) -> bool:
     """Whether all that match are meant, whoever is named."""
-    return bool(request.POST.get("all_matching") or request.GET.get("all_matching"))
+    return "1" in (request.POST.get("all_matching"), request.GET.get("all_matching"))
 
 
 def chosen(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:

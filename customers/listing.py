@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from budgets.models import THIS_MONTH, Expenditure
-from budgets.standing import frozen_above, frozen_by, partner_status
+from budgets.standing import froze, froze_of, frozen_above, frozen_by, partner_status
 from customers import paging
 from customers.filters import CustomerFilter
 from customers.masking import mask_name
@@ -44,9 +44,9 @@ NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("pk")).order_by("-
 FREEZE_RECORD = Subquery(NEWEST_FREEZE.values("pk")[:1])
 
 
-def _when_frozen(column: str) -> Case:
-    """A column of the newest freeze record, which is looked for only where there is something to say of it."""
-    return Case(When(~Q(freeze_kind=FreezeKind.NONE), then=Subquery(NEWEST_FREEZE.values(column)[:1])))
+def _when_frozen(column: Subquery) -> Case:
+    """Something of freeze records, which are looked for only where there is something to say of them."""
+    return Case(When(~Q(freeze_kind=FreezeKind.NONE), then=column))
 
 
 COLUMNS = (
@@ -73,13 +73,14 @@ COLUMNS = (
     "as_of",
     "frozen_used",
     "frozen_amount",
+    "frozen_type",
+    "frozen_operator",
     "freeze_record",
 )
 SHOWN = Customer.objects.annotate(
     as_of=AS_OF,
-    frozen_used=_when_frozen("used"),
-    frozen_amount=_when_frozen("amount"),
-    freeze_record=_when_frozen("pk"),
+    freeze_record=_when_frozen(FREEZE_RECORD),
+    **{name: _when_frozen(column) for name, column in froze("pk").items()},
 )
 # All that a row shows of a customer, in one query; as plain values, since making models of them takes longer than that.
 BY_KEY = ByKey(SHOWN.values_list(*COLUMNS, named=True))
@@ -224,7 +225,7 @@ def _row(customer: Any, shared: Shared) -> Row:
         status=status.lower(),
         status_label=labels[status],
         frozen_above=above,
-        frozen_why=frozen_by(customer, customer.frozen_used, customer.frozen_amount),
+        frozen_why=frozen_by(customer, froze_of(customer)),
         freeze_record=customer.freeze_record,
         freeze_kind=customer.freeze_kind,
         retention=retention(customer.retention_until),

@@ -69,12 +69,12 @@ def runs_out_to(customers: QuerySet[Customer], _name: str, day: date) -> QuerySe
 
 def associated_from(customers: QuerySet[Customer], _name: str, day: date) -> QuerySet[Customer]:
     """Since this day began, in the partner's time zone."""
-    return customers.filter(associated_on__gte=_beginning(day))
+    return customers.filter(associated_on__gte=beginning(day))
 
 
 def associated_to(customers: QuerySet[Customer], _name: str, day: date) -> QuerySet[Customer]:
     """Until this day ended, in the partner's time zone."""
-    return customers.filter(associated_on__lt=_beginning(day + timedelta(days=1)))
+    return customers.filter(associated_on__lt=beginning(day + timedelta(days=1)))
 
 
 def deleted_within(customers: QuerySet[Customer], _name: str, days: str) -> QuerySet[Customer]:
@@ -101,5 +101,6 @@ def kept(customers: QuerySet[Customer], _name: str, _value: str) -> QuerySet[Cus
     return customers
 
 
-def _beginning(day: date) -> datetime:
+def beginning(day: date) -> datetime:
+    """The first moment of a day in the partner's time zone, which is that in force."""
     return timezone.make_aware(datetime.combine(day, time.min))

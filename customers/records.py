@@ -1,7 +1,7 @@
 """What a customer's page lists below: its records, as they are asked for and as files; and what may be noted."""
 
 from collections.abc import Iterable
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any
 
 from django import forms
@@ -14,6 +14,7 @@ from customers.actions import LONGEST_NOTE
 from customers.filter_fields import DayField
 from customers.masking import mask_name
 from customers.models import FreezeRecord
+from customers.narrowing import beginning
 from partnercenter.models import Channel
 
 FREEZE_COLUMNS = (
@@ -51,7 +52,7 @@ class RecordFilter(forms.Form):
     operator = forms.ChoiceField(label=_("Operator"), required=False)
     channel = forms.ChoiceField(label=_("Channel"), required=False, choices=[("", _("All")), *Channel.choices])
 
-    LOOKUPS = {"since": "at__date__gte", "until": "at__date__lte", "operator": "operator_name"}
+    LOOKUPS = {"since": "at__gte", "until": "at__lt", "operator": "operator_name"}
 
     def __init__(self, asked: QueryDict, records: QuerySet[Any]) -> None:
         """Of these records of one customer, adjustment or freeze records."""
@@ -73,8 +74,15 @@ class RecordFilter(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if value}
 
     def narrowed(self) -> QuerySet[Any]:
-        """The records that are asked for, newest first; days are those of the partner's zone."""
-        lookups = {self.LOOKUPS.get(name, name): value for name, value in self.asked.items()}
+        """The records that are asked for, newest first; days are those of the partner's zone, in which one is asked.
+
+        As moments: a file is read when no zone is in force any more.
+        """
+        asked = self.asked
+        for name, later in (("since", 0), ("until", 1)):
+            if name in asked:
+                asked[name] = beginning(asked[name] + timedelta(days=later))
+        lookups = {self.LOOKUPS.get(name, name): value for name, value in asked.items()}
         return self.records.filter(**lookups).order_by("-pk")
 
 

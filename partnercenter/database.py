@@ -118,7 +118,10 @@ class Among(Lookup):
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
         column, params = self.process_lhs(compiler, connection)
-        kind = self.lhs.output_field.db_type(connection)
+        # An array of a type with a length would cut off what is longer, and find somebody else by it.
+        kind = (
+            "text" if isinstance(self.lhs.output_field, models.CharField) else self.lhs.output_field.db_type(connection)
+        )
         return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, array(self.rhs)]
 
 

@@ -190,7 +190,7 @@ def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
         return _again(reviewed)
     amounts = amounts_in(request.POST, reviewed)
     leave_out, take_in = request.POST.getlist("leave_out"), request.POST.getlist("take_in")
-    whole = group(reviewed, request.POST.get("leave_out_group", ""))
+    whole = group(reviewed, key) if (key := request.POST.get("leave_out_group")) else NOBODY
     refuse_strangers(reviewed, {*leave_out, *take_in})
     if not (leave_out or take_in or amounts or whole != NOBODY) and request.POST.get("verification_code"):
         return reviewed

@@ -27,17 +27,20 @@ class Account:
     adjustments: int = 0
     freezes: int = 1
     unfreezes: int = 0
+    # Frozen in a stronger kind by a person since: no restore lifts that (3.11).
+    worsened: bool = False
 
     def freeze(self, kind: FreezeKind, origin: FreezeOrigin, at: datetime) -> None:
         """Frozen already: the origin stays, the kind escalates (3.7); the same kind again changes nothing (4.5)."""
         if STRENGTH[kind] > STRENGTH[self.kind]:
+            self.worsened = bool(self.kind) and origin == FreezeOrigin.PARTNER
             self.kind, self.origin, self.freezes = kind, self.origin or origin, self.freezes + 1
             self.since = self.since or at
 
     def unfreeze(self) -> None:
         if self.kind:
             self.kind, self.origin, self.unfreezes = FreezeKind.NONE, FreezeOrigin.NONE, self.unfreezes + 1
-            self.since = None
+            self.since, self.worsened = None, False
 
     @property
     def seen(self) -> tuple[Any, ...]:

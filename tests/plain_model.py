@@ -95,7 +95,8 @@ class Model:
         for account in self.accounts.values():
             if moves and account.terms and account.terms.budget_type == BudgetType.MONTHLY:
                 account.counted_from = month
-                if account.terms.unfreeze_on_restore and account.origin == FreezeOrigin.BUDGET_EXHAUSTED:
+                lifts = account.terms.unfreeze_on_restore and account.origin == FreezeOrigin.BUDGET_EXHAUSTED
+                if lifts and not account.worsened:
                     account.unfreeze()
         self.follow()
 

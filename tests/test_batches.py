@@ -374,12 +374,12 @@ def test_batches_say_by_what_way_they_came(client, three, ann):
     path = review(client, three)
     client.post(path)
     nothing = review(client, three)
-    client.post(nothing)
+    said = client.post(nothing, follow=True).content.decode()
+    assert "The budgets stand as they were: nothing was set." in said
     batches = client.get("/budgets/batches/").context["page"].object_list
-    assert {str(batch["pk"]): batch["channel_label"] for batch in batches} == {
-        path.split("/")[-2]: "Console",
-        nothing.split("/")[-2]: "--",
-    }
+    assert {str(batch["pk"]): batch["channel_label"] for batch in batches} == {path.split("/")[-2]: "Console"}, (
+        "what changed nothing is no batch"
+    )
     assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["batch"]["channel_label"] == "Console"
 
 
@@ -516,3 +516,46 @@ def test_the_largest_expenditure_times_the_largest_factor_is_too_large_and_no_er
     assert groups(client, path)["LEFT_OUT"] == 1
     client.post(path)
     assert amounts([one, other]) == [Decimal("1.00"), Decimal("1000.00")]
+
+
+def test_a_high_percent_of_no_budget_is_nothing(client, acme, ann):
+    with_budget, without = make.customers(acme, 2)
+    make.budget(with_budget, ann, "100")
+    path = review(client, [with_budget, without], percent="10000", budget_type="MONTHLY")
+    opened: Any = client.get(f"{path}?group=LEFT_OUT").context["review"].open
+    assert [(row["customer_id"], row["amount_after"], row["typed"]) for row in opened["rows"]] == [
+        (without.customer_id, None, "")
+    ]
+
+
+@pytest.mark.parametrize(("terms", "untouched"), [({"percent": "110"}, ""), ({"plus": "-1000"}, "-900.00")])
+def test_what_stands_in_the_row_of_who_is_left_out_was_not_typed(client, acme, ann, terms, untouched):
+    """With that group open its fields are sent along with OK."""
+    rich, other = make.customers(acme, 2)
+    make.budget(rich, ann, "5000")
+    if untouched:
+        make.budget(other, ann, "100")
+    path = review(client, [rich, other], **terms, budget_type="MONTHLY")
+    page = client.get(f"{path}?group=LEFT_OUT")
+    assert [row["typed"] for row in page.context["review"].open["rows"]] == [untouched]
+    assert client.post(f"{path}?group=LEFT_OUT", {f"amount_{other.customer_id}": untouched}).status_code == 302
+    assert AdjustmentRecord.objects.filter(batch=path.split("/")[-2]).count() == 1
+
+
+def test_where_nobody_is_unchanged_the_review_comes_back(client, three, ann):
+    path = review(client, three)
+    make.budget(three, ann, "77")
+    assert client.post(path).status_code == 409
+    assert client.post(path, {"apply": "unchanged"}).status_code == 409
+    assert not AdjustmentRecord.objects.filter(batch=path.split("/")[-2]).exists()
+
+
+def test_the_review_names_frozen_resources_and_until_when_data_is_kept(client, acme, ann):
+    customers = make.customers(acme, 2)
+    make.budget(customers, ann, "100", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    path = review(client, customers, account_freezing="MANUAL")
+    client.post(path)
+    make.report((customers[0], "2026-09", "150"))
+    back = undo(client, path)
+    opened: Any = client.get(f"{back}?group=FROZEN").context["review"].open
+    assert [row["notes"] for row in opened["rows"]] == [["With its resources: data is kept until 2026-10-05"]]

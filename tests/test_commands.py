@@ -37,7 +37,7 @@ def test_customers_come_in_frozen_and_without_a_budget(acme, file):
         file("4711,north_sea,北海 Shipping,,op@north.example,13800001121,Mia,vip;emea,acme-reseller\n"),
     )
     customer = Customer.objects.get()
-    assert "1 customers associated" in said
+    assert "1 customer associated" in said
     assert (customer.customer_id, customer.name, customer.partner) == ("4711", "北海 Shipping", acme)
     assert (customer.freeze_kind, customer.freeze_origin) == (FreezeKind.ACCOUNT, FreezeOrigin.ASSOCIATION)
     assert customer.freeze_records.get().operator_name == "system"

@@ -304,3 +304,15 @@ def test_a_note_pressed_twice_at_once_stands_once(customer, ann, monkeypatch):
     with emptied_quickly():
         overtake(*[lambda: add_note(customer, "Called.", operator=ann)] * 2, stop=stop)
     assert CustomerNote.objects.count() == 1
+
+
+def test_a_file_goes_by_the_days_of_the_partner_as_its_page_does(sign_in, customer, ann, clock):
+    """Seven in the morning in Shanghai is the evening before elsewhere."""
+    clock.move_to("2026-09-11T23:00:00Z", tick=False)
+    by_hand(customer, ann, "Early", frozen=False)
+    client = sign_in(ann)
+    for query, number in (("since=2026-09-12", 1), ("until=2026-09-11", 1), ("since=2026-09-11&until=2026-09-11", 0)):
+        path = f"?customer=%2Fsubscriptions%2F0a&tab=freezes&{query}"
+        page = client.get(f"{PAGE}{path}")
+        file = sent(client.get(f"{EXPORT}{path}"))
+        assert (page.context["page"].paginator.count, len(file.splitlines()) - 1) == (number, number), query

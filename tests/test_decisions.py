@@ -411,3 +411,15 @@ def test_a_row_leads_to_the_customer_to_its_budget_and_to_freezing_it(client, ke
     response = client.post("/customers/freeze/", {"customer": "kestwick", "kind": "ACCOUNT", "reason": "Unpaid"})
     assert response.status_code == 302
     assert rows(client) == {}
+
+
+def test_used_up_again_by_the_restore_itself_is_another_decision(acme, ann, sign_in, clock):
+    """What was stated of the new month beforehand uses the budget up as it restores: since then."""
+    customer = make.customer(acme, "monthly")
+    make.budget(customer, ann, "100", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    make.report((customer, "2026-09", "150"), (customer, "2026-10", "160"))
+    put_off(customer, ann, "2026-12-24")
+    clock.move_to(make.moment("2026-10-02 00:00"))
+    restore_budgets()
+    assert list(rows(sign_in(ann))) == ["monthly"]
+    assert make.stored(customer).exhausted_since == make.moment("2026-10-02 00:00")

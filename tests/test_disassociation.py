@@ -220,7 +220,7 @@ def test_it_asks_as_often_for_fifty_as_for_three(acme, ann):
 def test_the_command_disassociates_the_customers_of_a_file(customer, acme, file):
     stays = make.customer(acme, "stays")
     said = run("disassociate_customers", file("/subscriptions/0a,acme-reseller"))
-    assert "1 customers disassociated." in said
+    assert "1 customer disassociated." in said
     assert make.fresh(customer).disassociated_on
     assert not make.fresh(stays).disassociated_on
 

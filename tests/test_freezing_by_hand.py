@@ -198,7 +198,7 @@ def test_of_many_those_to_whom_it_does_not_apply_are_left_out_by_name_and_reason
 def test_where_it_applies_to_nobody_the_review_says_how_many_and_why(acme, ann, free):
     customers = [free, *make.customers(acme, 2)]
     freeze(free, ann, RESOURCES)
-    with pytest.raises(Refusal, match=r"can be frozen: 2 is frozen so already, 1 is frozen in the other kind"):
+    with pytest.raises(Refusal, match=r"can be frozen: is frozen so already \(2\), is frozen in the other kind \(1\)"):
         review_by_hand(all_of(customers), asked("FREEZE"), operator=ann)
     assert not Operation.objects.filter(kind="FREEZE").exclude(confirmation__isnull=False).exists()
 

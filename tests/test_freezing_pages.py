@@ -336,7 +336,7 @@ def test_what_a_worker_refuses_is_told_in_the_form(client, three, monkeypatch):
     monkeypatch.setattr(jobs, "FEW", 2)
     answer = client.post(UNFREEZE, {"customer": ids(three), **ACCOUNT})
     assert answer.status_code == 422
-    assert "None of the customers can be unfrozen: 3 is not frozen." in answer.content.decode()
+    assert "None of the customers can be unfrozen: is not frozen (3)." in answer.content.decode()
 
 
 # --- Batches ----------------------------------------------------------------------------------------------------------
@@ -452,3 +452,52 @@ def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, si
     told = "since 2026-09-20 12:00, budget exhausted (120.00 of 100.00 used); the budget has restored"
     assert told in client.get("/customers/").content.decode()
     assert told in client.get("/budgets/set/", {"customer": free.customer_id}).content.decode()
+
+
+# --- Who is meant -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [FREEZE, UNFREEZE, "/budgets/set/", "/budgets/terms/"])
+def test_an_id_that_only_begins_like_a_customers_does_not_exist(client, acme, ann, path):
+    longest = make.customer(acme, "x" * 128)
+    make.budget(longest, ann, "100")
+    given = {"customer": ["x" * 128 + "TAIL"], **ACCOUNT, "budget_type": "ONE_TIME", "amount": "5"}
+    assert client.post(path, given).status_code == 404
+    assert not make.fresh(longest).is_frozen
+
+
+def test_the_form_of_an_address_means_whom_the_address_means(client, acme):
+    make.customer(acme, "meant", account_name="meant")
+    make.customer(acme, "other", account_name="other")
+    page = client.get(f"{FREEZE}?all_matching=1&q=meant&kind=ACCOUNT").content.decode()
+    assert f'action="{FREEZE}?q=meant"' in page
+
+
+def test_all_matching_is_said_by_1_alone(client, three):
+    path = client.post(
+        "/budgets/set/",
+        {
+            "customer": ids(three)[:2],
+            "all_matching": "0",
+            "percent": "",
+            "amount": "5",
+            "budget_type": "MONTHLY",
+            "account_freezing": "MANUAL",
+        },
+    )["Location"]
+    assert client.get(path).context["review"].number == 2
+
+
+def test_a_referral_customer_is_offered_no_freezing(client, acme):
+    referral = make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    answer = client.get(f"{FREEZE}?customer={referral.customer_id}")
+    assert answer.status_code == 422
+    assert "A customer of the referral model has no budget and is not frozen." in answer.content.decode()
+
+
+def test_where_nobody_is_unchanged_the_review_comes_back(client, three, ann):
+    path = client.post(FREEZE, {"customer": ids(three), **ACCOUNT})["Location"]
+    for each in three:
+        client.post(FREEZE, {"customer": each.customer_id, **ACCOUNT})
+    assert client.post(path).status_code == 409
+    assert client.post(path, {"apply": "unchanged"}).status_code == 409

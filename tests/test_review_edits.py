@@ -67,7 +67,8 @@ def test_a_whole_group_is_left_out_at_once_and_nobody_else(client, acme, ann):
     path = client.post(f"{path}edit/", {"leave_out_group": "TYPE"})["Location"]
     assert set(rows(client, path, "LEFT_OUT")) == {fine.customer_id, other.customer_id}
     assert set(rows(client, path, "ALL")) == {new.customer_id}
-    path = client.post(f"{path}edit/", {"leave_out_group": "NO_SUCH_GROUP", "take_in": fine.customer_id})["Location"]
+    assert client.post(f"{path}edit/", {"leave_out_group": "NO_SUCH_GROUP"}).status_code == 404
+    path = client.post(f"{path}edit/", {"take_in": fine.customer_id})["Location"]
     assert set(rows(client, path, "ALL")) == {fine.customer_id, new.customer_id}
 
 

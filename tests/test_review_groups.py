@@ -64,10 +64,10 @@ def test_who_stays_frozen_is_told_since_when_and_by_what(client, three, ann):
     why = "Unfreezing is not ticked"
     assert notes(client, path) == {
         associated.customer_id: ["Frozen since 2026-09-20 12:00, association", why],
-        by_person.customer_id: ["Frozen since 2026-09-18 12:00, partner: Unpaid invoice", why],
+        by_person.customer_id: ["Frozen since 2026-09-18 12:00, partner ann: Unpaid invoice", why],
         by_budget.customer_id: ["Frozen since 2026-09-20 12:00, budget exhausted (60.00 of 50.00 used)", why],
     }
-    assert "partner: Unpaid invoice" in client.get(f"{path}?group=STAYS_FROZEN").content.decode()
+    assert "partner ann: Unpaid invoice" in client.get(f"{path}?group=STAYS_FROZEN").content.decode()
 
 
 def test_whose_resources_are_frozen_as_well_is_told_before_ok(client, three, ann):

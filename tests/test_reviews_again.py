@@ -117,7 +117,7 @@ def test_a_stale_review_says_whose_account_was_frozen_or_unfrozen(client, three,
         do(Customer.objects.filter(pk=customer.pk), author=author)
     assert changes(client.post(path)) == {
         three[0].account_name: [
-            "The account was frozen meanwhile: since 2026-09-20 12:00, partner: Unpaid invoice.",
+            "The account was frozen meanwhile: since 2026-09-20 12:00, partner ann: Unpaid invoice.",
             "Effect: none before, stays frozen now.",
         ],
         three[1].account_name: [

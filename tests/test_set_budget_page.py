@@ -189,7 +189,7 @@ def test_a_budget_changed_meanwhile_is_shown_beside_what_was_typed(headers, clie
     response = post(client, customer, headers, version=version)
     assert response.status_code == 409
     content = response.content.decode()
-    assert "changed meanwhile. Nothing was set." in content
+    assert "changed meanwhile. Nothing was changed." in content
     assert response.context["changes"] == [
         "Budget: One-time budget 50.00 (Manual) before, Monthly budget 77.70 (Automatic) now.",
         "Changed by ben at 2026-09-15 10:00.",
@@ -208,7 +208,7 @@ def test_an_account_frozen_meanwhile_is_told_too(client, customer, ann):
     assert response.status_code == 409
     assert response.context["form"]["unfreeze_now"].label == "Unfreeze Now"
     assert response.context["changes"] == [
-        "The account was frozen meanwhile: since 2026-09-15 10:00, budget exhausted."
+        "The account was frozen meanwhile: since 2026-09-15 10:00, budget exhausted (10.00 of 10.00 used)."
     ]
     assert 'value="1,200.50"' in response.content.decode()
 

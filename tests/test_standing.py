@@ -9,7 +9,7 @@ from budgets.standing import Action, Answer, may_purchase, standing_of
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.database import lock
-from partnercenter.models import Channel, Partner, User
+from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import set_partner_status
 from tests import make
 from tests.test_commands import run
@@ -172,3 +172,32 @@ def test_the_standing_of_a_customer_takes_one_query_more_where_it_is_frozen(free
     customer = Customer.objects.select_related("budget", "partner").get(pk=free.pk)
     with django_assert_num_queries(1):
         standing_of(customer)
+
+
+# --- Why, in words ----------------------------------------------------------------------------------------------------
+
+
+def why(customer: Customer) -> str:
+    return " ".join(standing_of(make.fresh(customer)).reasons)
+
+
+def test_what_a_person_made_worse_keeps_its_figures_and_says_who_and_why(acme, ann, september):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100")
+    use_up(customer)
+    september.move_to("2026-09-21T04:00:00Z", tick=False)
+    freeze(customer, WITH_RESOURCES, ann)
+    said = why(customer)
+    assert "since 2026-09-20 04:00, budget exhausted (112.50 of 100.00 used)" in said
+    assert "with its resources since 2026-09-21 04:00, by ann: Unpaid invoice" in said
+
+
+def test_a_one_time_budget_that_froze_has_not_restored(acme, ann, september):
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100")
+    use_up(customer)
+    september.move_to("2026-10-20T04:00:00Z", tick=False)
+    make.budget(customer, ann, "1000", BudgetType.MONTHLY, unfreeze=False)
+    said = why(customer)
+    assert "budget exhausted (112.50 of 100.00 used)" in said
+    assert "has restored" not in said

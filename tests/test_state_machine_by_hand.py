@@ -182,7 +182,10 @@ class ConsoleByHand(ConsoleOfBatches):
         else:
             with pytest.raises(Changed):
                 waiting.ok()
-            if then == "unchanged":
+            if then == "unchanged" and not unchanged:
+                with pytest.raises(Changed):
+                    waiting.ok(only_unchanged=True)
+            elif then == "unchanged":
                 self.done(waiting, unchanged, after, waiting.ok(only_unchanged=True))
             elif then == "again":
                 names = {name for name in waiting.said if waiting.said[name][0] != LeftOut.BY_OPERATOR}

@@ -127,3 +127,12 @@ def test_an_undo_brings_the_choice_back(acme, ann):
     batch = make.budget(customer, ann, "100", ONE_TIME).batch
     make.confirmed(review_undo(batch, operator=ann, unfreeze=False))
     assert (make.stored(customer).budget_type, chosen(customer)) == (MONTHLY, True)
+
+
+def test_what_a_person_made_worse_no_restore_lifts(acme, ann, sign_in, october):
+    lifted, stays = used_up(acme, ann), used_up(acme, ann)
+    kind = {"kind": "ACCOUNT_AND_RESOURCE", "reason": "Data theft", "agreement": "1"}
+    sign_in(ann).post("/customers/freeze/", {"customer": stays.customer_id, **kind})
+    assert make.fresh(stays).freeze_kind == FreezeKind.ACCOUNT_AND_RESOURCE
+    october()
+    assert [make.fresh(each).is_frozen for each in (lifted, stays)] == [False, True]

@@ -159,7 +159,7 @@ def _nobody(operation: Operation) -> str:
     reasons = list(operation.reviewed.order_by().values_list("left_out").annotate(Count("pk")))
     if reasons == [(reasons[0][0], 1)]:
         return _why_not(operation, reasons[0][0])
-    told = ", ".join(f"{number} {LeftOut(reason).label}" for reason, number in sorted(reasons))
+    told = ", ".join(f"{LeftOut(reason).label} ({number})" for reason, number in sorted(reasons))
     if operation.kind == Operation.Kind.FREEZE:
         return _("None of the customers can be frozen: %(why)s.") % {"why": told}
     return _("None of the customers can be unfrozen: %(why)s.") % {"why": told}
@@ -188,7 +188,7 @@ def _apply(month: int, operation: Operation, *, channel: Channel, only_unchanged
     lock_reviewed(rows, operator)
     # A statement after the locks: it sees what those we waited for have written.
     standing = list(still_as_reviewed(rows, operation, month).values_list("customer", flat=True))
-    if len(standing) < extent.number and not only_unchanged:
+    if len(standing) < extent.number and not (only_unchanged and standing):
         raise Changed(_("The state of an account was changed meanwhile. Nothing was done."))
     author = Author(operator, channel, timezone.now(), operation.pk)
     done = _carry_out(Customer.objects.filter(pk__among=standing), operation, author)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from budgets.actions.exhaustion import budget_figures, freeze_exhausted, move_run_out, move_used
@@ -10,7 +10,7 @@ from budgets.actions.freezing import unfreeze_accounts
 from budgets.models import BillingMonth
 from budgets.months import month_of
 from customers.actions import Author
-from customers.models import Customer, FreezeOrigin
+from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
 from partnercenter.database import MONTH, hold, writing
 from partnercenter.models import BudgetType, Channel
 from partnercenter.statements import Kept
@@ -31,8 +31,17 @@ FROM budgets_budget b JOIN budgets_expenditure e ON e.customer_id = b.customer_i
 WHERE b.budget_type = %s AND e.month > %s AND e.month <= %s AND e.month >= b.counted_from
 GROUP BY b.customer_id, b.counted_from, b.used
 """
-# All monthly budgets restore at once, so these are among them; frozen by their budget, not by a person.
+# All monthly budgets restore at once, so these are among them. Frozen by their budget, not by a person, nor made
+# worse by one: who escalated it had a reason of their own.
+ESCALATED_BY_A_PERSON = FreezeRecord.objects.filter(
+    ~Q(reason=""),
+    customer=OuterRef("pk"),
+    at__gte=OuterRef("frozen_since"),
+    kind_before=FreezeKind.ACCOUNT,
+    kind_after=FreezeKind.ACCOUNT_AND_RESOURCE,
+)
 LIFTED_AT_RESTORE = Q(
+    ~Exists(ESCALATED_BY_A_PERSON),
     budget__budget_type=BudgetType.MONTHLY,
     budget__unfreeze_on_restore=True,
     freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED,

@@ -41,7 +41,12 @@ NOW_OF_CUSTOMER = {name: f"customer__{path}" for name, path in NOW.items()}
 def refuse_referrals(customers: CustomerQuerySet) -> None:
     """Raises Refusal where one of the customers has neither budget nor freeze (domain 5.6)."""
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
-        raise Refusal(_("A customer of the referral model has no budget."))
+        raise Refusal(no_budget_nor_freeze())
+
+
+def no_budget_nor_freeze() -> str:
+    """What is told whoever would set the budget of a referral customer, or freeze it (domain 5.6)."""
+    return _("A customer of the referral model has no budget and is not frozen.")
 
 
 @writing()
@@ -266,4 +271,4 @@ def refuse_outdated(operation: Operation) -> None:
     extent = extent_of(rows, operation.operator)
     refuse_not_allowed(extent, operation.operator)
     if still_as_reviewed(rows, operation, current_month()).count() != extent.number:
-        raise Changed(_("This budget or the state of the account was changed after your review. Nothing was set."))
+        raise Changed(_("This budget or the state of the account was changed after your review. Nothing was changed."))

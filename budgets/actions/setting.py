@@ -94,8 +94,8 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     number = changed if changed == extent.number else changed + unchanged(standing).count()
     reviewed = extent.number
     if number < reviewed:
-        if not only_unchanged:
-            raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was set."))
+        if not only_unchanged or not number:
+            raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
         rows = rows.filter(pk__among=list(standing.values_list("pk", flat=True)))
         extent = extent_of(rows, operation.operator)
     records = AdjustmentRecord.objects.filter(batch=author.batch)

@@ -164,7 +164,8 @@ def _amount(amount: Decimal | Relative | None, month: int) -> tuple[Any, bool]:
 def _relative(amount: Relative, month: int) -> tuple[Any, bool]:
     present: Any = F("budget__amount")
     if amount.percent is not None:
-        return _times(present, amount.percent, HUNDREDTHS), True
+        # Of nothing nothing: bounds would be taken for it.
+        return Case(When(budget__amount__isnull=False, then=_times(present, amount.percent, HUNDREDTHS))), True
     if amount.last_month_times is not None:
         last = previous_month(month)
         return _times(spent(last, last), amount.last_month_times, 1), False

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 from django.forms import BooleanField
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,6 +20,7 @@ from budgets.actions import current_month, review_undo
 from budgets.actions.freeze_terms import BY_HAND, is_by_hand
 from budgets.actions.undoing import STANDS, STILL_STANDS, records_of
 from budgets.freeze_reviews import facts_confirmed, left_out_of, show_freezes, show_left_out
+from budgets.models import AdjustmentRecord
 from budgets.showing import RECORD_COLUMNS, record_as_row
 from customers.actions import record_export
 from customers.models import ExportRecord, FreezeRecord
@@ -51,7 +54,10 @@ def _confirmed(request: ConsoleRequest) -> Any:
 @for_partner
 def batches(request: ConsoleRequest) -> HttpResponse:
     """Budget Batches: each with operator, time and counts."""
-    page = Paginator(_confirmed(request), BATCHES_PER_PAGE).get_page(request.GET.get("page"))
+    # What changed nothing wrote nothing (domain 3.1).
+    written = (records.filter(batch=OuterRef("pk")) for records in (AdjustmentRecord.objects, FreezeRecord.objects))
+    listed = _confirmed(request).filter(reduce(or_, map(Exists, written)))
+    page = Paginator(listed, BATCHES_PER_PAGE).get_page(request.GET.get("page"))
     context = paged(page, showing.show_batches(page.object_list)) | {"jobs": jobs.recent(request.user)}
     return render(request, "budgets/batches.html", context)
 

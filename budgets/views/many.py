@@ -25,7 +25,7 @@ from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
 def is_for_many(request: ConsoleRequest) -> bool:
     """Whether a request to set budgets comes from the dialog for many, or names several customers."""
     given = request.POST
-    return bool(given.get("all_matching")) or "amount_by" in given or len(given.getlist("customer")) > 1
+    return all_matching(request) or "amount_by" in given or len(given.getlist("customer")) > 1
 
 
 def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from budgets import showing
 from budgets.actions import current_month, review_budgets, set_budgets
-from budgets.actions.reviewing import changes_nothing
+from budgets.actions.reviewing import changes_nothing, no_budget_nor_freeze
 from budgets.actions.seen import as_shown
 from budgets.changes import changes_since
 from budgets.forms import SetBudgetForm
@@ -39,7 +39,7 @@ def set_budget(request: ConsoleRequest) -> HttpResponse:
     month = current_month()
     customer = _customer(request, must_act=True)
     if customer.association_type == Customer.AssociationType.REFERRAL:
-        raise Refusal(_("A customer of the referral model has no budget."))
+        raise Refusal(no_budget_nor_freeze())
     if request.method == "POST":
         return _set_budget(request, customer, month)
     return _show_form(request, customer, month, _form(request, customer))

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from budgets import showing, tasks
 from budgets.actions import ByHand, act_by_hand, current_month, review_by_hand
 from budgets.actions.quota import within_reach
+from budgets.actions.reviewing import no_budget_nor_freeze
 from budgets.actions.seen import as_shown, version_of
 from budgets.changes import changes_since
 from budgets.standing import frozen_above, partner_status, why_frozen
@@ -26,12 +27,15 @@ from customers.forms import FreezeForm, UnfreezeForm
 from customers.listing import AS_OF, FREEZE_RECORD
 from customers.masking import seconds_shown
 from customers.models import Customer, CustomerQuerySet, FreezeKind
+from customers.paging import address
 from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner, went_on
 from partnercenter.models import Job, Operation
 from partnercenter.permissions import grant_of, refusal, unfreezing_refused
 from partnercenter.refusals import Changed, NotAllowed, Refusal
 
+# What an address of this page says beside the list's own query.
+ASKED_HERE = ("customer", "all_matching", "kind", "dialog")
 FORMS = {Operation.Kind.FREEZE: FreezeForm, Operation.Kind.UNFREEZE: UnfreezeForm}
 
 
@@ -91,6 +95,8 @@ def _refuse(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) 
         why_not = why_not or unfreezing_refused(user, partner)
     if why_not:
         raise NotAllowed(why_not)
+    if one is not None and one.association_type == Customer.AssociationType.REFERRAL:
+        raise Refusal(no_budget_nor_freeze())
 
 
 def _form(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) -> Any:
@@ -195,5 +201,5 @@ def _about_many(request: ConsoleRequest, customers: CustomerQuerySet) -> dict[st
         "all_matching": of_all,
         "chosen": _named(request),
         # Of the list: what narrows it down says whom all that match are.
-        "query": f"?{request.GET.urlencode()}" if request.method == "POST" and request.GET else "",
+        "query": address(request.GET, **dict.fromkeys(ASKED_HERE)),
     }

@@ -163,11 +163,12 @@ def export(request: ConsoleRequest) -> HttpResponseBase:
     current_month()
     user = request.user
     filters = CustomerFilter(request.GET, Customer.objects.of(user))
+    if filters.misunderstood:
+        raise Refusal(_("One of the filters is not understood. Go back to the list and export from there."))
     number = filters.count()[0]
     if number > COUNTED:
         number = filters.qs.count()
-    query = request.GET.urlencode()
-    record_export(ExportRecord.What.LIST, query=query, rows=number, operator=user, partner=user.partner)
+    record_export(ExportRecord.What.LIST, query=filters.kept_query, rows=number, operator=user, partner=user.partner)
     return csv_download(
         f"customers-{timezone.localdate():%Y-%m-%d}.csv",
         exporting.header(show_reseller=user.partner.is_distributor),

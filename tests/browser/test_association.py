@@ -105,7 +105,7 @@ def test_the_platform_associates_an_account_nobody_knew_and_disassociates_it(sta
     page.goto("/customers/unassociated/")
     page.get_by_role("row", name="/subscriptions/0a").get_by_role("link", name="Associate").click()
     fill_in_the_customer(page, "/subscriptions/0a")
-    expect(page.get_by_text("1 customers associated.")).to_be_visible()
+    expect(page.get_by_text("1 customer associated.")).to_be_visible()
     customer = Customer.objects.get()
     assert customer.expenditures.get().total == 70
     page.get_by_role("row", name="north_sea").get_by_role("checkbox").check()
@@ -113,7 +113,7 @@ def test_the_platform_associates_an_account_nobody_knew_and_disassociates_it(sta
     page.get_by_role("button", name=re.compile("^(Go|Run)")).click()
     expect(page.get_by_text("These customers leave their partner.")).to_be_visible()
     page.get_by_role("button", name="Disassociate").click()
-    expect(page.get_by_text("1 customers disassociated.")).to_be_visible()
+    expect(page.get_by_text("1 customer disassociated.")).to_be_visible()
     assert make.fresh(customer).disassociated_on
     page.goto("/customers/unassociated/")
     expect(page.get_by_role("link", name="Associate", exact=True)).to_have_count(2)
@@ -124,5 +124,5 @@ def test_a_file_is_sent_by_the_keyboard_alone(staff, acme):
     text = "customer_id,account_name,name,partner\n1,a,A,acme-reseller\n"
     choose_file(staff, staff.page.locator("[type=file]"), text)
     press(staff, staff.page.get_by_role("button", name="Associate the customers of the file"))
-    expect(staff.page.get_by_text("1 customers associated.")).to_be_visible()
+    expect(staff.page.get_by_text("1 customer associated.")).to_be_visible()
     assert Customer.objects.get().partner == acme

@@ -200,7 +200,7 @@ def test_a_review_that_went_stale_is_applied_to_the_unchanged(sit_down, ann, thi
     send_terms(person, "100")
     make.budget(thirty[1], ann, "7")
     person.ok.click()
-    expect(person.alert).to_contain_text("1 of the customers was changed after your review. Nothing was set.")
+    expect(person.alert).to_contain_text("1 of the customers was changed after your review. Nothing was changed.")
     differs = person.window.get_by_role("region", name="What changed").get_by_role("row", name=thirty[1].account_name)
     expect(differs).to_contain_text("Budget: none before, One-time budget 7.00 (Automatic) now.")
     person.meets_no_barrier()

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django.core import mail
 from playwright.sync_api import expect
 
 from customers.models import Customer
 from partnercenter.models import User
+from tests import make
 from tests.browser.person import Person
 
 
@@ -75,3 +77,21 @@ def test_without_javascript_the_message_leads_there_too(sit_down, ann, kestwick,
     person.sees("3 budgets are set.")
     page.get_by_role("link", name="Show batch").click()
     expect(page.get_by_role("heading", name="Budget Batch of")).to_be_visible()
+
+
+def test_enter_in_the_field_of_the_code_confirms_and_leaves_nobody_out(sit_down, carl, borealis):
+    """Also in an undo, whose rows have no other button than that which leaves out."""
+    customers = make.customers(borealis, 2)
+    batch = make.budget(customers, carl, "100").batch
+    person = sit_down(carl)
+    page = person.page
+    page.goto(f"/budgets/batches/{batch}/")
+    page.get_by_role("button", name="Review Undo").click()
+    page.get_by_role("link", name="All to be set").click()
+    expect(page.get_by_role("button", name="Leave out").first).to_be_visible()
+    page.get_by_role("button", name="Get Code").click()
+    expect(page.get_by_text("A verification code has been sent to you by e-mail.")).to_be_visible()
+    [code] = re.findall(r"^\s*(\d{6})$", str(mail.outbox[-1].body), re.MULTILINE)
+    page.get_by_label("Verification Code", exact=True).fill(code)
+    page.get_by_label("Verification Code", exact=True).press("Enter")
+    person.sees("2 budgets are undone.")

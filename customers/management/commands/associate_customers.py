@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from budgets.actions import associate_customers
+from budgets.telling import tell_associated
 from customers.reading import read_customers
 from partnercenter.commands import ConsoleCommand
 
@@ -21,4 +22,4 @@ class Command(ConsoleCommand):
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         with file.open("rb") as content:
             number = associate_customers(read_customers(file.name, content))
-        self.stdout.write(self.style.SUCCESS(f"{number} customers associated."))
+        self.stdout.write(self.style.SUCCESS(tell_associated(number)))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from budgets.actions import disassociate_customers
+from budgets.telling import tell_disassociated
 from customers.models import Customer
 from customers.reading import read_leaving
 from partnercenter.commands import ConsoleCommand
@@ -23,4 +24,4 @@ class Command(ConsoleCommand):
         with file.open("rb") as content:
             leaving = Customer.objects.filter(pk__among=read_leaving(file.name, content))
         number = disassociate_customers(leaving)
-        self.stdout.write(self.style.SUCCESS(f"{number} customers disassociated."))
+        self.stdout.write(self.style.SUCCESS(tell_disassociated(number)))
