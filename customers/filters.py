@@ -90,7 +90,7 @@ class CustomerFilter(django_filters.FilterSet):
     associated_after = DayFilter(label=_("Associated from"), method=narrowing.associated_from)
     associated_before = DayFilter(label=_("Associated to"), method=narrowing.associated_to)
     retention = django_filters.ChoiceFilter(
-        choices=[(str(WEEK.days), _("Within seven days")), (str(DAY.days), _("Within one day"))],
+        choices=[(str(WEEK.days), _("Within seven days")), (str(DAY.days), _("Within one day")), ("0", _("Already"))],
         empty_label=_("All"),
         label=_("Data may be deleted"),
         method=narrowing.deleted_within,

@@ -78,7 +78,9 @@ def associated_to(customers: QuerySet[Customer], _name: str, day: date) -> Query
 
 
 def deleted_within(customers: QuerySet[Customer], _name: str, days: str) -> QuerySet[Customer]:
-    """Whose retention deadline is so many days away at most."""
+    """Whose retention deadline is so many days away at most; 0: is over."""
+    if days == "0":
+        return customers.filter(retention_until__lte=timezone.now())
     return ending_within(customers, timedelta(days=int(days)))
 
 

@@ -130,6 +130,12 @@ def is_silent(job: Job) -> bool:
     return job.finished_at is None and job.alive_at < timezone.now() - SILENT
 
 
+def refuse_under_way(operation: Operation) -> None:
+    """Raises Refusal where a job is carrying the operation out: nothing of it can be changed any more."""
+    if Job.objects.filter(operation=operation, finished_at=None).exists():
+        raise Refusal(_("This was confirmed and is being carried out: Budget Batches leads to it."))
+
+
 def refusal(job: Job) -> Refusal:
     """Why it was refused, as whoever started it is told."""
     kind = {403: NotAllowed, 409: Changed}.get(job.status, Refusal)

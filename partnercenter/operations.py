@@ -80,6 +80,7 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     try:
         verification.refuse_finished(reviewed)
         if amounts := amounts_in(request.POST, reviewed):
+            jobs.refuse_under_way(reviewed)
             return _taken_over(request, edit_review(reviewed, amounts=amounts))
         if not only_unchanged and (verification.needs_code(reviewed) or jobs.left_to_worker()):
             # Told before a code is looked at or a worker is waited for; else where it is applied is soon enough.
@@ -184,6 +185,7 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
 def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
     """The new review; the same where nothing was edited and a code given, as by Enter in its field."""
     verification.refuse_finished(reviewed)
+    jobs.refuse_under_way(reviewed)
     if not _is_about_customers(reviewed):
         raise Refusal(_("Nothing of this can be changed."))
     if request.POST.get("again"):
@@ -253,6 +255,7 @@ def _outcome(reviewed: Operation, *, batch: bool) -> tuple[str, dict[str, Any] |
     """Why there is nothing to confirm any more, or for a batch who is not as reviewed; "" and None where there is."""
     try:
         verification.refuse_finished(reviewed)
+        jobs.refuse_under_way(reviewed)
         _refuse_outdated(reviewed)
     except NotAllowed:
         raise

@@ -413,6 +413,15 @@ def test_a_row_leads_to_the_customer_to_its_budget_and_to_freezing_it(client, ke
     assert rows(client) == {}
 
 
+def test_the_customers_page_says_until_when_its_decision_is_put_off(client, kestwick, ann):
+    page = "/customers/detail/?customer=kestwick"
+    assert "snoozed until" not in client.get(page).content.decode()
+    put_off(kestwick, ann, "2026-09-20", "Pays on Friday")
+    said = client.get(page).content.decode()
+    assert "snoozed until 2026-09-20" in said
+    assert "Pays on Friday" in said
+
+
 def test_used_up_again_by_the_restore_itself_is_another_decision(acme, ann, sign_in, clock):
     """What was stated of the new month beforehand uses the budget up as it restores: since then."""
     customer = make.customer(acme, "monthly")

@@ -432,6 +432,8 @@ def test_after_the_deadline_the_list_says_since_when_data_may_be_deleted(client,
     page = client.get("/customers/").content.decode()
     assert "data may be deleted since 2026-10-05" in page
     assert "may be deleted within seven days" not in page
+    found = {value: len(client.get(f"/customers/?retention={value}").context["page"].object_list) for value in "170"}
+    assert found == {"1": 0, "7": 0, "0": 1}
 
 
 def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, sign_in, september):

@@ -235,6 +235,23 @@ def test_only_who_started_it_sees_a_job(client, three, ann, few, worker, sign_in
         assert sign_in(person).post(f"{page}again/").status_code == 404
 
 
+def test_what_is_being_carried_out_cannot_be_changed_any_more(client, three, ann, few, worker):
+    path = review(three, ann)
+    page = client.post(path)["Location"]
+    assert "is being carried out" in client.get(path).content.decode()
+    assert client.post(f"{path}edit/", {"leave_out": three[0].customer_id}).status_code == 422
+    assert client.post(path, {f"amount_{three[0].customer_id}": "5"}).status_code == 422
+    assert client.post(path)["Location"] == page, "pressed twice it is the same"
+    worker()
+    assert client.get(page).context["job"].state == "DONE"
+
+
+def test_work_that_nobody_has_begun_says_so(client, three, ann, few, worker):
+    page = client.post(review(three, ann))["Location"]
+    Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2))
+    assert "No worker has begun it for a minute" in client.get(page).content.decode()
+
+
 def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker):
     page = client.post(review(three, ann))["Location"]
     answer = client.post(f"{page}again/", follow=True)

@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from budgets import showing
 from budgets.actions import current_month
 from budgets.chart import chart_of
+from budgets.decisions import snooze_of
 from budgets.history import last_months
 from budgets.run_out import explained
 from budgets.standing import standing_of
@@ -67,6 +69,7 @@ def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, A
         "names_shown_seconds": seconds,
         "standing": standing_of(customer),
         "budget": showing.show_budget(getattr(customer, "budget", None), listed.as_of),
+        "snooze": snooze_of(getattr(customer, "budget", None), timezone.now(), timezone.get_current_timezone()),
         "run_out": explained(getattr(customer, "budget", None), months[-1].total, months[-1].as_of),
         "months": months,
         "chart": chart_of(months),

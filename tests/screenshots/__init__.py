@@ -1,0 +1,1 @@
+"""The pictures of every page and state, taken by `make screenshots`."""
