@@ -210,9 +210,10 @@ def rows(customers: Iterable[Any], *, user: User, names_shown: bool, at: datetim
 
 def snooze_of(budget: Budget | None, at: datetime, zone: tzinfo) -> dict[str, str]:
     """Until when the decision about a budget is put off, and why; empty where it is not, or there is none."""
-    if budget is None or not to_decide().filter(is_snoozed(at), pk=budget.pk).exists():
+    if budget is None or budget.state not in NOT_FROZEN:
         return {}
-    return _snooze(_newest_snoozes([budget.pk])[budget.pk], zone)
+    put_off = to_decide().filter(is_snoozed(at), pk=budget.pk).exists()
+    return _snooze(_newest_snoozes([budget.pk])[budget.pk], zone) if put_off else {}
 
 
 def _snooze(snooze: Snooze | None, zone: tzinfo) -> dict[str, str]:

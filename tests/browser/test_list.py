@@ -115,7 +115,7 @@ def test_the_eye_of_the_dialog_shows_one_name_and_the_list_behind_follows_its_ti
 def test_a_viewer_is_told_why_no_budget_can_be_set(sit_down, vera, kestwick):
     viewer = sit_down(vera)
     viewer.page.goto("/customers/")
-    expect(viewer.page.get_by_text("You are a viewer: ask an administrator").first).to_be_visible()
+    expect(viewer.page.get_by_text("You are a viewer and cannot act on customers").first).to_be_visible()
     expect(viewer.row(kestwick).get_by_role("link", name="Set Budget")).to_have_count(0)
     viewer.row(kestwick).get_by_role("link", name="Adjustment Records").click()
     expect(viewer.window.get_by_text("No budget was ever set for this customer.")).to_be_visible()
