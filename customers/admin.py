@@ -64,7 +64,7 @@ class CustomerAdmin(PlatformAdmin):
             "opts": self.opts,
             "one": one,
             "many": many,
-            "columns": ",".join(COLUMNS),
+            "columns": ", ".join(COLUMNS),
         }
         return render(request, "admin/associate.html", context, status=422 if form.is_bound else 200)
 

@@ -49,6 +49,7 @@ def take_all(folder: Path, looks: dict[str, Any]) -> None:
 
 def take(page: Page, folder: Path, name: str, *, whole: bool = False) -> None:
     """One picture of what the window shows, or of the whole page."""
+    page.wait_for_load_state()
     page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
 
 
