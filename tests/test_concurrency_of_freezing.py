@@ -152,7 +152,7 @@ def test_a_batch_of_budgets_reviewed_before_somebody_froze_one_of_it_is_told_so(
     assert ok(batch, only_unchanged=True)().changed == 3
 
 
-def test_the_month_waits_for_a_freeze_by_hand_and_then_lifts_what_it_left(acme, ann, september, monkeypatch):
+def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse(acme, ann, september, monkeypatch):
     [customer] = make.customers(acme, 1)
     make.budget(customer, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
     make.report((customer, "2026-09", "60"))
@@ -167,9 +167,9 @@ def test_the_month_waits_for_a_freeze_by_hand_and_then_lifts_what_it_left(acme, 
         return act_by_hand(chosen([customer]), escalation, operator=ann)
 
     _done, restored = overtake(escalates, month_turns, stop=stop)
-    assert restored.unfrozen == 1
+    assert (restored.restored, restored.unfrozen) == (1, 0)
     record = FreezeRecord.objects.latest("pk")
-    assert (record.kind_before, record.kind_after) == (FreezeKind.ACCOUNT_AND_RESOURCE, "")
+    assert (record.kind_before, record.kind_after) == (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)
 
 
 def test_whom_the_month_unfreezes_meanwhile_is_not_unfrozen_twice(acme, ann, september, monkeypatch):

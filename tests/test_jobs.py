@@ -235,7 +235,7 @@ def test_only_who_started_it_sees_a_job(client, three, ann, few, worker, sign_in
         assert sign_in(person).post(f"{page}again/").status_code == 404
 
 
-def test_what_is_being_carried_out_cannot_be_changed_any_more(client, three, ann, few, worker):
+def test_what_is_being_carried_out_cannot_be_changed_any_more(client, three, ann, few, worker, transactional_db):
     path = review(three, ann)
     page = client.post(path)["Location"]
     assert "is being carried out" in client.get(path).content.decode()
