@@ -21,7 +21,6 @@ NOT_FROZEN_SO = Q(freeze_kind=FreezeKind.NONE) | Q(
 
 # One row version per budget: used with all that follows from it. `{new}` selects customer_id, counted_from, used.
 # A budget that restores and is used up again at once is used up since then.
-# In the order in which budgets lie in their table: to be changed in any other takes twice as long.
 MOVE_USED = """
 UPDATE budgets_budget SET
     counted_from = new.counted_from,
@@ -32,7 +31,7 @@ UPDATE budgets_budget SET
         COALESCE(CASE WHEN budgets_budget.counted_from = new.counted_from THEN exhausted_since END, %s) END,
     state = (state & ~{exhausted}) | CASE WHEN new.used >= amount THEN {exhausted} ELSE 0 END,
     runs_out_on = {runs_out_on}
-FROM ({new} ORDER BY 1) AS new WHERE new.customer_id = budgets_budget.customer_id
+FROM ({new}) AS new WHERE new.customer_id = budgets_budget.customer_id
 """
 # Whose budget is used up by it, or not any more.
 CROSSES = """

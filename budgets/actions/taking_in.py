@@ -75,6 +75,7 @@ SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(m.delta) AS bigint) AS u
 FROM moved m JOIN budgets_budget b ON b.customer_id = m.customer_id
 WHERE m.delta <> 0 AND m.month >= b.counted_from AND m.month <= %s
 GROUP BY b.customer_id, b.counted_from, b.used
+ORDER BY b.customer_id
 """
 # Whose total is the same, but of another day: at another rate, then.
 UNMOVED = "customer_id IN (SELECT customer_id FROM moved WHERE delta = 0 AND day_moved = 1)"
