@@ -80,8 +80,10 @@ ORDER BY b.customer_id
 # Whose total is the same, but of another day: at another rate, then.
 UNMOVED = "customer_id IN (SELECT customer_id FROM moved WHERE delta = 0 AND day_moved = 1)"
 # Not `NOT IN (SELECT ..)`: more IDs than fit into PostgreSQL's memory for a hash are compared one by one, for ever.
-KNOWN = "SELECT 1 FROM customers_customer c WHERE c.customer_id = incoming.account AND c.disassociated_on IS NULL"
-OWN = f"{KNOWN} AND c.partner_id = %s"
+OWN = """
+SELECT 1 FROM customers_customer c
+WHERE c.customer_id = incoming.account AND c.disassociated_on IS NULL AND c.partner_id = %s
+"""
 # A month that was spent as the customer of another partner.
 ANOTHERS = """
 SELECT 1 FROM budgets_expenditure e JOIN customers_customer f ON f.id = e.customer_id
