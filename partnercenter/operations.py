@@ -179,11 +179,11 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
         raise
     except Refusal as error:
         return _show(request, reviewed, form, status=error.status, error=error)
-    return operation(request, pk) if again == reviewed else _to_review(request, again)
+    return _to_review(request, again)
 
 
 def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
-    """The new review; the same where nothing was edited and a code given, as by Enter in its field."""
+    """The new review; the same, whose code stays good, where nothing is edited."""
     verification.refuse_finished(reviewed)
     jobs.refuse_under_way(reviewed)
     if not _is_about_customers(reviewed):
@@ -194,7 +194,7 @@ def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
     leave_out, take_in = request.POST.getlist("leave_out"), request.POST.getlist("take_in")
     whole = group(reviewed, key) if (key := request.POST.get("leave_out_group")) else NOBODY
     refuse_strangers(reviewed, {*leave_out, *take_in})
-    if not (leave_out or take_in or amounts or whole != NOBODY) and request.POST.get("verification_code"):
+    if not (leave_out or take_in or amounts or whole != NOBODY):
         return reviewed
     return edit_review(reviewed, leave_out=leave_out, group=whole, take_in=take_in, amounts=amounts)
 

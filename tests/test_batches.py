@@ -152,12 +152,14 @@ def test_ok_with_a_bad_amount_typed_sets_nothing(client, three):
     assert not Budget.objects.exists()
 
 
-def test_enter_in_the_field_of_the_code_confirms(carl, borealis, sign_in, mailoutbox):
+def test_change_confirms_nothing_and_where_nothing_is_changed_the_code_stays_good(carl, borealis, sign_in, mailoutbox):
     client, customers = sign_in(carl), make.customers(borealis, 2)
     path = review(client, customers)
     client.post(f"{path}code/")
     code = next(word for word in mailoutbox[0].body.split() if word.isdigit() and len(word) == 6)
-    client.post(f"{path}edit/", {"verification_code": code, f"amount_{customers[0].customer_id}": "100.00"})
+    same = client.post(f"{path}edit/", {"verification_code": code, f"amount_{customers[0].customer_id}": "100.00"})
+    assert (same["Location"], amounts(customers)) == (path, [None, None])
+    client.post(path, {"verification_code": code})
     assert amounts(customers) == [Decimal(100)] * 2
 
 
