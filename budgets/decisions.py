@@ -7,20 +7,18 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import django_filters
 from django.db.models import Case, ExpressionWrapper, F, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from budgets.actions.deciding import NOT_FROZEN, is_snoozed, to_decide
 from budgets.freeze_sheet import show_lag
 from budgets.models import THIS_MONTH, Budget, Expenditure
 from budgets.months import first_moment, month_of
-from customers import narrowing, paging
-from customers.filters import DEFAULT_SIZE, SIZES
+from customers import paging
+from customers.filters import DecisionFilterForm, narrow
 from customers.listing import AS_OF, Header, minute, partners_shown, with_sort
 from customers.masking import mask_name
 from customers.models import Customer, Snooze
@@ -32,8 +30,8 @@ from partnercenter.money import CENT, MoneyField, money, show_amount
 from partnercenter.permissions import refusal
 from partnercenter.statements import ByKey
 
+# What each key of the filters sorts by.
 SORTS = {"since": "exhausted_since", "overspend": "overspend", "per_day": "this_month"}
-LONGEST_FIRST = "since"
 # Over the row of a customer or of its budget, which has the same key.
 THIS_MONTHS = Expenditure.objects.filter(customer=OuterRef("pk"), month=THIS_MONTH).values("total")
 SPENT_THIS_MONTH = Coalesce(Subquery(THIS_MONTHS[:1]), money(0))
@@ -70,33 +68,6 @@ SHOWN = Customer.objects.annotate(
 BY_KEY = ByKey(SHOWN)
 
 
-class DecisionFilter(django_filters.FilterSet):
-    """What the page is narrowed down and sorted by; as in the list, a value that means nothing is ignored."""
-
-    q = django_filters.CharFilter(method=narrowing.search, max_length=200)
-    manager = django_filters.CharFilter(label=gettext_lazy("Account manager"), method=narrowing.managed_by)
-    sort = django_filters.ChoiceFilter(
-        choices=[(sign + key, key) for key in SORTS for sign in ("", "-")],
-        method=narrowing.kept,
-    )
-    size = django_filters.ChoiceFilter(choices=[(str(size), size) for size in SIZES], method=narrowing.kept)
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether only some customers are asked for."""
-        return any(self.form.cleaned_data.get(name) for name in ("q", "manager"))
-
-    @property
-    def sorted_by(self) -> str:
-        """The key sorted by, with `-` where descending."""
-        return self.form.cleaned_data.get("sort") or LONGEST_FIRST
-
-    @property
-    def per_page(self) -> int:
-        """How many customers a page has."""
-        return int(self.form.cleaned_data.get("size") or DEFAULT_SIZE)
-
-
 @dataclass(frozen=True)
 class DecisionOrder(Order):
     """The budgets in the order of one of three columns, none of which is secret."""
@@ -114,18 +85,21 @@ class Decisions:
     def __init__(self, user: User, query: QueryDict, at: datetime) -> None:
         self.at, self.query = at, query
         self.snoozed = query.get("snoozed") == "1"
-        self._customers = Customer.objects.of(user)
-        self.filters = DecisionFilter(query, self._customers)
-        self.filters.is_valid()
+        self.user, self._customers = user, Customer.objects.of(user)
+        self.filters = DecisionFilterForm(query)
         # Of budgets alone: there is one of current customers only.
         self._budgets = to_decide().filter(partner__in=_partners_of(user))
 
     def _listed(self, *, snoozed: bool) -> QuerySet[Budget]:
         put_off = is_snoozed(self.at)
         listed = self._budgets.filter(put_off if snoozed else ~put_off)
+        if self.filters.wrong:
+            return listed.none()
+        if not self.filters.asked:
+            return listed
+        matching = narrow(self._customers, self.filters.asked, self.user)
         # Their state once more, for the index of customers that begins with it.
-        narrowed = {"customer__in": self.filters.qs.filter(state__in=NOT_FROZEN)} if self.filters.narrowed else {}
-        return listed.filter(**narrowed)
+        return listed.filter(customer__in=matching.filter(state__in=NOT_FROZEN))
 
     def count(self) -> tuple[int, int]:
         """How many are open and how many snoozed; 1,001 means more."""

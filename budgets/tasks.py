@@ -20,7 +20,7 @@ from budgets.actions.terms import terms_from
 from budgets.reports import read_report
 from budgets.showing import tell_imported, tell_taken_in
 from budgets.telling import tell
-from customers.filters import CustomerFilter
+from customers.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter import jobs, verification
 from partnercenter.database import writing
@@ -71,10 +71,12 @@ def _review(work: jobs.Work) -> None:
 
 def _chosen(job: Job) -> tuple[CustomerQuerySet, bool]:
     """Whom a review is to be about, and whether these are all that match."""
-    mine, given = Customer.objects.of(job.operator), job.terms
+    given = job.terms
     if given["all_matching"]:
-        return CustomerFilter(QueryDict(given["query"]), mine).qs, True
-    return mine.filter(customer_id__among=given["customers"]), False
+        matching: Any = CustomerList(QueryDict(given["query"]), job.operator)
+        matching.refuse_unreadable()
+        return matching.queryset, True
+    return Customer.objects.of(job.operator).filter(customer_id__among=given["customers"]), False
 
 
 @task()

@@ -8,7 +8,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from customers.filters import FILTERS, CustomerFilter
+from customers.customer_list import CustomerList
+from customers.filters import CustomerFilterForm
 from customers.paging import address
 from partnercenter.money import show_amount
 
@@ -42,13 +43,18 @@ class UsageRange:
     chosen: bool
 
 
-def chips(filters: CustomerFilter, query: QueryDict) -> list[Chip]:
+def chips(filters: CustomerList, query: QueryDict) -> list[Chip]:
     """The filters that are set, in the order of the form; a value that means nothing has none."""
     said = {name: _said(filters, name) for name in filters.asked}
-    return [chip for name in FILTERS if name not in LAST_ENDS for chip in _chip(name, filters, said, query)]
+    return [
+        chip
+        for name in CustomerFilterForm.filter_names()
+        if name not in LAST_ENDS
+        for chip in _chip(name, filters, said, query)
+    ]
 
 
-def _chip(name: str, filters: CustomerFilter, said: dict[str, str], query: QueryDict) -> Iterator[Chip]:
+def _chip(name: str, filters: CustomerList, said: dict[str, str], query: QueryDict) -> Iterator[Chip]:
     if name in RANGES:
         key, label, last = RANGES[name]
         if value := _range(said.get(name, ""), said.get(last, "")):
@@ -57,7 +63,7 @@ def _chip(name: str, filters: CustomerFilter, said: dict[str, str], query: Query
         yield Chip(name, str(filters.form.fields[name].label), said[name], _without(query, name))
 
 
-def _said(filters: CustomerFilter, name: str) -> str:
+def _said(filters: CustomerList, name: str) -> str:
     value = filters.asked[name]
     if isinstance(value, Decimal):
         return show_amount(value)
@@ -77,7 +83,7 @@ def _range(first: str, last: str) -> str:
 
 def without_filters(query: QueryDict) -> str:
     """The list's own query without any filter; order and size stay."""
-    return _without(query, *FILTERS)
+    return _without(query, *CustomerFilterForm.filter_names())
 
 
 def _without(query: QueryDict, *names: str) -> str:
@@ -85,7 +91,7 @@ def _without(query: QueryDict, *names: str) -> str:
     return "" if rest == "?" else rest
 
 
-def usage_ranges(filters: CustomerFilter, query: QueryDict) -> list[UsageRange]:
+def usage_ranges(filters: CustomerList, query: QueryDict) -> list[UsageRange]:
     """The usages from which on budgets are looked for most."""
     asked = filters.asked
     chosen = None if "usage_max" in asked else asked.get("usage_min")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from customers.filters import CustomerFilter
+from customers.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.htmx import ConsoleRequest
 from partnercenter.refusals import Refusal
@@ -22,21 +22,26 @@ def all_matching(request: ConsoleRequest) -> bool:
 def chosen(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:
     """The customers of these IDs, or all that match the list's own query.
 
-    404 for all of them where one is not the person's own; Refusal where too many are named, or a filter means nothing.
+    404 for all of them where one is not the person's own; Refusal where too many are named, or a filter cannot be read.
     """
-    mine = Customer.objects.of(request.user)
     if all_matching(request):
-        filters = CustomerFilter(request.GET, mine)
-        if filters.misunderstood:
-            raise Refusal(_("One of the filters is not understood. Go back to the list and select from there."))
-        return filters.qs
+        matching = CustomerList(request.GET, request.user)
+        matching.refuse_unreadable()
+        return matching.queryset
     ids = {each for each in named if each}
     if len(ids) > MOST_TICKED:
         raise Refusal(_("More than 5,000 customers cannot be ticked: select all that match."))
-    found = mine.filter(customer_id__among=_sound(ids))
+    found = Customer.objects.of(request.user).filter(customer_id__among=_sound(ids))
     if found.count() != len(ids):
         raise Http404
     return found
+
+
+def nobody_chosen(request: ConsoleRequest) -> Refusal:
+    """What is said where an action was asked for and nobody was selected."""
+    if all_matching(request):
+        return Refusal(_("No customer matches the filters: there is nobody to select."))
+    return Refusal(_("Choose a customer first."))
 
 
 def _sound(ids: Iterable[str]) -> list[str]:

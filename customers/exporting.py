@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from customers import listing
-from customers.filters import CustomerFilter
+from customers.customer_list import CustomerList
 from customers.models import ExportRecord
 from partnercenter.models import User
 from partnercenter.statements import ByKey
@@ -38,7 +38,7 @@ def header(*, show_reseller: bool) -> tuple[str, ...]:
     return (*TO_IMPORT, *TO_READ, *(("reseller",) if show_reseller else ()))
 
 
-def rows(filters: CustomerFilter, *, user: User, zone: tzinfo) -> Iterator[list[Any]]:
+def rows(filters: CustomerList, *, user: User, zone: tzinfo) -> Iterator[list[Any]]:
     """All that match, in the order of the list, as a stream; times in this zone. Two queries for 500 customers."""
     order = filters.ordered()
     keys = chain.from_iterable(run.all_keys() for run in order.runs)

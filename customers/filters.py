@@ -1,27 +1,197 @@
-"""What a list of customers is narrowed down and sorted by: what stands in the address of the list."""
+"""The filters of the lists: how each is typed, and how it narrows the customers.
 
-from collections import Counter
-from functools import cache, reduce
-from operator import or_
-from typing import Any
+A list is asked for by its address. Every field of a filter form is a filter, except those that only order the list. A
+filter narrows by the function of its name in a table; the function also gets the person who asks, because some of
+what it searches may not be that person's to see.
+"""
 
-import django_filters
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, ClassVar
+
 from django import forms
-from django.db.models import QuerySet
+from django.core.validators import MaxValueValidator
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import StrIndex
+from django.db.models.lookups import GreaterThan
+from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from customers import narrowing
-from customers.filter_fields import AmountFilter, DayFilter, FilterForm, Shared, WholeFilter
-from customers.models import Company, Customer, State, in_effect
-from customers.orders import GATHERED, Order, Ranges, Run, gather, in_states, whole_count, whole_runs
-from customers.retention import DAY, WEEK
-from customers.search import expected
-from customers.statuses import Asked, Partners, Status, asked_for, conditions, partners_of, reseller_of, running_out
-from partnercenter.database import COUNTED
-from partnercenter.models import BudgetType
-from partnercenter.statements import Count
+from budgets.models import Expenditure
+from budgets.months import month_of
+from customers.models import CURRENT, STATES, Customer, FreezeOrigin, State
+from customers.orders import OWN_BUDGET
+from customers.retention import DAY, WEEK, ending_within
+from customers.search import fold
+from customers.statuses import Status
+from partnercenter.models import BudgetType, User
+from partnercenter.money import LARGEST_BUDGET, AmountField
+from partnercenter.refusals import Refusal
+
+SIZES = (10, 20, 50, 100)
+DEFAULT_SIZE = 50
+LARGEST_USAGE = 10**12
+EARLIEST, LATEST = date(1990, 1, 1), date(2999, 12, 31)
+
+Narrow = Callable[[QuerySet[Customer], Any, User], QuerySet[Customer]]
+
+
+# --- How values are typed ---------------------------------------------------------------------------------------------
+
+
+def without_spaces(value: Any) -> Any:
+    """A text without spaces around it: nothing but spaces is nothing typed."""
+    return value.strip() if isinstance(value, str) else value
+
+
+class AmountBound(AmountField):
+    """An amount to compare others with: 0 as well."""
+
+    default_validators = [
+        MaxValueValidator(LARGEST_BUDGET, _("Enter an amount of at most 2,147,483,647.00.")),
+    ]
+
+
+class DayField(forms.DateField):
+    """A day that no time zone can move past either end of the calendar."""
+
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    input_formats = ["%Y-%m-%d"]
+
+    def to_python(self, value: Any) -> date | None:
+        day = super().to_python(without_spaces(value))
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return day
+
+
+class PercentField(forms.IntegerField):
+    """A whole percent. The browser sends what was typed as it is: a number field would send nothing for `5k`."""
+
+    widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(min_value=-LARGEST_USAGE, max_value=LARGEST_USAGE, **more)
+
+    def to_python(self, value: Any) -> int | None:
+        return super().to_python(without_spaces(value))
+
+
+def choice(label: Any, choices: Any, unset: Any = None) -> forms.ChoiceField:
+    """A filter by one of these choices; `unset` is the label of the empty one."""
+    return forms.ChoiceField(label=label, choices=[("", unset or _("All")), *choices], required=False)
+
+
+# --- Forms ------------------------------------------------------------------------------------------------------------
+
+
+class SharedFields(dict[str, Any]):
+    """Form fields that are never changed, so all requests share them instead of copying them."""
+
+    def __deepcopy__(self, _memo: Any) -> "SharedFields":
+        return self
+
+
+class FilterField(forms.BoundField):
+    """A filter in the page. One that is not set always looks the same: drawn once in each language."""
+
+    def as_widget(self, *given: Any, **more: Any) -> SafeString:
+        if given or more or self.data:
+            return self.draw(*given, **more)
+        form: Any = type(self.form)
+        return _unset_filter(form, self.name, get_language())
+
+    def draw(self, *given: Any, **more: Any) -> SafeString:
+        return super().as_widget(*given, **more)
+
+
+@cache
+def _unset_filter(form: Any, name: str, _language: str | None) -> SafeString:
+    return form({})[name].draw()
+
+
+class FilterForm(forms.Form):
+    """The filters of a list, and what orders it.
+
+    A filter whose value cannot be read, or whose range is upside down, is an error of its field, and the list is then
+    empty. What orders the list narrows nothing: there a value that cannot be read is ignored.
+    """
+
+    ORDERS: ClassVar = frozenset({"sort", "size"})
+    # The first and the last value of each range.
+    RANGES: ClassVar[Mapping[str, str]] = {}
+
+    def clean(self) -> None:
+        for first, last in self.RANGES.items():
+            begin, end = (self.cleaned_data.get(name) for name in (first, last))
+            if begin is not None and end is not None and begin > end:
+                self.add_error(last, _("The end of this range lies before its beginning."))
+
+    @classmethod
+    def filter_names(cls) -> list[str]:
+        """Every filter, in the order of the form."""
+        return [name for name in cls.base_fields if name not in cls.ORDERS]
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """The values that could be read, filters and order alike; those that were left empty are not in it."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """The filters that are set, in the order of the form."""
+        return {name: self.given[name] for name in self.filter_names() if name in self.given}
+
+    @cached_property
+    def wrong(self) -> dict[str, str]:
+        """What is wrong with each filter that cannot be read, in the order of the form."""
+        return {name: str(self.errors[name][0]) for name in self.filter_names() if name in self.errors}
+
+    @property
+    def wrong_fields(self) -> list[tuple[forms.BoundField, str]]:
+        """Each filter that cannot be read, as a field of the page, and what is wrong with it."""
+        return [(self[name], problem) for name, problem in self.wrong.items()]
+
+    @property
+    def narrows(self) -> bool:
+        """Whether the list is narrowed, if only to nothing by a filter that cannot be read."""
+        return bool(self.asked or self.wrong)
+
+    def refuse_unreadable(self) -> None:
+        """Raises Refusal where a filter cannot be read: what is asked for is not known."""
+        for name, problem in self.wrong.items():
+            facts = {"label": self.fields[name].label, "problem": problem}
+            raise Refusal(
+                _("The filter “%(label)s” cannot be read. %(problem)s Go back to the list and correct it.") % facts
+            )
+
+    @property
+    def per_page(self) -> int:
+        """How many rows a page has."""
+        return int(self.given.get("size") or DEFAULT_SIZE)
+
+
+def sort_field(keys: Any) -> forms.ChoiceField:
+    """The key that sorts a list, with `-` where descending."""
+    choices = [(sign + key, key) for key in keys for sign in ("", "-")]
+    return forms.ChoiceField(choices=[("", ""), *choices], widget=forms.HiddenInput, required=False)
+
+
+def size_field() -> forms.ChoiceField:
+    """How many rows a page has."""
+    return choice(_("Customers a page"), [(str(size), size) for size in SIZES], _("Default"))
+
+
+def search_field() -> forms.CharField:
+    """What is looked for in names, account names and customer IDs."""
+    return forms.CharField(label=_("Search"), max_length=200, required=False)
+
 
 SORTS = {
     "name": "name",
@@ -33,232 +203,186 @@ SORTS = {
     "associated_on": "associated_on",
 }
 DEFAULT_SORT = "account_name"
-NAMES = {"name", "account_name"}
-SIZES = (10, 20, 50, 100)
-DEFAULT_SIZE = 50
 
 
-# Beside all that match.
-COUNTED_APART = (State.FROZEN, State.EXHAUSTED)
-MORE = (
-    "usage_min",
-    "usage_max",
-    "auto_frozen",
-    "mtd_min",
-    "mtd_max",
-    "runs_out_after",
-    "runs_out_before",
-    "association_type",
-    "associated_after",
-    "associated_before",
-    "retention",
-    "manager",
-    "tag",
-)
-FILTERS = ("q", "status", "budget_type", "reseller", *MORE)
+class CustomerFilterForm(FilterForm):
+    """The filters of Customer Management. To add one: a field here, and its function in `NARROW_BY`."""
 
+    bound_field_class = FilterField
+    RANGES: ClassVar = {
+        "usage_min": "usage_max",
+        "mtd_min": "mtd_max",
+        "runs_out_after": "runs_out_before",
+        "associated_after": "associated_before",
+    }
 
-class CustomerFilter(django_filters.FilterSet):
-    """The filters of the list. A value that means nothing is ignored, as if it had not been given."""
-
-    q = django_filters.CharFilter(label=_("Search"), method=narrowing.search, max_length=200)
-    status = django_filters.ChoiceFilter(
-        choices=Status.choices, empty_label=_("All statuses"), label=_("Status"), method=narrowing.kept
+    q = search_field()
+    status = choice(_("Status"), Status.choices, _("All statuses"))
+    budget_type = choice(_("Budget type"), [*BudgetType.choices, ("NONE", _("No budget"))], _("All budget types"))
+    reseller = forms.CharField(label=_("Reseller"), max_length=128, required=False)
+    usage_min = PercentField(label=_("Usage from (%)"), required=False)
+    usage_max = PercentField(label=_("Usage to (%)"), required=False)
+    auto_frozen = choice(_("Automatically frozen"), [("1", _("Yes")), ("0", _("No"))])
+    mtd_min = AmountBound(label=_("Month-to-date expenditure from"), required=False)
+    mtd_max = AmountBound(label=_("Month-to-date expenditure to"), required=False)
+    runs_out_after = DayField(label=_("Runs out from"), required=False)
+    runs_out_before = DayField(label=_("Runs out to"), required=False)
+    association_type = choice(_("Association type"), Customer.AssociationType.choices)
+    associated_after = DayField(label=_("Associated from"), required=False)
+    associated_before = DayField(label=_("Associated to"), required=False)
+    retention = choice(
+        _("Data may be deleted"),
+        [(str(WEEK.days), _("Within seven days")), (str(DAY.days), _("Within one day")), ("0", _("Already"))],
     )
-    budget_type = django_filters.ChoiceFilter(
-        choices=[*BudgetType.choices, ("NONE", _("No budget"))],
-        empty_label=_("All budget types"),
-        label=_("Budget type"),
-        method=narrowing.kept,
-    )
-    reseller = django_filters.CharFilter(label=_("Reseller"), method=narrowing.of_reseller, max_length=128)
-    usage_min = WholeFilter(label=_("Usage from (%)"), method=narrowing.of_usage)
-    usage_max = WholeFilter(label=_("Usage to (%)"), method=narrowing.of_usage)
-    auto_frozen = django_filters.ChoiceFilter(
-        choices=[("1", _("Yes")), ("0", _("No"))],
-        empty_label=_("All"),
-        label=_("Automatically frozen"),
-        method=narrowing.automatically_frozen,
-    )
-    mtd_min = AmountFilter(label=_("Month-to-date expenditure from"), method=narrowing.spent_at_least)
-    mtd_max = AmountFilter(label=_("Month-to-date expenditure to"), method=narrowing.spent_at_most)
-    runs_out_after = DayFilter(label=_("Runs out from"), method=narrowing.runs_out_from)
-    runs_out_before = DayFilter(label=_("Runs out to"), method=narrowing.runs_out_to)
-    association_type = django_filters.ChoiceFilter(
-        choices=Customer.AssociationType.choices, empty_label=_("All"), label=_("Association type")
-    )
-    associated_after = DayFilter(label=_("Associated from"), method=narrowing.associated_from)
-    associated_before = DayFilter(label=_("Associated to"), method=narrowing.associated_to)
-    retention = django_filters.ChoiceFilter(
-        choices=[(str(WEEK.days), _("Within seven days")), (str(DAY.days), _("Within one day")), ("0", _("Already"))],
-        empty_label=_("All"),
-        label=_("Data may be deleted"),
-        method=narrowing.deleted_within,
-    )
-    manager = django_filters.CharFilter(label=_("Account manager"), method=narrowing.managed_by)
-    tag = django_filters.CharFilter(label=_("Tag"), method=narrowing.with_tag)
-    sort = django_filters.ChoiceFilter(
-        choices=[(sign + key, key) for key in SORTS for sign in ("", "-")],
-        method=narrowing.kept,
-        widget=forms.HiddenInput,
-    )
-    size = django_filters.ChoiceFilter(
-        choices=[(str(size), size) for size in SIZES],
-        empty_label=_("Default"),
-        label=_("Customers a page"),
-        method=narrowing.kept,
-    )
+    manager = forms.CharField(label=_("Account manager"), required=False)
+    tag = forms.CharField(label=_("Tag"), required=False)
+    sort = sort_field(SORTS)
+    size = size_field()
 
-    # Of those that match their keys in order, each with its partner and state, where `count()` could gather them.
-    found: dict[int, tuple[int, int]] | None = None
 
-    class Meta:
-        model = Customer
-        form = FilterForm
-        fields: list[str] = []
+class DecisionFilterForm(FilterForm):
+    """The filters of Decisions, and what orders it: the longest used up first unless another order is asked for."""
 
-    def get_form_class(self) -> type[forms.Form]:
-        """The same form for every request."""
-        return _form_class()
+    bound_field_class = FilterField
 
-    @cached_property
-    def given(self) -> dict[str, Any]:
-        """What was given, by name, but for what means nothing."""
-        self.form.is_valid()
-        return self.form.cleaned_data
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether anything but the order was asked for."""
-        return any(self._asked(name) for name in FILTERS)
-
-    @property
-    def narrowed_more(self) -> bool:
-        """Whether anything below *More filters* was asked for."""
-        return any(self._asked(name) for name in MORE)
-
-    @property
-    def more(self) -> list[forms.BoundField]:
-        """The fields below *More filters*; only a distributor's list is of several resellers."""
-        company = getattr(self.queryset, "company", None)
-        reseller = ("reseller",) if company and company.is_distributor else ()
-        return [self.form[name] for name in (*reseller, *MORE, "size")]
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The filters that are set, by name, in the order of the form."""
-        return {name: self.given[name] for name in FILTERS if self._asked(name)}
-
-    @property
-    def kept_query(self) -> str:
-        """What of the address means something, but for the page: filters, order and size."""
-        given = [name for name in (*FILTERS, "sort", "size") if self._asked(name)]
-        return urlencode([(name, self.data[name]) for name in given])
-
-    @property
-    def misunderstood(self) -> bool:
-        """Whether a filter was given that means nothing: the list ignores it, an action on all that match must not."""
-        return any(self.data.get(name, "").strip() and not self._asked(name) for name in FILTERS)
-
-    def _asked(self, name: str) -> bool:
-        return self.given.get(name) not in (None, "")
-
-    def states(self, *also: State) -> Asked:
-        """The states that the status and the budget type ask for, and only those that are what `also` says, too."""
-        asked = asked_for(self.given.get("status") or "", self.given.get("budget_type") or "", *also)
-        return running_out(asked) if self._asked("runs_out_after") or self._asked("runs_out_before") else asked
-
-    @cached_property
-    def company(self) -> Company | None:
-        """Whose customers are asked for: the company's whose list it is, or those of one of its resellers alone."""
-        own, reseller = getattr(self.queryset, "company", None), self.given.get("reseller")
-        return reseller_of(own, reseller) if own and reseller else own
-
-    @cached_property
-    def partners(self) -> Partners:
-        """The partners these are customers of; none are known where they are not a company's."""
-        return partners_of(self.company) if self.company else ()
+    q = search_field()
+    manager = forms.CharField(label=_("Account manager"), max_length=128, required=False)
+    sort = sort_field(("since", "overspend", "per_day"))
+    size = size_field()
 
     @property
     def sorted_by(self) -> str:
         """The key sorted by, with `-` where descending."""
-        return self.given.get("sort") or DEFAULT_SORT
-
-    @property
-    def _order(self) -> tuple[str, bool]:
-        return SORTS[self.sorted_by.removeprefix("-")], self.sorted_by.startswith("-")
-
-    @property
-    def per_page(self) -> int:
-        """How many customers a page has."""
-        return int(self.given.get("size") or DEFAULT_SIZE)
-
-    def filter_queryset(self, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
-        """All that is asked; the states last, as one condition."""
-        return self.in_any_state.filter(reduce(or_, conditions(self.states(), self.partners)))
-
-    @cached_property
-    def in_any_state(self) -> Any:
-        """All that is asked but status and budget type."""
-        return super().filter_queryset(self.queryset.all())
-
-    def count(self) -> tuple[int, int, int]:
-        """How many match, how many of them are frozen and are used up; 1,001 means more.
-
-        Those who could be gathered are remembered for `ordered()`: the rarer they are, the more others stand between.
-        """
-        asked = [self.states(), *(self.states(each) for each in COUNTED_APART)]
-        if self.whole:
-            number, frozen, exhausted = whole_count(self.whole, self.partners, *asked).ask()
-            return number, frozen, exhausted
-        matching: Any = self.qs
-        key, descending = self._order
-        if expected(matching) <= GATHERED:
-            self.found = gather(matching, key, descending=descending)
-        if self.found is not None:
-            frozen, exhausted = self._found_so()
-            return min(len(self.found), COUNTED + 1), min(frozen, COUNTED + 1), min(exhausted, COUNTED + 1)
-        parts = (in_states(self.in_any_state, each, self.partners) for each in asked)
-        number, frozen, exhausted = Count.of(COUNTED + 1, *parts).ask()
-        if number <= COUNTED:
-            self.found = gather(matching, key, descending=descending)
-        return number, frozen, exhausted
-
-    def _found_so(self) -> list[int]:
-        """How many of those that were gathered are frozen, and are used up."""
-        restricted = dict(self.partners)
-        found = Counter(self.found.values()) if self.found else Counter()
-        states = {each: in_effect(each[1], restricted=restricted.get(each[0], False)) for each in found}
-        return [sum(found[each] for each, state in states.items() if state & asked) for asked in COUNTED_APART]
-
-    @property
-    def whole(self) -> Company | None:
-        """Whose whole list it is; None where anything narrows it that the list's indexes do not begin with."""
-        return None if any(self._asked(name) for name in ("q", *MORE)) else self.company
-
-    def ordered(self) -> Order:
-        """The customers that match, in order; those without a budget come last when it is sorted by."""
-        key, descending = self._order
-        own: Any = self.queryset
-        found = None if self.found is None else list(self.found)
-        return Order(self._runs(key, descending=descending), own, key, secret=key in NAMES, found=found)
-
-    def _runs(self, key: str, *, descending: bool) -> tuple[Run, ...]:
-        own: Any = self.queryset
-        if self.found is not None:
-            return Ranges(own.filter(pk__among=self.found)).in_order(key, self.states(), descending=descending)
-        if self.whole:
-            return whole_runs(self.whole, self.partners, self.states(), key, descending)
-        ranges = Ranges(self.in_any_state, self.partners, by_text=self._asked("q"))
-        return ranges.in_order(key, self.states(), descending=descending)
+        return self.given.get("sort") or "since"
 
 
-CustomerFilter.base_filters = Shared(CustomerFilter.base_filters)
+for form in (CustomerFilterForm, DecisionFilterForm):
+    form.base_fields = SharedFields(form.base_fields)
 
 
-@cache
-def _form_class() -> type[forms.Form]:
-    fields = {name: each.field for name, each in CustomerFilter.base_filters.items()}
-    form: Any = type("CustomerFilterForm", (FilterForm,), fields)
-    form.base_fields = Shared(form.base_fields)
-    return form
+# --- How each filter narrows ------------------------------------------------------------------------------------------
+
+
+def by_search(customers: QuerySet[Customer], text: str, _user: User) -> QuerySet[Customer]:
+    """By what name and account name hold, or begin with if it is one or two characters; by customer ID exactly."""
+    # The ID is looked up apart: an index of the list that holds the search text is then all that is read.
+    named = Customer.objects.filter(CURRENT, customer_id=text)
+    return customers.filter(Q(search__holds=fold(text)) | Q(pk=Subquery(named.values("pk"))))
+
+
+def by_reseller(customers: QuerySet[Customer], account_name: str, _user: User) -> QuerySet[Customer]:
+    """Of the partner that has exactly this account name."""
+    return customers.filter(partner__account_name=account_name)
+
+
+def usage_from(customers: QuerySet[Customer], percent: int, _user: User) -> QuerySet[Customer]:
+    """By whole percents as the list shows them, this one included; without a budget there is no usage."""
+    return customers.filter(OWN_BUDGET, budget__usage__gte=percent)
+
+
+def usage_to(customers: QuerySet[Customer], percent: int, _user: User) -> QuerySet[Customer]:
+    """The same up to this percent."""
+    return customers.filter(OWN_BUDGET, budget__usage__lte=percent)
+
+
+def by_automatic_freeze(customers: QuerySet[Customer], yes: str, _user: User) -> QuerySet[Customer]:
+    """Frozen because the budget was used up, or not so: by a person, since association, not at all."""
+    frozen = [state for state in STATES if state & State.FROZEN]
+    automatic = Q(state__in=frozen, freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
+    return customers.filter(automatic) if yes == "1" else customers.exclude(automatic)
+
+
+def spent_from(customers: QuerySet[Customer], amount: Decimal, _user: User) -> QuerySet[Customer]:
+    """By the expenditure of the current month; where none was reported it is 0."""
+    if amount > 0:
+        return customers.filter(Exists(_this_month(total__gte=amount)))
+    return customers.filter(~Exists(_this_month(total__lt=amount)))
+
+
+def spent_to(customers: QuerySet[Customer], amount: Decimal, _user: User) -> QuerySet[Customer]:
+    """The same up to this amount."""
+    return customers.filter(~Exists(_this_month(total__gt=amount)))
+
+
+def _this_month(**total: Decimal) -> QuerySet[Expenditure]:
+    return Expenditure.objects.filter(customer=OuterRef("pk"), month=month_of(timezone.now()), **total)
+
+
+def runs_out_from(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
+    """Whose budget will be used up on this day or later, as far as a day is known."""
+    return customers.filter(OWN_BUDGET, budget__runs_out_on__gte=day)
+
+
+def runs_out_to(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
+    """The same until this day."""
+    return customers.filter(OWN_BUDGET, budget__runs_out_on__lte=day)
+
+
+def by_association_type(customers: QuerySet[Customer], kind: str, _user: User) -> QuerySet[Customer]:
+    """Of the reseller or of the referral model."""
+    return customers.filter(association_type=kind)
+
+
+def associated_from(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
+    """Since this day began, in the partner's time zone."""
+    return customers.filter(associated_on__gte=beginning(day))
+
+
+def associated_to(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
+    """Until this day ended, in the partner's time zone."""
+    return customers.filter(associated_on__lt=beginning(day + timedelta(days=1)))
+
+
+def by_retention(customers: QuerySet[Customer], days: str, _user: User) -> QuerySet[Customer]:
+    """Whose retention deadline is this many days away at most; 0: has passed."""
+    if days == "0":
+        return customers.filter(retention_until__lte=timezone.now())
+    return ending_within(customers, timedelta(days=int(days)))
+
+
+def by_manager(customers: QuerySet[Customer], manager: str, _user: User) -> QuerySet[Customer]:
+    """Whose account manager has exactly this name."""
+    return customers.filter(~Q(account_manager=""), account_manager=manager)
+
+
+def by_tag(customers: QuerySet[Customer], tag: str, _user: User) -> QuerySet[Customer]:
+    """Who has exactly this tag. Stated twice: for the index, and for the letter case on SQLite."""
+    if ";" in tag:
+        return customers.none()
+    held = f";{tag};"
+    exactly = GreaterThan(StrIndex(F("tags"), Value(held)), 0)
+    return customers.filter(exactly, ~Q(tags=""), tags__contains=held)
+
+
+def beginning(day: date) -> datetime:
+    """The first moment of a day in the partner's time zone, which is the one in force."""
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+# By the account flags, on which the indexes of the list begin; see `CustomerList`.
+BY_FLAGS = frozenset({"status", "budget_type"})
+NARROW_BY: dict[str, Narrow] = {
+    "q": by_search,
+    "reseller": by_reseller,
+    "usage_min": usage_from,
+    "usage_max": usage_to,
+    "auto_frozen": by_automatic_freeze,
+    "mtd_min": spent_from,
+    "mtd_max": spent_to,
+    "runs_out_after": runs_out_from,
+    "runs_out_before": runs_out_to,
+    "association_type": by_association_type,
+    "associated_after": associated_from,
+    "associated_before": associated_to,
+    "retention": by_retention,
+    "manager": by_manager,
+    "tag": by_tag,
+}
+
+
+def narrow(customers: QuerySet[Customer], asked: Mapping[str, Any], user: User) -> QuerySet[Customer]:
+    """The customers that match all these filters, but for the account flags."""
+    for name, value in asked.items():
+        if name not in BY_FLAGS:
+            customers = NARROW_BY[name](customers, value, user)
+    return customers

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.actions import NewCustomer
 from customers.agreement import agreement_field
-from customers.filter_fields import DayField
+from customers.filters import DayField
 from customers.models import CURRENT, Customer, FreezeKind
 from customers.reading import already_associated, read_customers, refuse_malformed, tags_of
 from partnercenter.models import Channel, Partner

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from budgets.models import THIS_MONTH, Expenditure
 from budgets.standing import froze, froze_of, frozen_above, frozen_by, partner_status
 from customers import paging
-from customers.filters import CustomerFilter
+from customers.customer_list import CustomerList
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from customers.paging import CustomerPage, address
@@ -168,7 +168,7 @@ class Counts:
     exhausted_query: str
 
 
-def count(filters: CustomerFilter, query: QueryDict) -> Counts:
+def count(filters: CustomerList, query: QueryDict) -> Counts:
     """The counts above the list, equal to what the filters show, in one query that stops where "1,000+" is known."""
     customers, frozen, exhausted = filters.count()
     return Counts(
@@ -180,9 +180,9 @@ def count(filters: CustomerFilter, query: QueryDict) -> Counts:
     )
 
 
-def page_of(filters: CustomerFilter, counts: Counts, query: QueryDict) -> CustomerPage:
+def page_of(filters: CustomerList, counts: Counts, query: QueryDict) -> CustomerPage:
     """The page that is asked for, of customers with all that a row shows."""
-    return paging.page_of(filters.ordered(), query, total=counts.customers, size=filters.per_page, rows=BY_KEY)
+    return paging.page_of(filters.ordered(), query, total=counts.customers, size=filters.form.per_page, rows=BY_KEY)
 
 
 def rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[Row]:
@@ -269,7 +269,7 @@ def _tone(customer: Any, status: Status) -> str:
     return "frozen" if status == Status.FROZEN else "over"
 
 
-def headers(filters: CustomerFilter, query: QueryDict, *, show_reseller: bool, currency: str) -> list[Header]:
+def headers(filters: CustomerList, query: QueryDict, *, show_reseller: bool, currency: str) -> list[Header]:
     """The heads of the columns, in the order of the cells."""
     columns = [
         Header(_("Account Name"), "account_name"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import QuerySet
@@ -11,10 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.actions import LONGEST_NOTE
-from customers.filter_fields import DayField
+from customers.filters import DayField, FilterForm, beginning
 from customers.masking import mask_name
 from customers.models import FreezeRecord
-from customers.narrowing import beginning
 from partnercenter.models import Channel
 
 FREEZE_COLUMNS = (
@@ -43,8 +42,10 @@ FREEZE_COLUMNS = (
 MOMENTS = {"retention_until", "reported_at", "covers_until", "taken_in_at"}
 
 
-class RecordFilter(forms.Form):
-    """Which of a customer's records are shown. A value that means nothing is ignored, as if it had not been given."""
+class RecordFilterForm(FilterForm):
+    """Which of a customer's records are shown; none where a filter cannot be read."""
+
+    RANGES: ClassVar = {"since": "until"}
 
     since = DayField(label=_("From"), required=False)
     until = DayField(label=_("To"), required=False)
@@ -62,23 +63,19 @@ class RecordFilter(forms.Form):
         operators = records.order_by("operator_name").values_list("operator_name", flat=True).distinct()
         self._offer("operation", operation.choices)
         self._offer("operator", [(name, name) for name in operators])
-        self.is_valid()
 
     def _offer(self, name: str, choices: Iterable[Any]) -> None:
         field: Any = self.fields[name]
         field.choices = [("", _("All")), *choices]
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What is asked for and means something, by field."""
-        return {name: value for name, value in self.cleaned_data.items() if value}
 
     def narrowed(self) -> QuerySet[Any]:
         """The records that are asked for, newest first; days are those of the partner's zone, in which one is asked.
 
         As moments: a file is read when no zone is in force any more.
         """
-        asked = self.asked
+        if self.wrong:
+            return self.records.none()
+        asked = dict(self.asked)
         for name, later in (("since", 0), ("until", 1)):
             if name in asked:
                 asked[name] = beginning(asked[name] + timedelta(days=later))

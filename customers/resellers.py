@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from customers.filters import FilterForm
 from customers.listing import Header, with_sort
 from customers.models import CURRENT, Customer
 from partnercenter.database import COUNTED
@@ -44,8 +45,8 @@ OF_AUTHORIZED: dict[str, Q] = {
 }
 
 
-class ResellersForm(forms.Form):
-    """What a distributor looks for among its resellers. A value that means nothing is ignored."""
+class ResellerFilterForm(FilterForm):
+    """What a distributor looks for among its resellers; none are found where a filter cannot be read."""
 
     q = forms.CharField(label=gettext_lazy("Reseller"), max_length=200, required=False)
     authorized = forms.ChoiceField(
@@ -56,21 +57,13 @@ class ResellersForm(forms.Form):
 
     def found(self, resellers: QuerySet[Partner]) -> QuerySet[Partner]:
         """Those whose company or account name holds the text, and who are authorized so."""
-        text, authorized = (self._asked.get(name, "") for name in ("q", "authorized"))
+        if self.wrong:
+            return resellers.none()
+        text, authorized = (self.asked.get(name, "") for name in ("q", "authorized"))
         matching = OF_AUTHORIZED.get(authorized, Q())
         if text:
             matching &= Q(company__icontains=text) | Q(account_name__icontains=text)
         return resellers.filter(matching)
-
-    @property
-    def narrows(self) -> bool:
-        """Whether anything is looked for."""
-        return any(self._asked.values())
-
-    @property
-    def _asked(self) -> dict[str, str]:
-        self.is_valid()
-        return self.cleaned_data
 
 
 def _left(kind: str) -> ExpressionWrapper:

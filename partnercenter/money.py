@@ -119,6 +119,8 @@ class AmountField(forms.CharField):
         if isinstance(value, Decimal) or value in self.empty_values:
             return value or None
         text = str(value).translate(FULL_WIDTH).strip()
+        if not text:
+            return None
         if len(text) > 32 or not AMOUNT.fullmatch(text):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return Decimal(text.replace(",", ""))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -52,6 +53,20 @@ def refusal(user: User, partner: Partner, grant: Grant | None) -> str:
     if grant is not None and grant.given:
         return _("%(reseller)s holds the permission to set budgets for this customer.") % {"reseller": partner}
     return ""
+
+
+def may_select(user: User) -> bool:
+    """Whether this person may act on any customer at all, and so gets the tools for many.
+
+    A distributor's staff may where one of its resellers holds no grant.
+    """
+    partner = user.partner
+    if partner is None or user.role == User.Role.VIEWER:
+        return False
+    if not partner.is_distributor:
+        return not refusal(user, partner, grant_of(partner))
+    not_granted = Q(grant__monthly_quota__isnull=True, grant__one_time_quota__isnull=True)
+    return Partner.objects.filter(not_granted, distributor=partner).exists()
 
 
 def unfreezing_refused(user: User, partner: Partner) -> str:

@@ -218,11 +218,25 @@
     shown.removeAttribute("data-names-shown-seconds");
   }
 
+  // ---- Filters that cannot be read ------------------------------------------------------------------------------------
+
+  // The list says what is wrong; the form above it stays as it is while somebody types, so its fields are marked here.
+  function markFilters() {
+    const links = [...document.querySelectorAll("#filter-errors [data-field]")];
+    const wrong = new Set(links.map((link) => link.dataset.field));
+    for (const field of document.querySelectorAll("#filters :is(input, select)")) {
+      if (wrong.has(field.id)) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
+    for (const errors of document.querySelectorAll("#filters .errorlist")) if (!wrong.has(errors.id.replace(/_error$/, ""))) errors.remove();
+  }
+
   // ---- Fragments and pages --------------------------------------------------------------------------------------------
 
   function prepare() {
     document.querySelectorAll("[data-seconds]").forEach(countDown);
     document.querySelectorAll("[data-names-shown-seconds]").forEach(watchNames);
+    markFilters();
   }
 
   // Addresses stay readable: what is not asked for is not in them.

@@ -32,10 +32,17 @@ def test_what_the_list_shows_is_kept_and_linked(client, ann):
     assert views(ann) == {"Frozen ones": "status=FROZEN&sort=-usage&size=20"}
 
 
-def test_only_what_the_filters_understand_is_kept(client, ann):
-    query = "q=%E7%8E%8B&page=3&after=1~2&before=1~2&names=1&status=nobody&usage_min=many&tag=a%26b"
-    save(client, query=query)
-    assert views(ann) == {"Frozen": "q=%E7%8E%8B&tag=a%26b"}
+def test_filters_order_and_size_are_kept_and_nothing_else_of_the_address(client, ann):
+    save(client, query="q=%E7%8E%8B&page=3&after=1~2&before=1~2&names=1&tag=a%26b&sort=worst&size=20")
+    assert views(ann) == {"Frozen": "q=%E7%8E%8B&tag=a%26b&size=20"}
+
+
+@pytest.mark.parametrize("query", ["q=a&usage_min=many", "status=nobody", "mtd_min=9&mtd_max=8"])
+def test_a_filter_that_cannot_be_read_is_not_saved_as_if_it_were_not_there(query, client, ann):
+    answer = save(client, query=query)
+    assert answer.status_code == 422
+    assert "cannot be read" in answer.content.decode()
+    assert views(ann) == {}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\0b"])

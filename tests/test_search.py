@@ -8,7 +8,7 @@ from django.core.management.base import SystemCheckError
 from django.db import connection, models, transaction
 
 from customers import search
-from customers.filters import CustomerFilter
+from customers.customer_list import CustomerList
 from customers.models import Customer
 from customers.search import fold
 from partnercenter.models import Partner
@@ -106,7 +106,7 @@ def test_the_search_takes_its_indexes(text, acme, nova):
 @pytest.mark.parametrize("text", ["nov", "no"])
 def test_the_list_looks_name_account_and_id_up_each_in_its_index(text, acme, ann, nova):
     many(acme, 3_000)
-    plan = CustomerFilter({"q": text}, Customer.objects.of(ann)).qs.explain()
+    plan = CustomerList({"q": text}, ann).queryset.explain()
     assert "MULTI-INDEX OR" in plan
     assert "one_current_association_per_customer_id" in plan
     assert [taken for taken in TAKEN["sqlite", text] if taken not in plan] == []

@@ -13,7 +13,7 @@ from budgets.actions.deciding import refuse
 from budgets.actions.quota import within_reach
 from budgets.actions.terms import as_json
 from budgets.forms import SetBudgetsForm
-from customers.choosing import all_matching, chosen, first_accounts
+from customers.choosing import all_matching, chosen, first_accounts, nobody_chosen
 from customers.models import CustomerQuerySet
 from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, answer, for_partner, went_on
@@ -37,7 +37,7 @@ def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
     refuse(partners, request.user)
     number = customers.count()
     if not number:
-        raise Refusal(_("Choose a customer first."))
+        raise nobody_chosen(request)
     return number
 
 

@@ -1,6 +1,6 @@
 """Customers, the state of their accounts, their records, and what operators keep about them."""
 
-from customers.models.customer import CURRENT, NOBODY, Company, Customer, CustomerQuerySet
+from customers.models.customer import CURRENT, NOBODY, Company, Customer, CustomerQuerySet, company_of
 from customers.models.kept import CustomerNote, SavedView, Snooze
 from customers.models.records import AgreementRecord, ExportRecord, FreezeRecord, RevealRecord
 from customers.models.reviews import AsItIs, Effect, LeftOut, ReviewedCustomer
@@ -29,5 +29,6 @@ __all__ = [
     "SavedView",
     "Snooze",
     "State",
+    "company_of",
     "in_effect",
 ]

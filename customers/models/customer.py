@@ -25,7 +25,8 @@ class Company(NamedTuple):
 NOBODY = Company(0, is_distributor=False)
 
 
-def _company_of(user: User) -> Company | None:
+def company_of(user: User) -> Company | None:
+    """Whose customers this person may look at; None without a partner."""
     partner = user.partner if user.is_active else None
     return Company(partner.pk, partner.is_distributor, bool(partner.status)) if partner else None
 
@@ -33,24 +34,19 @@ def _company_of(user: User) -> Company | None:
 class CustomerQuerySet(models.QuerySet["Customer"]):
     """What can be asked about customers."""
 
-    company: Company | None = None
-    """Whose list `of` gave: what the indexes of the list begin with."""
-
     def of(self, user: User) -> Self:
         """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
-        company = _company_of(user)
+        company = company_of(user)
         return self.of_company(company) if company else self.none()
 
     def ever_of(self, user: User) -> Self:
         """Those, and who has left: their records stay with the partner they were associated with (domain 9)."""
-        company = _company_of(user)
+        company = company_of(user)
         return self._whose(company) if company else self.none()
 
     def of_company(self, company: Company) -> Self:
         """The company's current customers; a distributor's are those of its resellers."""
-        own = self.filter(CURRENT)._whose(company)
-        own.company = company
-        return own
+        return self.filter(CURRENT)._whose(company)
 
     def _whose(self, company: Company) -> Self:
         return self.filter(**{"partner__distributor" if company.is_distributor else "partner": company.pk})

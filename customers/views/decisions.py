@@ -12,14 +12,14 @@ from budgets import decisions as deciding
 from budgets.actions import current_month
 from budgets.actions.deciding import refuse, snooze_decisions, wake_decisions
 from customers.actions import reveal_names
-from customers.choosing import all_matching, chosen, first_accounts
+from customers.choosing import all_matching, chosen, first_accounts, nobody_chosen
 from customers.forms import SnoozeForm
 from customers.masking import seconds_shown
 from customers.models import CustomerQuerySet
 from customers.paging import address
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
 from partnercenter.money import show_number
-from partnercenter.permissions import grant_of, refusal
+from partnercenter.permissions import grant_of, may_select, refusal
 from partnercenter.refusals import Busy, NotAllowed, Refusal
 
 
@@ -41,8 +41,8 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
     context = {
         "page": page,
         "headers": deciding.headers(asked, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
-        "filters": asked.filters.form,
-        "filtered": asked.filters.narrowed,
+        "filters": asked.filters,
+        "filtered": asked.filters.narrows,
         "without_filters": address(request.GET, q=None, manager=None),
         "open": number,
         "open_query": address(request.GET, snoozed=None),
@@ -55,7 +55,7 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
         "notice": "" if partner.is_distributor else refusal(user, partner, grant_of(partner)),
         "next_path": request.get_full_path(),
         "kept": [(name, request.GET[name]) for name in ("sort", "size", "snoozed") if request.GET.get(name)],
-        "may_select": any(row.may_act for row in page.object_list),
+        "may_select": may_select(user),
     }
     return answer(request, "customers/decisions.html", context, partial="list", target="customer-list")
 
@@ -109,7 +109,7 @@ def _chosen(request: ConsoleRequest) -> CustomerQuerySet:
     found = chosen(request, ids)
     refuse(set(found.values_list("partner", flat=True)) or {request.user.partner.pk}, request.user)
     if not found.exists():
-        raise Refusal(_("Choose a customer first."))
+        raise nobody_chosen(request)
     return found
 
 

@@ -22,7 +22,7 @@ from budgets.standing import frozen_above, partner_status, why_frozen
 from budgets.telling import tell_by_hand
 from customers.actions import reveal_names
 from customers.agreement import CURRENT
-from customers.choosing import all_matching, chosen, first_accounts
+from customers.choosing import all_matching, chosen, first_accounts, nobody_chosen
 from customers.forms import FreezeForm, UnfreezeForm
 from customers.listing import AS_OF, FREEZE_RECORD
 from customers.masking import seconds_shown
@@ -62,7 +62,7 @@ def _by_hand(request: ConsoleRequest, act: Operation.Kind) -> HttpResponse:
     one = customers.first() if len(set(ids)) == 1 and not all_matching(request) else None
     _refuse(request, act, one)
     if one is None and not customers.exists():
-        raise Refusal(_("Choose a customer first."))
+        raise nobody_chosen(request)
     if request.method != "POST" or "dialog" in request.POST:
         return _show(request, act, customers, one, _form(request, act, one))
     form = FORMS[act](request.POST, label_suffix="")

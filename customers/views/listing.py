@@ -16,17 +16,17 @@ from budgets.actions import current_month
 from customers import actions, exporting, listing
 from customers.actions import record_export, reveal_names
 from customers.chips import chips, usage_ranges, without_filters
-from customers.filters import CustomerFilter
+from customers.customer_list import CustomerList
 from customers.forms import SavedViewForm
 from customers.masking import seconds_shown, show_names
-from customers.models import NOBODY, Customer, ExportRecord, SavedView
+from customers.models import ExportRecord, SavedView
 from customers.paging import address
 from customers.retention import ending
 from partnercenter.csv_files import csv_download
 from partnercenter.database import COUNTED
 from partnercenter.htmx import ConsoleRequest, answer, for_partner, paged
 from partnercenter.money import show_number
-from partnercenter.permissions import EXPORT, grant_of, pools_of, refusal, unfreezing_refused
+from partnercenter.permissions import EXPORT, grant_of, may_select, pools_of, refusal, unfreezing_refused
 from partnercenter.refusals import Changed, Refusal
 from partnercenter.statements import Kept
 
@@ -42,8 +42,7 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
     """Customer Management: the customers this person may look at, filtered, sorted, page by page."""
     current_month()
     user, partner = request.user, request.user.partner
-    own = Customer.objects.of(user)
-    filters = CustomerFilter(request.GET, own)
+    filters = CustomerList(request.GET, user)
     counts = listing.count(filters, request.GET)
     page = listing.page_of(filters, counts, request.GET)
     seconds = seconds_shown(request.session)
@@ -58,8 +57,8 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
             filters, request.GET, show_reseller=partner.is_distributor, currency=settings.CURRENCY
         ),
         "filters": filters.form,
-        "filtered": filters.narrowed,
-        "more_filters": filters.more,
+        "filtered": filters.form.narrows,
+        "more_filters": filters.more_fields,
         "more_filtered": filters.narrowed_more,
         "chips": chips(filters, request.GET),
         "without_filters": without_filters(request.GET),
@@ -75,9 +74,9 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "names_shown_seconds": seconds,
         "notice": "" if partner.is_distributor else refusal(user, partner, grant),
         "next_path": request.get_full_path(),
-        "ending": ending(own.company or NOBODY),
+        "ending": ending(filters.own_company),
         "may_unfreeze": not unfreezing_refused(user, partner),
-        "may_select": any(row.may_act for row in page.object_list),
+        "may_select": may_select(user),
         "filters_query": address(request.GET, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
         "export_query": address(request.GET, size=None),
     }
@@ -88,7 +87,9 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
 @for_partner
 def customer_count(request: ConsoleRequest) -> HttpResponse:
     """How many customers match the list's own query, all of them counted: for whoever selects them all."""
-    number = CustomerFilter(request.GET, Customer.objects.of(request.user)).qs.count()
+    matching = CustomerList(request.GET, request.user)
+    matching.refuse_unreadable()
+    number = matching.queryset.count()
     return HttpResponse(show_number(number), content_type="text/plain")
 
 
@@ -107,7 +108,9 @@ def customer_names(request: ConsoleRequest) -> HttpResponse:
 def save_view(request: ConsoleRequest) -> HttpResponse:
     """Keep what the list shows under a name; a view of that name is replaced once the operator was told of it."""
     form = SavedViewForm(request.POST, label_suffix="")
-    query = _understood(request.POST.get("query", ""))
+    filters = CustomerList(QueryDict(request.POST.get("query", "")), request.user)
+    filters.refuse_unreadable()
+    query = filters.kept_query
     if not form.is_valid():
         return _show_view(request, form, query, status=422)
     name = form.cleaned_data["name"]
@@ -139,13 +142,7 @@ def delete_view(request: ConsoleRequest) -> HttpResponse:
     view = get_object_or_404(SavedView, pk=int(key), operator=request.user)
     actions.delete_view(view, operator=request.user)
     messages.success(request, _("The view %(name)s is deleted.") % {"name": view.name})
-    return _back_to_list(_understood(request.POST.get("query", "")))
-
-
-def _understood(query: str) -> str:
-    """What of a query string the list understands; not the page."""
-    filters = CustomerFilter(QueryDict(query), Customer.objects.none())
-    return filters.kept_query
+    return _back_to_list(CustomerList(QueryDict(request.POST.get("query", "")), request.user).kept_query)
 
 
 def _back_to_list(query: str) -> HttpResponse:
@@ -162,12 +159,11 @@ def export(request: ConsoleRequest) -> HttpResponseBase:
     """
     current_month()
     user = request.user
-    filters = CustomerFilter(request.GET, Customer.objects.of(user))
-    if filters.misunderstood:
-        raise Refusal(_("One of the filters is not understood. Go back to the list and export from there."))
+    filters = CustomerList(request.GET, user)
+    filters.refuse_unreadable()
     number = filters.count()[0]
     if number > COUNTED:
-        number = filters.qs.count()
+        number = filters.queryset.count()
     record_export(ExportRecord.What.LIST, query=filters.kept_query, rows=number, operator=user, partner=user.partner)
     return csv_download(
         f"customers-{timezone.localdate():%Y-%m-%d}.csv",

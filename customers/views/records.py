@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from budgets import showing
 from customers.actions import record_export
 from customers.models import Customer, ExportRecord
-from customers.records import FREEZE_COLUMNS, NoteForm, RecordFilter, freeze_record_as_row
+from customers.records import FREEZE_COLUMNS, NoteForm, RecordFilterForm, freeze_record_as_row
 from partnercenter.csv_files import csv_download
 from partnercenter.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.permissions import EXPORT
@@ -83,7 +83,7 @@ def records_of(request: ConsoleRequest, customer: Customer, form: NoteForm | Non
         listed = listed.filter(operator__partner=request.user.partner)
         context["note_form"] = form or NoteForm(label_suffix="")
     else:
-        context["filters"] = filters = RecordFilter(request.GET, listed)
+        context["filters"] = filters = RecordFilterForm(request.GET, listed)
         listed = filters.narrowed()
     page = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
@@ -103,7 +103,9 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
         raise Http404
     if not user.has_perm(EXPORT):
         raise PermissionDenied
-    file, records = tab.file, RecordFilter(request.GET, tab.all_of(customer)).narrowed()
+    filters = RecordFilterForm(request.GET, tab.all_of(customer))
+    filters.refuse_unreadable()
+    file, records = tab.file, filters.narrowed()
     query, number = request.GET.urlencode(), records.count()
     record_export(file.what, query=query, rows=number, operator=user, partner=user.partner)
     stream = records.select_related("customer").iterator(chunk_size=AT_ONCE)

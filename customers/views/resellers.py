@@ -22,7 +22,7 @@ def resellers(request: ConsoleRequest) -> HttpResponse:
     if not company.is_distributor:
         raise NotAllowed(_("Only a distributor has resellers."))
     own = Partner.objects.filter(distributor=company)
-    form = listing.ResellersForm(request.GET)
+    form = listing.ResellerFilterForm(request.GET)
     matching = listing.ordered(form.found(own), listing.sorted_by(request.GET))
     page = Paginator(matching, PER_PAGE).get_page(request.GET.get("page"))
     reseller_header, pool_headers = listing.headers(request.GET)

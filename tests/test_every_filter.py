@@ -1,0 +1,97 @@
+"""Each declared filter means the same customers in the list, its count, its export and *all that match*."""
+
+import csv
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import time_machine
+from django.test import Client
+
+from budgets.actions import ByHand, act_by_hand
+from customers import agreement
+from customers.filters import BY_FLAGS, NARROW_BY, CustomerFilterForm
+from customers.models import Customer, FreezeKind
+from partnercenter.models import BudgetType, Operation
+from tests import make
+
+NOW = make.moment("2026-09-15 02:00")
+# A value of each filter that some of the customers below match, and some do not.
+VALUES = {
+    "q": "kest",
+    "status": "FROZEN",
+    "budget_type": "MONTHLY",
+    "reseller": "acme-reseller",
+    "usage_min": "50",
+    "usage_max": "50",
+    "auto_frozen": "1",
+    "mtd_min": "50",
+    "mtd_max": "50",
+    "runs_out_after": "2026-09-20",
+    "runs_out_before": "2026-09-20",
+    "association_type": "REFERRAL",
+    "associated_after": "2026-09-12",
+    "associated_before": "2026-09-12",
+    "retention": "7",
+    "manager": "Li Lei",
+    "tag": "vip",
+}
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Any]:
+    with time_machine.travel(NOW - timedelta(days=10), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def customers(acme, ungranted, ann, clock) -> None:
+    old = make.customer(acme, "old", account_name="kestwick", account_manager="Li Lei", tags=("vip",))
+    make.budget(old, ann, "100", BudgetType.MONTHLY)
+    make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    clock.move_to(NOW)
+    spent, over = make.customer(acme, "spent"), make.customer(acme, "over")
+    make.budget([spent, over], ann, "100")
+    make.customer(ungranted, "others")
+    make.report((old, "2026-09", "80"), (spent, "2026-09", "40"), (over, "2026-09", "200"), at=NOW)
+    resources = ByHand(Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "a reason", agreement.CURRENT)
+    act_by_hand(Customer.objects.filter(pk=spent.pk), resources, operator=ann)
+    clock.move_to(NOW + timedelta(days=9))
+
+
+def listed(client: Client, query: dict[str, str]) -> set[str]:
+    content = client.get("/customers/", query).content.decode()
+    return {unescape(each) for each in re.findall(r'<tr data-customer="([^"]*)">', content)}
+
+
+def exported(client: Client, query: dict[str, str]) -> set[str]:
+    stream: Any = client.get("/customers/export/", query)
+    text = b"".join(stream.streaming_content).decode("utf-8-sig")
+    return {row["customer_id"] for row in csv.DictReader(text.splitlines())}
+
+
+def selected(client: Client, query: dict[str, str]) -> int:
+    """How many are selected where all that match are."""
+    dialog = client.post(f"/budgets/terms/?{urlencode(query)}", {"all_matching": "1"})
+    return dialog.context["number"]
+
+
+def test_every_declared_filter_has_a_value_here_and_says_how_it_narrows():
+    assert list(VALUES) == CustomerFilterForm.filter_names()
+    assert set(VALUES) == set(NARROW_BY) | BY_FLAGS
+
+
+@pytest.mark.parametrize("name", CustomerFilterForm.filter_names())
+def test_a_filter_means_the_same_everywhere(name, customers, dora, sign_in):
+    client, query = sign_in(dora), {name: VALUES[name]}
+    found, page = listed(client, query), client.get("/customers/", query)
+    assert set() < found < listed(client, {})
+    assert page.context["counts"].customers == len(found)
+    assert len(page.context["chips"]) == 1
+    assert client.get("/customers/count/", query).content.decode() == str(len(found))
+    assert exported(client, query) == found
+    assert selected(client, query) == len(found)
