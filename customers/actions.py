@@ -1,7 +1,7 @@
 """All that writes customers: their coming, freezing and unfreezing, names revealed, files exported, what is kept.
 
-Freezing and unfreezing are steps of a transaction in which the caller has locked the customers. Where a customer may
-have a budget they are called through budgets.actions.freezing, so that lists by its budget know of it.
+Freezing and unfreezing rows are steps of a transaction in which the caller has locked the customers. Pages and
+commands freeze through budgets.actions, which also updates the flags that are kept beside the budget.
 """
 
 import uuid
@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -39,8 +38,6 @@ MOST_VIEWS = 50
 LONGEST_QUERY = LONGEST_NOTE = 2000
 # The same words of the same person within this time are one note: a button pressed twice.
 SENT_TWICE = timedelta(minutes=1)
-# What the customer's own row says of it.
-STATE = F("state")
 
 
 @dataclass(frozen=True)
@@ -72,20 +69,21 @@ class NewCustomer:
     tags: tuple[str, ...] = ()
 
 
-def freeze_accounts(
+def freeze_rows(
     customers: CustomerQuerySet,
     kind: FreezeKind,
     origin: FreezeOrigin,
     *,
     author: Author,
+    state: Combinable,
     reason: str = "",
-    state: Combinable = STATE,
     **why: Any,
 ) -> list[int]:
     """Freeze the locked customers that are not frozen in this kind or a stronger one; give their keys (domain 4).
 
     An account frozen already keeps its origin, since when and reason; its kind escalates. With resources the retention
-    deadline begins to run (domain 4.6). `state` is what the lists ask beside that. `why` names fields of FreezeRecord
+    deadline begins to run (domain 4.6). `state` is an expression for the flags of each account, but for whether it is
+    frozen. `why` names fields of FreezeRecord
     and expressions over the customer that tell of the budget which did it.
     """
     fresh = customers.filter(freeze_kind=FreezeKind.NONE)
@@ -107,12 +105,12 @@ def freeze_accounts(
     return keys
 
 
-def unfreeze_accounts(
-    customers: CustomerQuerySet, *, author: Author, reason: str = "", state: Combinable = STATE, **why: Any
+def unfreeze_rows(
+    customers: CustomerQuerySet, *, author: Author, state: Combinable, reason: str = "", **why: Any
 ) -> list[int]:
     """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their keys (domain 3.8).
 
-    `state` as in `freeze_accounts`.
+    `state` as in `freeze_rows`.
     """
     unfrozen = {
         "freeze_kind": FreezeKind.NONE,

@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import CURRENT, Customer
 from partnercenter.database import COUNTED
 from partnercenter.forms import PartnerStatusForm
-from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User
-from partnercenter.permissions import RESTRICT, give_grant, set_partner_status
-from partnercenter.readonly_admin import ReadOnlyAdmin
+from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
+from partnercenter.permissions import RESTRICT, give_grant, set_partner_status, switch_verification
+from partnercenter.readonly_admin import PlatformAdmin, ReadOnlyAdmin
 
 admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
 admin.site.disable_action("delete_selected")
@@ -95,8 +95,14 @@ class PartnerAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Partner, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: Partner, form: Any, change: bool) -> None:
+        switched = change and "verification_required" in form.changed_data
+        if switched:
+            # The action writes it, with its record.
+            obj.verification_required = not obj.verification_required
         super().save_model(request, obj, form, change)
+        if switched:
+            switch_verification(obj, on=not obj.verification_required, operator=request.user)
         if obj.is_reseller:
             Grant.objects.get_or_create(partner=obj)
 
@@ -202,6 +208,14 @@ class GrantRecordAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")
+
+
+@admin.register(VerificationSwitchRecord)
+class VerificationSwitchRecordAdmin(PlatformAdmin):
+    """Every turning on and off of a partner's verification code."""
+
+    list_display = ["partner", "at", "operator_name", "turned_on"]
+    list_select_related = ["partner"]
 
 
 @admin.register(PartnerStatusRecord)

@@ -25,8 +25,8 @@ from customers.masking import mask_email
 from partnercenter import jobs, verification
 from partnercenter.forms import CodeForm
 from partnercenter.htmx import ConsoleRequest, Link, answer, done, for_partner, went_on
-from partnercenter.models import Job, Operation, Partner
-from partnercenter.permissions import may_switch
+from partnercenter.models import Job, Operation
+from partnercenter.permissions import may_switch, switch_verification
 from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
 
 
@@ -57,8 +57,7 @@ def _refuse_outdated(operation: Operation) -> None:
 def _apply(operation: Operation, *, only_unchanged: bool) -> str:
     if _is_about_customers(operation):
         return tell(apply_reviewed(operation, only_unchanged=only_unchanged), operation)
-    _refuse_outdated(operation)
-    Partner.objects.filter(pk=operation.partner.pk).update(verification_required=False)
+    switch_verification(operation.partner, on=False, operator=operation.operator)
     return _("The verification code is turned off.")
 
 

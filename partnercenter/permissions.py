@@ -14,7 +14,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partnercenter.database import lock, writing
-from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, PartnerStatusRecord, Pool, User
+from partnercenter.models import (
+    BudgetType,
+    Grant,
+    GrantRecord,
+    Partner,
+    PartnerStatusRecord,
+    Pool,
+    User,
+    VerificationSwitchRecord,
+)
 from partnercenter.refusals import NotAllowed, Refusal
 from partnercenter.statements import Kept
 
@@ -235,6 +244,29 @@ def _record_status(
         status_after=after,
         reason=reason,
     )
+
+
+@writing()
+def switch_verification(partner: Partner, *, on: bool, operator: User | None) -> bool:
+    """Turn the verification code of a partner on or off and leave a record; whether this changed anything (domain 6.1).
+
+    Raises NotAllowed where the operator is neither the platform nor an administrator of the partner, Refusal where a
+    code could not be sent to the operator who turns it on.
+    """
+    if operator is not None and not operator.is_superuser:
+        if operator.partner_id != partner.pk or not may_switch(operator):
+            raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
+        if on and not operator.email:
+            raise Refusal(_("Enter an e-mail address for your account first: codes are sent there."))
+    changed = Partner.objects.filter(pk=partner.pk, verification_required=not on).update(verification_required=on)
+    if changed:
+        VerificationSwitchRecord.objects.create(
+            partner=partner,
+            operator=operator,
+            operator_name=operator.username if operator else "system",
+            turned_on=on,
+        )
+    return bool(changed)
 
 
 def pools_of(grant: Grant | None) -> list[Pool]:

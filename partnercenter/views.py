@@ -17,7 +17,7 @@ from django.views.defaults import permission_denied
 from partnercenter import jobs, verification
 from partnercenter.htmx import ConsoleRequest, answer, for_partner
 from partnercenter.models import Partner
-from partnercenter.permissions import grant_of, may_switch, pools_of
+from partnercenter.permissions import grant_of, may_switch, pools_of, switch_verification
 from partnercenter.refusals import NotAllowed, Refusal
 
 
@@ -123,11 +123,15 @@ def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
     user = request.user
     if not may_switch(user):
         raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
-    if on and not user.email:
-        messages.error(request, _("Enter an e-mail address for your account first: codes are sent there."))
-    elif on:
-        Partner.objects.filter(pk=user.partner.pk).update(verification_required=True)
-        messages.success(request, _("The verification code is turned on."))
+    if on:
+        try:
+            switch_verification(user.partner, on=True, operator=user)
+        except NotAllowed:
+            raise
+        except Refusal as refused:
+            messages.error(request, refused.message)
+        else:
+            messages.success(request, _("The verification code is turned on."))
     elif user.partner.verification_required:
         return redirect("operation", pk=verification.review("TURN_OFF_VERIFICATION", {}, operator=user).pk)
     return redirect("partner_information")

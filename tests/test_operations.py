@@ -13,8 +13,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
-from partnercenter.models import Confirmation, Operation, Partner, User
-from partnercenter.permissions import give_grant
+from partnercenter.models import Confirmation, Operation, Partner, User, VerificationSwitchRecord
+from partnercenter.permissions import give_grant, switch_verification
+from partnercenter.refusals import NotAllowed
 from tests import make
 from tests.test_verification import IN_DIALOG, TERMS, confirm, get_code, review
 
@@ -162,6 +163,42 @@ def test_on_is_at_once(ann, acme, sign_in):
     assert [str(each) for each in response.context["messages"]] == ["The verification code is turned on."]
     assert Partner.objects.get(pk=acme.pk).verification_required
     assert not Operation.objects.exists()
+
+
+def switched(partner: Partner) -> list[tuple[str, bool]]:
+    records = VerificationSwitchRecord.objects.filter(partner=partner).order_by("pk")
+    return list(records.values_list("operator_name", "turned_on"))
+
+
+def test_both_directions_leave_a_record_and_what_changes_nothing_leaves_none(ann, acme, sign_in):
+    client = sign_in(ann)
+    for _each in range(2):
+        turn(client, "on")
+    path = turn(client, "")["Location"]
+    assert switched(acme) == [("ann", True)]
+    confirm(client, path, get_code(client, path))
+    turn(client, "")
+    assert switched(acme) == [("ann", True), ("ann", False)]
+
+
+def test_the_platform_switches_it_in_the_administration_with_a_record(platform, acme, sign_in):
+    page = f"/admin/partnercenter/partner/{acme.pk}/change/"
+    given = {"account_name": acme.account_name, "company": "Acme", "time_zone": "Europe/Berlin"}
+    client = sign_in(platform)
+    client.post(page, given | {"verification_required": "on"})
+    acme.refresh_from_db()
+    assert (acme.verification_required, acme.company) == (True, "Acme")
+    client.post(page, given)
+    acme.refresh_from_db()
+    assert not acme.verification_required
+    assert switched(acme) == [("platform", True), ("platform", False)]
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_nobody_of_another_partner_switches_it(on, ann, borealis, acme):
+    with pytest.raises(NotAllowed):
+        switch_verification(borealis if not on else acme.distributor, on=on, operator=ann)
+    assert not VerificationSwitchRecord.objects.exists()
 
 
 def test_a_distributors_administrator_switches_it_for_the_distributor(dora, dora_distribution, sign_in):

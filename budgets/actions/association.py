@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from budgets.actions.month import hold_month
 from budgets.models import AdjustmentRecord, Budget, Expenditure
-from customers.actions import Author, NewCustomer, freeze_accounts
+from customers.actions import Author, NewCustomer, freeze_rows
 from customers.models import CURRENT, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord, State
 from customers.search import fold
 from partnercenter.database import REPORT, analyze, hold, insert_from, lock, lock_only, text, writing
@@ -45,11 +45,13 @@ def associate_customers(
 def _associate(chunk: list[NewCustomer], author: Author) -> None:
     rows = Customer.objects.bulk_create([_row(newcomer, author) for newcomer in chunk])
     associated = Customer.objects.filter(pk__among=[row.pk for row in rows])
-    freeze_accounts(
+    freeze_rows(
         associated.filter(association_type=Customer.AssociationType.RESELLER),
         FreezeKind.ACCOUNT,
         FreezeOrigin.ASSOCIATION,
         author=author,
+        # Nobody who comes has a budget.
+        state=F("state"),
     )
     owner = Customer.objects.filter(CURRENT, customer_id=OuterRef("account")).values("pk")
     waiting = Expenditure.objects.filter(customer=None, account__among=[row.customer_id for row in rows])

@@ -9,8 +9,7 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from budgets.models import Budget
-from customers import actions
-from customers.actions import Author
+from customers.actions import Author, freeze_rows, unfreeze_rows
 from customers.models import CustomerQuerySet, FreezeKind, FreezeOrigin, State
 
 # What stands on the budget, which may have been written just now; without one nothing but whether it is frozen.
@@ -23,15 +22,15 @@ OF_BUDGET = Coalesce(
 def freeze_accounts(
     customers: CustomerQuerySet, kind: FreezeKind, origin: FreezeOrigin, *, author: Author, **why: Any
 ) -> int:
-    """What `customers.actions.freeze_accounts` says; gives their number."""
-    keys = actions.freeze_accounts(customers, kind, origin, author=author, state=OF_BUDGET, **why)
+    """What `customers.actions.freeze_rows` says; gives their number."""
+    keys = freeze_rows(customers, kind, origin, author=author, state=OF_BUDGET, **why)
     _budgets_of(keys).update(state=F("state").bitor(State.FROZEN))
     return len(keys)
 
 
 def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, **why: Any) -> int:
-    """What `customers.actions.unfreeze_accounts` says; gives their number."""
-    keys = actions.unfreeze_accounts(customers, author=author, state=OF_BUDGET, **why)
+    """What `customers.actions.unfreeze_rows` says; gives their number."""
+    keys = unfreeze_rows(customers, author=author, state=OF_BUDGET, **why)
     _budgets_of(keys).update(state=F("state").bitand(~State.FROZEN))
     return len(keys)
 

@@ -22,7 +22,7 @@ from customers.actions import Author, record_agreement
 from customers.models import Customer, CustomerQuerySet, Effect, ReviewedCustomer
 from partnercenter.database import analyze, insert_from, text, update_from, writing
 from partnercenter.models import Channel, Confirmation, Grant, Operation, User
-from partnercenter.refusals import Changed
+from partnercenter.refusals import Changed, Refusal
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,13 @@ def set_budgets(
 ) -> Outcome:
     """Review and set in one, where nobody is asked to confirm: what `review_budgets` and `apply_budgets` say.
 
-    `as_seen` is what each customer must still meet, as the operator saw it.
+    `as_seen` is what each customer must still meet, as the operator saw it. Raises Refusal where none of the customers
+    is the operator's.
     """
     month = hold_month()
     keys = lock_to_review(customers, operator)
     if not keys:
-        return Outcome(uuid.uuid4(), 0, 0, 0, 0, 0)
+        raise Refusal(_("Choose a customer first."))
     chosen = Customer.objects.filter(pk__among=keys)
     operation = review_in(month, chosen, terms, operator=operator, unfreeze=unfreeze, as_seen=as_seen)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.WITHOUT_CODE)

@@ -10,6 +10,7 @@ from partnercenter.models.partners import (
     PartnerStatusRecord,
     Pool,
     User,
+    VerificationSwitchRecord,
     default_time_zone,
     validate_time_zone,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "PartnerStatusRecord",
     "Pool",
     "User",
+    "VerificationSwitchRecord",
     "default_time_zone",
     "validate_time_zone",
 ]

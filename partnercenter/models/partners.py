@@ -225,6 +225,24 @@ class GrantRecord(Record):
         return f"{self.partner} {self.at:%Y-%m-%d %H:%M}"
 
 
+class VerificationSwitchRecord(Record):
+    """The verification code of a partner was turned on or off: by whom and when (rule 6.6 (docs/rules.md))."""
+
+    partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("partner"), related_name="verification_switch_records")
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    operator = models.ForeignKey(User, PROTECT, verbose_name=_("operator"), null=True, related_name="+")
+    operator_name = models.CharField(_("operator"), max_length=150)
+    turned_on = models.BooleanField(_("turned on"))
+
+    class Meta:
+        verbose_name = _("verification switch record")
+        verbose_name_plural = _("verification switch records")
+        ordering: ClassVar = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.partner} {self.at:%Y-%m-%d %H:%M}"
+
+
 class PartnerStatusRecord(Record):
     """A reseller was restricted, frozen or let go again by its distributor: status before and after (domain 4.7)."""
 
