@@ -12,7 +12,7 @@ from budgets.actions.freeze_terms import is_by_hand
 from budgets.actions.reviewing import is_undo
 from partnercenter.models import Operation
 from partnercenter.money import LARGEST_BUDGET, AmountField, show_amount
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import InvalidRequest
 
 AMOUNT = "amount_"
 
@@ -24,7 +24,7 @@ class Typed(NamedTuple):
     error: str
 
 
-class BadAmounts(Refusal):
+class BadAmounts(InvalidRequest):
     """Amounts typed into the rows of a review of which one is none; all of them come back, by customer ID."""
 
     def __init__(self, typed: dict[str, Typed]) -> None:
@@ -37,12 +37,12 @@ def amounts_in(post: Mapping[str, str], reviewed: Operation) -> dict[str, Decima
 
     What stands untouched in the row of somebody who is left out was not given.
 
-    Raises BadAmounts where one is none, Http404 where a customer is not in it, Refusal where it sets no amounts.
+    Raises BadAmounts where one is none, Http404 where a customer is not in it, InvalidRequest where it sets no amounts.
     """
     field = AmountField(largest=LARGEST_BUDGET)
     given = {name.removeprefix(AMOUNT): text for name, text in post.items() if name.startswith(AMOUNT)}
     if given and (is_undo(reviewed) or is_by_hand(reviewed)):
-        raise Refusal(_("No amount is set by this: leave a customer out to keep it as it is."))
+        raise InvalidRequest(_("No amount is set by this: leave a customer out to keep it as it is."))
     refuse_strangers(reviewed, given)
     rows = reviewed.reviewed.filter(customer__customer_id__among=given)
     stand: dict[str, tuple[Decimal | None, str]] = {

@@ -31,7 +31,7 @@ from customers.models import (
 )
 from partnercenter.database import insert_from, lock, text, writing
 from partnercenter.models import Channel, Operation, Partner, User
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest
 
 SYSTEM = "system"
 MOST_VIEWS = 50
@@ -177,18 +177,18 @@ def reveal_names(customers: Iterable[Customer], *, operator: User, page: str) ->
 def save_view(*, operator: User, name: str, query: str, replace: bool = False) -> SavedView:
     """Keep a query of the list under a name, for this operator alone.
 
-    Raises Changed where there is another view of this name that is not to be replaced, Refusal where there are 50
-    already or the query is too long.
+    Raises Conflict where there is another view of this name that is not to be replaced, InvalidRequest where there are
+    50 already or the query is too long.
     """
     if len(query) > LONGEST_QUERY:
-        raise Refusal(_("These filters are too long to be saved."))
+        raise InvalidRequest(_("These filters are too long to be saved."))
     lock(User.objects.filter(pk=operator.pk))
     own = SavedView.objects.filter(operator=operator)
     same = own.filter(name=name).first()
     if same and same.query != query and not replace:
-        raise Changed(_("You have a view of this name already."))
+        raise Conflict(_("You have a view of this name already."))
     if not same and own.count() >= MOST_VIEWS:
-        raise Refusal(_("You have %(most)s views already: delete one first.") % {"most": MOST_VIEWS})
+        raise InvalidRequest(_("You have %(most)s views already: delete one first.") % {"most": MOST_VIEWS})
     return SavedView.objects.update_or_create(operator=operator, name=name, defaults={"query": query})[0]
 
 
@@ -196,11 +196,11 @@ def save_view(*, operator: User, name: str, query: str, replace: bool = False) -
 def add_note(customer: Customer, note: str, *, operator: User) -> CustomerNote:
     """Keep what an operator writes about a customer, for people of its own company; what is sent twice stands once.
 
-    Raises Refusal unless it has 1 to 2,000 characters.
+    Raises InvalidRequest unless it has 1 to 2,000 characters.
     """
     note, now = note.strip(), timezone.now()
     if not 0 < len(note) <= LONGEST_NOTE:
-        raise Refusal(_("Enter a note of 1 to 2,000 characters."), "text")
+        raise InvalidRequest(_("Enter a note of 1 to 2,000 characters."), "text")
     lock(Customer.objects.filter(pk=customer.pk))
     newest = CustomerNote.objects.filter(customer=customer).order_by("-pk").first()
     if newest and (newest.operator_id, newest.text) == (operator.pk, note) and now - newest.at < SENT_TWICE:

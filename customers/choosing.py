@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from customers.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.htmx import ConsoleRequest
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import InvalidRequest
 
 MOST_TICKED = 5_000
 NAMED = 5
@@ -22,7 +22,8 @@ def all_matching(request: ConsoleRequest) -> bool:
 def chosen(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:
     """The customers of these IDs, or all that match the list's own query.
 
-    404 for all of them where one is not the person's own; Refusal where too many are named, or a filter cannot be read.
+    404 for all of them where one is not the person's own; InvalidRequest where too many are named, or a filter cannot
+    be read.
     """
     if all_matching(request):
         matching = CustomerList(request.GET, request.user)
@@ -30,18 +31,18 @@ def chosen(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:
         return matching.queryset
     ids = {each for each in named if each}
     if len(ids) > MOST_TICKED:
-        raise Refusal(_("More than 5,000 customers cannot be ticked: select all that match."))
+        raise InvalidRequest(_("More than 5,000 customers cannot be ticked: select all that match."))
     found = Customer.objects.of(request.user).filter(customer_id__among=_sound(ids))
     if found.count() != len(ids):
         raise Http404
     return found
 
 
-def nobody_chosen(request: ConsoleRequest) -> Refusal:
+def nobody_chosen(request: ConsoleRequest) -> InvalidRequest:
     """What is said where an action was asked for and nobody was selected."""
     if all_matching(request):
-        return Refusal(_("No customer matches the filters: there is nobody to select."))
-    return Refusal(_("Choose a customer first."))
+        return InvalidRequest(_("No customer matches the filters: there is nobody to select."))
+    return InvalidRequest(_("Choose a customer first."))
 
 
 def _sound(ids: Iterable[str]) -> list[str]:

@@ -65,7 +65,7 @@ class CustomerList:
         return urlencode([(name, self.query[name]) for name in names])
 
     def refuse_unreadable(self) -> None:
-        """Raises Refusal where a filter cannot be read."""
+        """Raises InvalidRequest where a filter cannot be read."""
         self.form.refuse_unreadable()
 
     # --- Who is in it -------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from customers.search import fold
 from customers.statuses import Status
 from partnercenter.models import BudgetType, User
 from partnercenter.money import LARGEST_BUDGET, AmountField
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import InvalidRequest
 
 SIZES = (10, 20, 50, 100)
 DEFAULT_SIZE = 50
@@ -164,10 +164,10 @@ class FilterForm(forms.Form):
         return bool(self.asked or self.wrong)
 
     def refuse_unreadable(self) -> None:
-        """Raises Refusal where a filter cannot be read: what is asked for is not known."""
+        """Raises InvalidRequest where a filter cannot be read: what is asked for is not known."""
         for name, problem in self.wrong.items():
             facts = {"label": self.fields[name].label, "problem": problem}
-            raise Refusal(
+            raise InvalidRequest(
                 _("The filter “%(label)s” cannot be read. %(problem)s Go back to the list and correct it.") % facts
             )
 

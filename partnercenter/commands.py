@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from partnercenter.csv_files import BadFile
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import ActionError
 
 
 class ConsoleCommand(BaseCommand):
@@ -18,5 +18,5 @@ class ConsoleCommand(BaseCommand):
             raise CommandError(f"{error.filename}: {error.strerror}") from error
         except BadFile as bad:
             raise CommandError(bad.told()) from bad
-        except Refusal as refusal:
+        except ActionError as refusal:
             raise CommandError(refusal.message) from refusal

@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, migrations, models, transact
 from django.db.models import F, Func, Lookup, Value
 from django.utils.translation import gettext as _
 
-from partnercenter.refusals import Busy
+from partnercenter.refusals import LockTimeout
 
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -37,7 +37,7 @@ MONTH, REPORT = 20_401, 20_402
 def writing() -> Iterator[None]:
     """One transaction, as a block or a decorator, that waits at most ten seconds for another (domain 8.6).
 
-    Raises Busy when the wait was longer. On SQLite a transaction is the only writer from its start.
+    Raises LockTimeout when the wait was longer. On SQLite a transaction is the only writer from its start.
     """
     try:
         with transaction.atomic():
@@ -52,9 +52,9 @@ def writing() -> Iterator[None]:
         raise busy() from error
 
 
-def busy() -> Busy:
+def busy() -> LockTimeout:
     """What whoever waited too long is told."""
-    return Busy(
+    return LockTimeout(
         _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
     )
 

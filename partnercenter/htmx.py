@@ -25,7 +25,7 @@ from django_htmx.middleware import HtmxDetails
 
 from partnercenter.database import busy, waited_too_long
 from partnercenter.models import Job
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import ActionError, PermissionRefused
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -62,12 +62,12 @@ class ConsoleMiddleware:
         """A refusal that no view had a better answer to: the page says why, with its status."""
         if isinstance(exception, OperationalError) and waited_too_long(exception):
             exception = busy()
-        if isinstance(exception, NotAllowed):
+        if isinstance(exception, PermissionRefused):
             return permission_denied(request, PermissionDenied(exception.message))
-        return _refused(request, exception) if isinstance(exception, Refusal) else None
+        return _refused(request, exception) if isinstance(exception, ActionError) else None
 
 
-def _refused(request: Any, refusal: Refusal) -> HttpResponse:
+def _refused(request: Any, refusal: ActionError) -> HttpResponse:
     return render(request, "partnercenter/refused.html", {"message": refusal.message}, status=refusal.status)
 
 

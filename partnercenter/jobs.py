@@ -22,7 +22,7 @@ from django_tasks.base import Task
 
 from partnercenter.csv_files import BadFile
 from partnercenter.models import Job, Operation, User
-from partnercenter.refusals import Changed, NotAllowed, Refusal
+from partnercenter.refusals import ActionError, Conflict, InvalidRequest, PermissionRefused
 
 # More customers are worth a worker.
 FEW = 3_000
@@ -118,9 +118,12 @@ def _renew(job: Job, terms: dict[str, Any]) -> bool:
 
 
 def start_again(job: Job) -> None:
-    """Where its worker gave no sign of life: another run. Raises Refusal while there is nothing to start again."""
+    """Where its worker gave no sign of life: another run.
+
+    Raises InvalidRequest while there is nothing to start again.
+    """
     if not is_silent(job):
-        raise Refusal(_("This is under way, or it has ended: there is nothing to start again."))
+        raise InvalidRequest(_("This is under way, or it has ended: there is nothing to start again."))
     Job.objects.filter(pk=job.pk, finished_at=None).update(alive_at=timezone.now(), state=Job.State.WAITING, read=0)
     import_string(job.task).enqueue(str(job.pk))
 
@@ -131,14 +134,14 @@ def is_silent(job: Job) -> bool:
 
 
 def refuse_under_way(operation: Operation) -> None:
-    """Raises Refusal where a job is carrying the operation out: nothing of it can be changed any more."""
+    """Raises InvalidRequest where a job is carrying the operation out: nothing of it can be changed any more."""
     if Job.objects.filter(operation=operation, finished_at=None).exists():
-        raise Refusal(_("This was confirmed and is being carried out: Budget Batches leads to it."))
+        raise InvalidRequest(_("This was confirmed and is being carried out: Budget Batches leads to it."))
 
 
-def refusal(job: Job) -> Refusal:
+def refusal(job: Job) -> ActionError:
     """Why it was refused, as whoever started it is told."""
-    kind = {403: NotAllowed, 409: Changed}.get(job.status, Refusal)
+    kind: type[ActionError] = {403: PermissionRefused, 409: Conflict}.get(job.status, InvalidRequest)
     return kind(job.message)
 
 
@@ -167,7 +170,7 @@ def work(pk: str, do: Callable[[Work], None]) -> None:
             message = _("Refused as a whole: nothing was changed.")
             problems = [str(line) for line in bad.bad_lines] + [_("and more")] * bad.more
             _end(job, Job.State.REFUSED, message=message, problems=problems, status=422)
-        except Refusal as refused:
+        except ActionError as refused:
             _end(job, Job.State.REFUSED, message=refused.message, link=doing.way_back, status=refused.status)
         except Exception:
             # Told on its page, not only in the log of a worker that nobody watches.

@@ -27,7 +27,17 @@ from partnercenter.forms import CodeForm
 from partnercenter.htmx import ConsoleRequest, Link, answer, done, for_partner, went_on
 from partnercenter.models import Job, Operation
 from partnercenter.permissions import may_switch, switch_verification
-from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
+from partnercenter.refusals import (
+    ActionError,
+    Conflict,
+    InvalidRequest,
+    LockTimeout,
+    OperationFinished,
+    PermissionRefused,
+)
+
+# The page of the operation says these itself; a missing permission has a page of its own.
+SHOWN_BESIDE = (InvalidRequest, Conflict, LockTimeout, OperationFinished)
 
 
 def _operation(request: ConsoleRequest, pk: Any) -> Operation:
@@ -51,7 +61,7 @@ def _refuse_outdated(operation: Operation) -> None:
     if _is_about_customers(operation):
         refuse_outdated(operation)
     elif not may_switch(operation.operator):
-        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
+        raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
 
 
 def _apply(operation: Operation, *, only_unchanged: bool) -> str:
@@ -88,9 +98,7 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
         if takes_long(reviewed):
             return _confirm_by_job(request, reviewed, code, only_unchanged=only_unchanged)
         message = verification.confirm(reviewed, code, lambda: _apply(reviewed, only_unchanged=only_unchanged))
-    except NotAllowed:
-        raise
-    except Refusal as error:
+    except SHOWN_BESIDE as error:
         if error.field in form.fields:
             form.add_error(error.field, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
@@ -154,9 +162,7 @@ def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
     try:
         _refuse_outdated(reviewed)
         verification.send_code(reviewed, _facts(reviewed))
-    except NotAllowed:
-        raise
-    except Refusal as error:
+    except SHOWN_BESIDE as error:
         return _show(request, reviewed, form, status=error.status, error=error)
     notice = _("A verification code has been sent to you by e-mail.")
     if request.htmx:
@@ -174,9 +180,7 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
     form = CodeForm(label_suffix="")
     try:
         again = _edited(request, reviewed)
-    except (NotAllowed, Busy):
-        raise
-    except Refusal as error:
+    except (InvalidRequest, Conflict, OperationFinished) as error:
         return _show(request, reviewed, form, status=error.status, error=error)
     return _to_review(request, again)
 
@@ -186,7 +190,7 @@ def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
     verification.refuse_finished(reviewed)
     jobs.refuse_under_way(reviewed)
     if not _is_about_customers(reviewed):
-        raise Refusal(_("Nothing of this can be changed."))
+        raise InvalidRequest(_("Nothing of this can be changed."))
     if request.POST.get("again"):
         return _again(reviewed)
     amounts = amounts_in(request.POST, reviewed)
@@ -212,7 +216,7 @@ def _show(
     *,
     status: int = 200,
     notice: str = "",
-    error: Refusal | None = None,
+    error: ActionError | None = None,
 ) -> HttpResponse:
     """The page of an operation; one that is completed, expired or outdated has only its outcome and the way back."""
     batch = _is_about_customers(reviewed) and is_batch(reviewed)
@@ -256,10 +260,8 @@ def _outcome(reviewed: Operation, *, batch: bool) -> tuple[str, dict[str, Any] |
         verification.refuse_finished(reviewed)
         jobs.refuse_under_way(reviewed)
         _refuse_outdated(reviewed)
-    except NotAllowed:
-        raise
-    except Changed as changed:
+    except Conflict as changed:
         return ("", stale_of(reviewed, current_month())) if batch else (changed.message, None)
-    except Refusal as finished:
+    except (InvalidRequest, OperationFinished) as finished:
         return finished.message, None
     return "", None

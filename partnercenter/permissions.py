@@ -24,7 +24,7 @@ from partnercenter.models import (
     User,
     VerificationSwitchRecord,
 )
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 from partnercenter.statements import Kept
 
 LOOK = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
@@ -176,7 +176,7 @@ def give_grant(
     """Set a reseller's quotas and leave a grant record; both None revokes (domain 5.1, 5.7).
 
     Waits for the actions under way on the reseller's customers, as they hold the grant. Budgets and freezes stay as
-    they are. What stands already is not recorded again. Raises NotAllowed where the operator is neither the
+    they are. What stands already is not recorded again. Raises PermissionRefused where the operator is neither the
     reseller's distributor nor the platform.
     """
     _refuse_strangers(partner, operator)
@@ -192,7 +192,7 @@ def give_grant(
 
 def _refuse_strangers(partner: Partner, operator: User | None) -> None:
     if operator is not None and not operator.is_superuser and operator.partner_id != partner.distributor_id:
-        raise NotAllowed(_("This is not your reseller."))
+        raise PermissionRefused(_("This is not your reseller."))
 
 
 def _record(grant: Grant, before: tuple[Decimal | None, Decimal | None], operator: User | None) -> None:
@@ -213,14 +213,15 @@ def set_partner_status(partner: Partner, *, status: Partner.Status, reason: str,
     """Restrict or freeze a reseller, or let it be, and leave a record; whether this changed anything (domain 4.7).
 
     Waits for the actions under way on the reseller's customers, as they hold the grant. No row of a customer is
-    written: wherever a standing is asked, that of its reseller is part of it. Raises NotAllowed where the operator is
-    neither the reseller's distributor nor the platform, Refusal for no reseller and for no reason of 1-256 characters.
+    written: wherever a standing is asked, that of its reseller is part of it. Raises PermissionRefused where the
+    operator is neither the reseller's distributor nor the platform, InvalidRequest for no reseller and for no reason of
+    1-256 characters.
     """
     _refuse_strangers(partner, operator)
     if not partner.is_reseller:
-        raise Refusal(_("Only a reseller can be restricted or frozen."))
+        raise InvalidRequest(_("Only a reseller can be restricted or frozen."))
     if not 0 < len(reason.strip()) <= LONGEST_REASON:
-        raise Refusal(_("Enter a reason of 1 to 256 characters."), "reason")
+        raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
     lock(Grant.objects.filter(partner=partner))
     stands = Partner.objects.filter(pk=partner.pk)
     before = stands.values_list("status", flat=True).get()
@@ -250,14 +251,14 @@ def _record_status(
 def switch_verification(partner: Partner, *, on: bool, operator: User | None) -> bool:
     """Turn the verification code of a partner on or off and leave a record; whether this changed anything (domain 6.1).
 
-    Raises NotAllowed where the operator is neither the platform nor an administrator of the partner, Refusal where a
-    code could not be sent to the operator who turns it on.
+    Raises PermissionRefused where the operator is neither the platform nor an administrator of the partner,
+    InvalidRequest where a code could not be sent to the operator who turns it on.
     """
     if operator is not None and not operator.is_superuser:
         if operator.partner_id != partner.pk or not may_switch(operator):
-            raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
+            raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
         if on and not operator.email:
-            raise Refusal(_("Enter an e-mail address for your account first: codes are sent there."))
+            raise InvalidRequest(_("Enter an e-mail address for your account first: codes are sent there."))
     changed = Partner.objects.filter(pk=partner.pk, verification_required=not on).update(verification_required=on)
     if changed:
         VerificationSwitchRecord.objects.create(

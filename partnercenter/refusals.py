@@ -1,14 +1,20 @@
-"""Why an action was refused: raised by actions, turned into answers by views and commands.
+"""Why an action was refused: raised by actions, turned into answers by views, commands and jobs.
 
-Every refusal leaves the database as it was. `status` is the HTTP status a page answers with (domain 5.6),
-`field` the form field the message belongs to, "" for the form as a whole.
+Every refusal leaves the database as it was. The classes are siblings: each is caught by its own name, and what a view
+does not answer itself reaches the middleware, which shows the message with the status.
 """
 
+from typing import ClassVar
 
-class Refusal(Exception):
-    """What was asked for is wrong in itself: 422."""
 
-    status = 422
+class ActionError(Exception):
+    """An action was refused and nothing was changed.
+
+    `status` is the HTTP status that a page answers with. `field` names the form field that the message belongs to, ""
+    for the form as a whole.
+    """
+
+    status: ClassVar[int] = 422
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -16,19 +22,29 @@ class Refusal(Exception):
         self.field = field
 
 
-class NotAllowed(Refusal):
-    """The operator may not do this, or may not any more: 403."""
+class InvalidRequest(ActionError):
+    """What was asked for is wrong in itself: 422."""
+
+
+class PermissionRefused(ActionError):
+    """The operator may not do this, or no longer may: 403."""
 
     status = 403
 
 
-class Changed(Refusal):
-    """What the operator saw is no longer what stands: 409."""
+class Conflict(ActionError):
+    """What the operator saw has changed since: 409."""
 
     status = 409
 
 
-class Busy(Refusal):
-    """The wait for another change, such as a report being taken in, was too long (domain 8.6): 409, ask again."""
+class LockTimeout(ActionError):
+    """The wait for another change, such as the import of a report, was too long: 409, try again."""
+
+    status = 409
+
+
+class OperationFinished(ActionError):
+    """The operation was completed, replaced or has expired: 409."""
 
     status = 409

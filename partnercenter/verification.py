@@ -22,16 +22,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partnercenter.database import writing
 from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, User
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, OperationFinished, PermissionRefused
 
 LIFETIME = timedelta(minutes=30)
 Result = TypeVar("Result")
-
-
-class Finished(Refusal):
-    """The operation was completed before, or its time is over; `again` tells whether it took effect."""
-
-    status = 409
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ def review(kind: str, terms: dict[str, Any], *, operator: User, replaces: Operat
     A review that is edited is replaced: it can be confirmed no more, nor can its code.
     """
     if operator.partner is None:
-        raise NotAllowed(_("Your account belongs to no partner: you cannot act on customers."))
+        raise PermissionRefused(_("Your account belongs to no partner: you cannot act on customers."))
     now = timezone.now()
     return Operation.objects.create(
         kind=kind,
@@ -62,17 +56,20 @@ def review(kind: str, terms: dict[str, Any], *, operator: User, replaces: Operat
 
 
 def refuse_finished(operation: Operation) -> None:
-    """Raises Finished where the operation was completed already or has expired."""
+    """Raises OperationFinished where the operation was completed already or has expired."""
     if Confirmation.objects.filter(pk=operation.pk).exists():
-        raise Finished(_("This operation has already been completed. Nothing was done twice."))
+        raise OperationFinished(_("This operation has already been completed. Nothing was done twice."))
     if operation.replaced_by.exists():
-        raise Finished(_("This review was edited: confirm the newer one. Nothing was changed."))
+        raise OperationFinished(_("This review was edited: confirm the newer one. Nothing was changed."))
     if timezone.now() >= operation.expires_at:
-        raise Finished(_("This operation has expired and nothing was changed. Start again from the list."))
+        raise OperationFinished(_("This operation has expired and nothing was changed. Start again from the list."))
 
 
 def hold(operation: Operation) -> None:
-    """Make OK and edits of an operator's operations wait for each other to the transaction's end. Raises Finished."""
+    """Make OK and edits of an operator's operations wait for each other to the transaction's end.
+
+    Raises OperationFinished.
+    """
     # The operator's row is what they queue on; a record itself cannot be locked for long.
     User.objects.select_for_update(no_key=True).get(pk=operation.operator_id)
     refuse_finished(operation)
@@ -106,22 +103,22 @@ def _cooldown(device: EmailDevice) -> int:
 def send_code(operation: Operation, facts: list[tuple[str, Any]]) -> None:
     """Get Code: mail the operator a new code, good for this operation alone. `facts` tell in the mail what it confirms.
 
-    Raises Finished, or Refusal where no code can be sent: too soon, too many, no address, or the mail failed, which
-    uses up neither the wait nor a sending (domain 6.4).
+    Raises OperationFinished, or InvalidRequest where no code can be sent: too soon, too many, no address, or the mail
+    failed, which uses up neither the wait nor a sending (domain 6.4).
     """
     refuse_finished(operation)
     if not operation.operator.email:
-        raise Refusal(_("Your account has no e-mail address. Ask your administrator to enter one."))
+        raise InvalidRequest(_("Your account has no e-mail address. Ask your administrator to enter one."))
     with writing():
         device = _email_device(operation.operator)
         if seconds := _cooldown(device):
-            raise Refusal(_wait(seconds))
+            raise InvalidRequest(_wait(seconds))
         _refuse_too_many(operation.operator)
         try:
             device.generate_challenge({"operation": operation, "facts": facts, "minutes": code_minutes()})
         except (OSError, BadHeaderError, ImproperlyConfigured) as error:
             # Raised inside the transaction: the cooldown that django-otp set before sending is rolled back with it.
-            raise Refusal(
+            raise InvalidRequest(
                 _("The verification code could not be sent. Try again, or ask your administrator.")
             ) from error
         CodeRequest.objects.create(operation=operation, operator=operation.operator)
@@ -143,14 +140,14 @@ def _refuse_too_many(user: User) -> None:
     now = timezone.now()
     for limit, span in ((settings.CODES_PER_HOUR, timedelta(hours=1)), (settings.CODES_PER_DAY, timedelta(days=1))):
         if CodeRequest.objects.filter(operator=user, at__gt=now - span).count() >= limit:
-            raise Refusal(_("Too many verification codes were sent to you. Try again later."))
+            raise InvalidRequest(_("Too many verification codes were sent to you. Try again later."))
 
 
 def confirm(operation: Operation, code: str, apply: Callable[[], Result]) -> Result:
     """OK: check the code where the switch is on, apply, and note that it was confirmed, in one transaction.
 
-    Raises Finished or whatever `apply` refuses, with nothing changed and the code still good; Refusal on
-    `verification_code` where the code is not right, which is counted (domain 6.5).
+    Raises OperationFinished or whatever `apply` refuses, with nothing changed and the code still good; InvalidRequest
+    on `verification_code` where the code is not right, which is counted (domain 6.5).
     """
     with writing():
         hold(operation)
@@ -160,7 +157,7 @@ def confirm(operation: Operation, code: str, apply: Callable[[], Result]) -> Res
             Confirmation.objects.create(operation=operation, how=how)
             return result
     # Outside the transaction, or the count of wrong codes would be rolled back.
-    raise Refusal(problem, "verification_code")
+    raise InvalidRequest(problem, "verification_code")
 
 
 def accept(operation: Operation, code: str) -> None:
@@ -171,7 +168,7 @@ def accept(operation: Operation, code: str) -> None:
         if not problem and needs_code(operation):
             AcceptedCode.objects.create(operation=operation, how=how)
     if problem:
-        raise Refusal(problem, "verification_code")
+        raise InvalidRequest(problem, "verification_code")
 
 
 def _check(operation: Operation, code: str) -> tuple[str, str]:

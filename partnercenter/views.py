@@ -18,7 +18,7 @@ from partnercenter import jobs, verification
 from partnercenter.htmx import ConsoleRequest, answer, for_partner
 from partnercenter.models import Partner
 from partnercenter.permissions import grant_of, may_switch, pools_of, switch_verification
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def job_again(request: ConsoleRequest, pk: Any) -> HttpResponse:
     mine = get_object_or_404(request.user.jobs, pk=pk)
     try:
         jobs.start_again(mine)
-    except Refusal as refused:
+    except InvalidRequest as refused:
         messages.error(request, refused.message)
     return redirect("job", pk=mine.pk)
 
@@ -122,13 +122,11 @@ def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
     """Turning on holds at once; turning off is itself a critical operation (domain 6.1)."""
     user = request.user
     if not may_switch(user):
-        raise NotAllowed(_("Ask an administrator of your company to switch the verification code."))
+        raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
     if on:
         try:
             switch_verification(user.partner, on=True, operator=user)
-        except NotAllowed:
-            raise
-        except Refusal as refused:
+        except InvalidRequest as refused:
             messages.error(request, refused.message)
         else:
             messages.success(request, _("The verification code is turned on."))

@@ -29,7 +29,7 @@ from customers.agreement import CURRENT
 from customers.models import AccountFreezing, Customer, FreezeKind
 from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.money import LARGEST_BUDGET
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import ActionError
 from tests import make
 from tests.plain_freezing import Account
 from tests.plain_model import Done, Model, as_stored, refused
@@ -124,7 +124,7 @@ class Console(RuleBasedStateMachine):
         after = self.after_restore()
         review = after.review(names, terms, unfreeze=unfreeze)
         if refused(review, unfreeze=unfreeze, may_unfreeze=self.may_unfreeze):
-            with pytest.raises(Refusal, match=r"cannot be unfrozen|frozen by its distributor"):
+            with pytest.raises(ActionError, match=r"cannot be unfrozen|frozen by its distributor"):
                 set_budgets(customers, terms, operator=self.operator, unfreeze=unfreeze)
         else:
             outcome = set_budgets(customers, terms, operator=self.operator, unfreeze=unfreeze)
@@ -161,7 +161,7 @@ class Console(RuleBasedStateMachine):
         customers, after = Customer.objects.filter(customer_id__in=names), self.after_restore()
         meant = [name for name in names if not after.accounts[name].why_not(asked, after.due(name))]
         if not meant or not (asked.freezes or self.may_unfreeze):
-            with pytest.raises(Refusal):
+            with pytest.raises(ActionError):
                 act_by_hand(customers, asked, operator=self.operator)
         else:
             assert act_by_hand(customers, asked, operator=self.operator).customers == len(meant)

@@ -34,6 +34,7 @@ from partnercenter.models import (
     Partner,
     PartnerStatusRecord,
     User,
+    VerificationSwitchRecord,
 )
 from tests import make
 
@@ -60,6 +61,7 @@ def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     by_ann: dict[str, Any] = {"operator": ann, "operator_name": ann.username}
     AgreementRecord.objects.create(partner=acme, version="1", operation=operation.pk, **by_ann)
     PartnerStatusRecord.objects.create(partner=acme, status_after=Partner.Status.FROZEN, reason="unpaid", **by_ann)
+    VerificationSwitchRecord.objects.create(partner=acme, turned_on=True, **by_ann)
     CustomerNote.objects.create(customer=customer, text="called", **by_ann)
     now = timezone.now()
     Snooze.objects.create(customer=customer, until=now, exhausted_since=now, reason="promised to pay", **by_ann)

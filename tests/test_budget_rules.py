@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from budgets.actions import Terms, current_month, set_budgets
-from budgets.models import AdjustmentRecord
+from budgets.models import AdjustmentRecord, Budget
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.models import BudgetType, Grant
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 from tests import make
 
 MONTHLY, ONE_TIME = BudgetType.MONTHLY, BudgetType.ONE_TIME
@@ -119,7 +119,7 @@ def test_a_refund_lowers_used_and_unfreezes_nothing(customer, ann):
 def test_no_unfreezing_while_the_budget_is_used_up_under_automatic(customer, ann):
     make.budget(customer, ann, "100")
     make.report((customer, "2026-09", "100"))
-    with pytest.raises(Refusal, match=r"100\.00 is used of a budget of 90\.00") as refused:
+    with pytest.raises(InvalidRequest, match=r"100\.00 is used of a budget of 90\.00") as refused:
         make.budget(customer, ann, "90", unfreeze=True)
     assert refused.value.field == "unfreeze_now"
     assert make.stored(customer).amount == Decimal("100.00")
@@ -194,7 +194,7 @@ def test_restore_lifts_no_freeze(customer, ann, september):
 def test_the_quota_is_a_pool_of_full_amounts_and_the_refusal_names_it(acme, ann):
     one, other = make.customers(acme, 2)
     make.budget(one, ann, "900000", ONE_TIME)
-    with pytest.raises(Refusal, match=r"1,000,000\.00, 900,000\.00 .* needs 1,000,000\.01"):
+    with pytest.raises(InvalidRequest, match=r"1,000,000\.00, 900,000\.00 .* needs 1,000,000\.01"):
         make.budget(other, ann, "100000.01", ONE_TIME)
     make.budget(other, ann, "100000", ONE_TIME)
     assert Grant.objects.get(partner=acme).one_time_allocated == Decimal("1000000.00")
@@ -211,22 +211,22 @@ def test_an_over_allocated_pool_may_shrink_and_not_grow(customer, acme, ann):
     make.budget(customer, ann, "500", ONE_TIME)
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal("100.00"), operator=None)
     make.budget(customer, ann, "400", ONE_TIME)
-    with pytest.raises(Refusal, match="one-time budget quota"):
+    with pytest.raises(InvalidRequest, match="one-time budget quota"):
         make.budget(customer, ann, "401", ONE_TIME)
 
 
 def test_a_type_without_a_quota_is_refused(customer, acme, ann):
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal("100.00"), operator=None)
-    with pytest.raises(Refusal, match="monthly budget quota") as refused:
+    with pytest.raises(InvalidRequest, match="monthly budget quota") as refused:
         make.budget(customer, ann, "1", MONTHLY)
     assert refused.value.status == 422
 
 
 def test_once_granted_the_distributor_cannot_act_once_revoked_the_reseller_cannot(customer, acme, ann, dora):
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionRefused):
         make.budget(customer, dora, "1")
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=dora)
-    with pytest.raises(NotAllowed, match="Contact your distributor"):
+    with pytest.raises(PermissionRefused, match="Contact your distributor"):
         make.budget(customer, ann, "1")
     make.budget(customer, dora, "2000000000", ONE_TIME)
     assert make.stored(customer).amount == Decimal("2000000000.00")
@@ -240,14 +240,14 @@ def test_a_solution_provider_needs_no_grant_and_has_no_quota(sol, sol_solutions)
 
 
 def test_nobody_sets_budgets_for_customers_of_another(customer, carl, acme):
-    with pytest.raises(Refusal, match="Choose a customer first"):
+    with pytest.raises(InvalidRequest, match="Choose a customer first"):
         set_budgets(Customer.objects.all(), Terms(ONE_TIME, Decimal(1)), operator=carl)
     assert not Budget.objects.exists()
 
 
 def test_a_referral_customer_has_no_budget(acme, ann):
     referral = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
-    with pytest.raises(Refusal, match="referral"):
+    with pytest.raises(InvalidRequest, match="referral"):
         make.budget(referral, ann, "1")
 
 

@@ -17,7 +17,7 @@ from customers.models import AccountFreezing, AgreementRecord, Customer
 from partnercenter.csv_files import BadFile
 from partnercenter.models import BudgetType, Channel, Operation, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 from tests import make
 
 PAGE = "/budgets/import/"
@@ -222,7 +222,9 @@ def test_with_the_agreement_a_file_chooses_to_freeze_resources(acme, ann, sign_i
 
 def test_over_quota_is_refused_as_a_whole_by_its_figures(acme, ann):
     make.customer(acme, "one")
-    with pytest.raises(Refusal, match=r"quota is 1,000,000.00, 0.00 of it is allocated; this needs 1,000,000.01"):
+    with pytest.raises(
+        InvalidRequest, match=r"quota is 1,000,000.00, 0.00 of it is allocated; this needs 1,000,000.01"
+    ):
         read(lines("one,ONE_TIME,1000000.01,,"), ann)
     assert not Operation.objects.exists()
 
@@ -238,13 +240,13 @@ def test_unfreezing_one_whose_budget_would_be_used_up_is_refused(acme, ann):
     one = make.customer(acme, "one")
     make.budget(one, ann, "50", unfreeze=False)
     make.report((one, "2026-09", "60"))
-    with pytest.raises(Refusal, match=r"60.00 is used of a budget of 50.00"):
+    with pytest.raises(InvalidRequest, match=r"60.00 is used of a budget of 50.00"):
         read(lines("one,,,,1"), ann)
 
 
 @pytest.mark.parametrize("who", ["vera", "una", "platform"])
 def test_who_may_set_no_budget_imports_none(who, request):
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionRefused):
         read(lines("one,ONE_TIME,5,,"), request.getfixturevalue(who))
 
 

@@ -16,7 +16,7 @@ from customers.actions import Author, NewCustomer
 from customers.models import Customer, FreezeOrigin, FreezeRecord
 from partnercenter.database import lock, writing
 from partnercenter.models import BudgetType, Channel
-from partnercenter.refusals import Busy
+from partnercenter.refusals import LockTimeout
 from tests import make
 from tests.books import must_add_up
 from tests.threads import emptied_quickly, overtake, stop_after, stop_before
@@ -254,7 +254,7 @@ def test_somebody_who_waits_too_long_for_a_report_is_told_so_and_nothing_is_chan
     report = reporting((customer, "2026-09", "30"))
     taken, *told = overtake(report, *map(hurried, waiting), stop=stop, until_they_end=True)
     assert taken.changed == 1
-    assert [type(each) for each in told] == [Busy] * 3
+    assert [type(each) for each in told] == [LockTimeout] * 3
     assert all("A report is being taken in" in each.message for each in told)
     assert not Budget.objects.exists()
     assert not Customer.objects.filter(customer_id="late").exists()

@@ -27,7 +27,7 @@ from customers.agreement import CURRENT
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Confirmation, Operation
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import Busy, Refusal
+from partnercenter.refusals import ActionError, LockTimeout
 from partnercenter.verification import confirm
 from tests import make
 from tests.books import must_add_up
@@ -142,9 +142,9 @@ class Crowd:
     def look(self, _chance: Random) -> None:
         current_month()
 
-    def go_wild(self, seed: int) -> list[Refusal]:
+    def go_wild(self, seed: int) -> list[ActionError]:
         """Do some of all this; give what was refused."""
-        chance, refused = Random(seed), list[Refusal]()
+        chance, refused = Random(seed), list[ActionError]()
         weights: dict[Callable[[Random], None], int] = {
             self.set_some: 3, self.report_some: 4, self.grant: 1, self.associate: 1, self.look: 1,
             self.review: 4, self.edit: 2, self.confirm: 5, self.undo: 3,
@@ -152,7 +152,7 @@ class Crowd:
         for step in range(STEPS):
             try:
                 chance.choices(list(weights), list(weights.values()))[0](chance)
-            except Refusal as refusal:
+            except ActionError as refusal:
                 refused.append(refusal)
             if step == STEPS // 2:
                 self.clock.move_to(OCTOBER)
@@ -164,7 +164,7 @@ def test_twelve_threads_at_random_leave_everything_adding_up(acme, ann, ben, sol
     crowd = Crowd([acme, sol_solutions], [ann, ben, sol], dora, time_machine)
     seed = getrandbits(64)
     refused = together([partial(crowd.go_wild, seed + n) for n in range(THREADS)])
-    assert not [each for thread in refused for each in thread if isinstance(each, Busy)]
+    assert not [each for thread in refused for each in thread if isinstance(each, LockTimeout)]
     assert BillingMonth.objects.get().month == 202610
     assert Confirmation.objects.exists()
     assert AdjustmentRecord.objects.exists()

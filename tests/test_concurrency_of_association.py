@@ -10,7 +10,7 @@ from budgets.models import AdjustmentRecord, Budget, Expenditure
 from customers.actions import NewCustomer
 from customers.models import Customer
 from partnercenter.models import Grant, Partner, User
-from partnercenter.refusals import Changed
+from partnercenter.refusals import Conflict
 from tests import make
 from tests.acts import BATCH_IS_RECORDED, REPORT_HAS_MOVED_USED, granting, ok, reporting, single
 from tests.books import must_add_up
@@ -83,7 +83,7 @@ def test_customers_who_leave_while_a_report_is_taken_in_take_along_what_it_said(
 def test_a_batch_that_is_confirmed_while_customers_leave_is_outdated(four, ann, monkeypatch):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, LEAVING_IS_LOCKED)
     number, told = overtake(leaving(four[0]), ok(batch), stop=stop)
-    assert (number, type(told)) == (1, Changed)
+    assert (number, type(told)) == (1, Conflict)
     assert {budget.amount for budget in Budget.objects.all()} == {50}
 
 

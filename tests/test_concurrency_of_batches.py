@@ -9,8 +9,7 @@ from budgets.actions import edit_review
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import Confirmation, Grant, Operation, Partner, User
-from partnercenter.refusals import Changed, NotAllowed, Refusal
-from partnercenter.verification import Finished
+from partnercenter.refusals import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from tests import make
 from tests.acts import (
     BATCH_IS_RECORDED,
@@ -81,7 +80,7 @@ def test_of_two_overlapping_batches_the_later_changes_nothing_and_says_so(two_pe
     four = with_fifty(partner, one)
     first, second = make.reviewed(four[:3], one, "100"), make.reviewed(four[1:], another, "200")
     done, told = overtake(ok(first), ok(second), stop=stop_before(monkeypatch, BATCH_IS_RECORDED))
-    assert (done.changed, type(told)) == (3, Changed)
+    assert (done.changed, type(told)) == (3, Conflict)
     assert amounts(four) == [100, 100, 100, 50]
     assert not Confirmation.objects.filter(pk=second.pk).exists()
 
@@ -106,13 +105,13 @@ def test_a_batch_confirmed_six_times_at_once_is_applied_once(four, ann, monkeypa
     batch = make.reviewed(four, ann, "100")
     done, *told = overtake(*[ok(batch)] * 6, stop=stop_before(monkeypatch, BATCH_IS_RECORDED))
     assert done.changed == records(batch) == 4
-    assert [type(each) for each in told] == [Finished] * 5
+    assert [type(each) for each in told] == [OperationFinished] * 5
 
 
 def test_a_batch_that_is_being_edited_is_not_confirmed_as_it_was(four, ann, monkeypatch):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, EDIT_HAS_ITS_OPERATOR)
     edited, told = overtake(lambda: edit_review(batch, leave_out=[four[0].customer_id]), ok(batch), stop=stop)
-    assert isinstance(told, Finished)
+    assert isinstance(told, OperationFinished)
     ok(edited)()
     assert amounts(four) == [50, 100, 100, 100]
 
@@ -120,7 +119,7 @@ def test_a_batch_that_is_being_edited_is_not_confirmed_as_it_was(four, ann, monk
 def test_a_batch_that_is_being_confirmed_is_not_edited(four, ann, monkeypatch):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, BATCH_IS_RECORDED)
     _done, told = overtake(ok(batch), lambda: edit_review(batch, leave_out=[four[0].customer_id]), stop=stop)
-    assert isinstance(told, Finished)
+    assert isinstance(told, OperationFinished)
     assert amounts(four) == [100] * 4
 
 
@@ -154,14 +153,14 @@ def test_a_batch_confirmed_while_a_report_only_moves_what_is_used_is_set(four, a
 def test_a_batch_confirmed_while_a_report_uses_up_what_it_gives_is_not_set(four, ann, monkeypatch):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
     _taken, told = overtake(reporting(four[:1], "250"), ok(batch), stop=stop)
-    assert isinstance(told, Changed)
+    assert isinstance(told, Conflict)
     assert amounts(four) == [50] * 4
 
 
 def test_the_unchanged_of_a_batch_are_those_a_report_under_way_leaves_as_they_were(four, ann, ben, monkeypatch):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
     make.budget(four[3], ben, "7")
-    with pytest.raises(Changed):
+    with pytest.raises(Conflict):
         ok(batch)()
     # One is used up by the report, one was set by a colleague: two are as they were reviewed.
     _taken, done = overtake(reporting(four[:2], "250"), ok(batch, only_unchanged=True), stop=stop)
@@ -193,7 +192,7 @@ def test_a_budget_set_while_a_batch_is_set_replaces_what_the_batch_gave(four, an
 def test_a_batch_confirmed_while_one_of_it_is_set_is_told_so(four, ann, ben, monkeypatch):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, BATCH_IS_RECORDED)
     _done, told = overtake(single(four[0], ben, "7"), ok(batch), stop=stop)
-    assert isinstance(told, Changed)
+    assert isinstance(told, Conflict)
     assert amounts(four) == [7, 50, 50, 50]
     assert ok(batch, only_unchanged=True)().changed == 3
     assert amounts(four) == [7, 100, 100, 100]
@@ -218,7 +217,7 @@ def test_a_grant_lowered_or_revoked_waits_for_the_batch_that_is_being_set(four, 
     assert Grant.objects.get(partner=acme).one_time_allocated == 400
 
 
-@pytest.mark.parametrize(("quota", "refusal"), [("300", Refusal), (None, NotAllowed)])
+@pytest.mark.parametrize(("quota", "refusal"), [("300", InvalidRequest), (None, PermissionRefused)])
 def test_a_batch_waits_for_the_grant_that_is_lowered_or_revoked(four, acme, ann, dora, monkeypatch, quota, refusal):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, GRANT_IS_WRITTEN)
     _given, told = overtake(granting(acme, quota, dora), ok(batch), stop=stop)

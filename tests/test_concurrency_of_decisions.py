@@ -8,7 +8,7 @@ from django.utils import timezone
 from budgets.actions.deciding import is_snoozed, snooze_decisions, to_decide
 from customers.models import AccountFreezing, Customer, Snooze
 from partnercenter.models import Partner, User
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import PermissionRefused
 from tests import make
 from tests.acts import BATCH_IS_RECORDED, GRANT_IS_WRITTEN, REPORT_HAS_MOVED_USED, granting, single
 from tests.threads import emptied_quickly, overtake, stop_before
@@ -78,5 +78,5 @@ def test_a_revocation_waits_for_the_snooze_and_a_snooze_for_the_revocation(kestw
     granting(acme, "1000", dora)()
     stop = stop_before(monkeypatch, GRANT_IS_WRITTEN)
     _revoked, refused = overtake(granting(acme, None, dora), snoozing(kestwick, ann), stop=stop)
-    assert isinstance(refused, NotAllowed)
+    assert isinstance(refused, PermissionRefused)
     assert Snooze.objects.count() == 1

@@ -10,8 +10,8 @@ from budgets.actions import ByHand, act_by_hand, apply_by_hand, edit_review, res
 from customers.agreement import CURRENT
 from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
 from partnercenter.models import BudgetType, Confirmation, Operation, Partner, User
-from partnercenter.refusals import Changed, NotAllowed, Refusal
-from partnercenter.verification import Finished, confirm
+from partnercenter.refusals import Conflict, InvalidRequest, OperationFinished, PermissionRefused
+from partnercenter.verification import confirm
 from tests import make
 from tests.acts import GRANT_IS_WRITTEN, REPORT_HAS_MOVED_USED, granting, ok, reporting
 from tests.books import must_add_up
@@ -89,7 +89,7 @@ def test_a_report_that_uses_up_what_is_being_frozen_by_hand_freezes_nothing_twic
 def test_whom_a_report_under_way_freezes_is_frozen_so_already(four, ann, monkeypatch):
     stop = stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
     _taken, told = overtake(reporting(four[:1], "60"), one("FREEZE", four[0], ann), stop=stop)
-    assert (type(told), "frozen so already" in told.message) == (Refusal, True)
+    assert (type(told), "frozen so already" in told.message) == (InvalidRequest, True)
     assert origins(four)[0] == FreezeOrigin.BUDGET_EXHAUSTED
     assert FreezeRecord.objects.filter(customer=four[0], operation="FREEZE").count() == 2
 
@@ -97,7 +97,7 @@ def test_whom_a_report_under_way_freezes_is_frozen_so_already(four, ann, monkeyp
 def test_a_batch_confirmed_while_a_report_freezes_one_of_it_freezes_the_others_if_asked_to(four, ann, monkeypatch):
     batch, stop = reviewed("FREEZE", four, ann), stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
     _taken, told = overtake(reporting(four[:1], "60"), pressed(batch), stop=stop)
-    assert isinstance(told, Changed)
+    assert isinstance(told, Conflict)
     assert origins(four) == [FreezeOrigin.BUDGET_EXHAUSTED, "", "", ""]
     assert pressed(batch, only_unchanged=True)().frozen == 3
 
@@ -126,7 +126,7 @@ def test_whose_budget_a_report_under_way_uses_up_is_not_unfrozen(acme, ann, monk
 def test_of_two_who_freeze_the_same_one_does(four, ann, ben, monkeypatch):
     first, second = reviewed("FREEZE", four[:3], ann), reviewed("FREEZE", four[1:], ben)
     done, told = overtake(pressed(first), pressed(second), stop=stop_before(monkeypatch, ABOUT_TO_FREEZE))
-    assert (done.frozen, type(told)) == (3, Changed)
+    assert (done.frozen, type(told)) == (3, Conflict)
     assert not Confirmation.objects.filter(pk=second.pk).exists()
     assert origins(four)[3] == ""
 
@@ -135,20 +135,20 @@ def test_confirmed_six_times_at_once_it_is_done_once(four, ann, monkeypatch):
     batch = reviewed("FREEZE", four, ann)
     done, *told = overtake(*[pressed(batch)] * 6, stop=stop_before(monkeypatch, ABOUT_TO_FREEZE))
     assert done.frozen == FreezeRecord.objects.filter(batch=batch.pk).count() == 4
-    assert [type(each) for each in told] == [Finished] * 5
+    assert [type(each) for each in told] == [OperationFinished] * 5
 
 
 def test_what_is_being_confirmed_is_not_edited(four, ann, monkeypatch):
     batch, stop = reviewed("FREEZE", four, ann), stop_before(monkeypatch, ABOUT_TO_FREEZE)
     _done, told = overtake(pressed(batch), lambda: edit_review(batch, leave_out=[four[0].customer_id]), stop=stop)
-    assert isinstance(told, Finished)
+    assert isinstance(told, OperationFinished)
     assert origins(four) == [FreezeOrigin.PARTNER] * 4
 
 
 def test_a_batch_of_budgets_reviewed_before_somebody_froze_one_of_it_is_told_so(four, ann, ben, monkeypatch):
     batch, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, ABOUT_TO_FREEZE)
     _done, told = overtake(one("FREEZE", four[0], ben), ok(batch), stop=stop)
-    assert isinstance(told, Changed)
+    assert isinstance(told, Conflict)
     assert ok(batch, only_unchanged=True)().changed == 3
 
 
@@ -206,5 +206,5 @@ def test_what_is_done_by_hand_waits_for_a_revocation_and_is_refused(acme, ann, d
     batch, stop = reviewed(act, customers, ann), stop_before(monkeypatch, GRANT_IS_WRITTEN)
     single = one(act, customers[0], ann)
     _given, *told = overtake(granting(acme, None, dora), pressed(batch), single, stop=stop)
-    assert [type(each) for each in told] == [NotAllowed, NotAllowed]
+    assert [type(each) for each in told] == [PermissionRefused, PermissionRefused]
     assert FreezeRecord.objects.count() == before

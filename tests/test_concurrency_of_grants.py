@@ -11,8 +11,8 @@ from budgets.models import Budget
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import NotAllowed, Refusal
-from partnercenter.verification import Finished, confirm, send_code
+from partnercenter.refusals import ActionError, OperationFinished, PermissionRefused
+from partnercenter.verification import confirm, send_code
 from tests import make
 from tests.books import must_add_up
 from tests.threads import Stop, emptied_quickly, overtake, stop_after, stop_before
@@ -52,7 +52,7 @@ def test_of_twelve_budgets_racing_for_the_last_of_a_quota_one_wins(acme, ann, mo
     racing = [setting(customer, ann, "60") for customer in customers]
     won, *lost = overtake(*racing, stop=stop_before(monkeypatch, GRANT_IS_READ_BY_BUDGET))
     assert won.changed == 1
-    assert [(type(each), each.field) for each in lost] == [(Refusal, "amount")] * 11
+    assert [(type(each), each.field) for each in lost] == [(ActionError, "amount")] * 11
     assert Grant.objects.get(partner=acme).one_time_allocated == Decimal("100.00")
     assert Budget.objects.count() == 2
     must_add_up()
@@ -72,7 +72,7 @@ def test_a_budget_waits_for_the_revocation_and_is_not_allowed(acme, ann, dora, m
     customer = make.customer(acme)
     stop = stop_before(monkeypatch, GRANT_IS_WRITTEN)
     _revoked, refused = overtake(granting(acme, None, dora), setting(customer, ann, "100"), stop=stop)
-    assert isinstance(refused, NotAllowed)
+    assert isinstance(refused, PermissionRefused)
     assert not Budget.objects.exists()
     must_add_up()
 
@@ -92,7 +92,7 @@ def test_a_distributor_waits_for_the_grant_given_anew_and_is_not_allowed(ungrant
     customer = make.customer(ungranted)
     stop = stop_before(monkeypatch, GRANT_IS_WRITTEN)
     _given, refused = overtake(granting(ungranted, "50", dora), setting(customer, dora, "100"), stop=stop)
-    assert isinstance(refused, NotAllowed)
+    assert isinstance(refused, PermissionRefused)
     assert not Budget.objects.exists()
     must_add_up()
 
@@ -148,7 +148,7 @@ def test_an_operation_confirmed_twice_at_once_is_applied_once(borealis, carl, ma
 
     said, told = overtake(press_ok, press_ok, stop=stop)
     assert said.changed == 1
-    assert isinstance(told, Finished)
+    assert isinstance(told, OperationFinished)
     assert "already been completed" in told.message
     assert Confirmation.objects.get().operation == operation
     assert customer.adjustment_records.count() == 1
@@ -160,6 +160,6 @@ def test_of_two_codes_asked_for_at_once_one_is_sent(borealis, carl, mailoutbox, 
     stop = stop_before(monkeypatch, "partnercenter.verification._refuse_too_many")
     get_code = partial(send_code, operation, [])
     _sent, refused = overtake(get_code, get_code, stop=stop)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ActionError)
     assert len(mailoutbox) == 1
     must_add_up()

@@ -8,7 +8,7 @@ import pytest
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import Partner, PartnerStatusRecord, User
 from partnercenter.permissions import set_partner_status
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import PermissionRefused
 from tests import make
 from tests.acts import BATCH_IS_RECORDED, amounts, ok, reporting
 from tests.books import must_add_up
@@ -71,7 +71,7 @@ def test_a_batch_that_unfreezes_waits_for_its_reseller_to_be_frozen_and_is_not_a
     batch = make.reviewed(four, ann, "100")
     stop = stop_before(monkeypatch, STATUS_IS_READ)
     _frozen, refused = overtake(changing(acme, FROZEN, dora), ok(batch), stop=stop)
-    assert isinstance(refused, NotAllowed)
+    assert isinstance(refused, PermissionRefused)
     assert amounts(four) == [None] * 4
     assert Customer.objects.frozen().count() == 4
 

@@ -8,8 +8,7 @@ import pytest
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import Operation, Partner, User
-from partnercenter.refusals import Changed, NotAllowed, Refusal
-from partnercenter.verification import Finished
+from partnercenter.refusals import ActionError, Conflict, OperationFinished, PermissionRefused
 from tests import make
 from tests.acts import (
     BATCH_IS_RECORDED,
@@ -66,7 +65,7 @@ def test_there_is_nothing_to_undo_of_a_batch_that_is_still_being_set(four, ann, 
     operation, stop = make.reviewed(four, ann, "100"), stop_before(monkeypatch, BATCH_IS_RECORDED)
 
     _done, told = overtake(ok(operation), partial(undo_of, operation, ben), stop=stop)
-    assert isinstance(told, Refusal)
+    assert isinstance(told, ActionError)
     ok(undo_of(operation, ben))()
     assert amounts(four) == [50] * 4
 
@@ -75,8 +74,8 @@ def test_of_two_undos_of_a_batch_at_once_one_takes_it_back(batch, ann, ben, monk
     operation, customers = batch
     one, another = [undo_of(operation, each) for each in (ann, ben)]
     done, told = overtake(ok(one), ok(another), stop=stop_before(monkeypatch, BATCH_IS_RECORDED))
-    assert (done.changed, type(told)) == (6, Changed)
-    with pytest.raises(Changed):
+    assert (done.changed, type(told)) == (6, Conflict)
+    with pytest.raises(Conflict):
         ok(another, only_unchanged=True)()
     assert amounts(customers) == BEFORE
 
@@ -85,7 +84,11 @@ def test_an_undo_confirmed_twice_at_once_takes_back_once(batch, ann, monkeypatch
     operation, customers = batch
     undo = undo_of(operation, ann)
     done, told = overtake(ok(undo), ok(undo), stop=stop_before(monkeypatch, BATCH_IS_RECORDED))
-    assert (done.changed, AdjustmentRecord.objects.filter(batch=undo.pk).count(), type(told)) == (6, 6, Finished)
+    assert (done.changed, AdjustmentRecord.objects.filter(batch=undo.pk).count(), type(told)) == (
+        6,
+        6,
+        OperationFinished,
+    )
     assert amounts(customers) == BEFORE
 
 
@@ -95,7 +98,7 @@ def test_an_undo_waits_for_an_edit_and_leaves_who_was_edited(batch, ann, ben, mo
     undo = undo_of(operation, ann)
     edit = single(customers[position], ben, "7")
     _done, told = overtake(edit, ok(undo), stop=stop_before(monkeypatch, BATCH_IS_RECORDED))
-    assert isinstance(told, Changed)
+    assert isinstance(told, Conflict)
     assert ok(undo, only_unchanged=True)().changed == 5
     assert amounts(customers) == [7 if each == position else before for each, before in enumerate(BEFORE)]
 
@@ -114,7 +117,7 @@ def test_an_undo_and_the_next_batch_of_the_same_customers_do_not_mix(batch, ann,
     operation, customers = batch
     undo, following = undo_of(operation, ann), make.reviewed(customers[2:], ben, "200")
     done, told = overtake(ok(undo), ok(following), stop=stop_before(monkeypatch, BATCH_IS_RECORDED))
-    assert (done.changed, type(told)) == (6, Changed)
+    assert (done.changed, type(told)) == (6, Conflict)
     assert amounts(customers) == BEFORE
 
 
@@ -125,7 +128,7 @@ def test_an_undo_confirmed_while_a_report_uses_up_what_it_goes_back_to_is_not_do
         stop_before(monkeypatch, REPORT_HAS_MOVED_USED),
     )
     _taken, told = overtake(reporting(customers[:1], "70"), ok(undo), stop=stop)
-    assert isinstance(told, Changed)
+    assert isinstance(told, Conflict)
     assert amounts(customers) == [100] * 6
 
 
@@ -137,7 +140,7 @@ def test_a_report_that_comes_while_a_batch_is_undone_is_counted_for_what_stands_
     assert amounts(customers) == BEFORE
 
 
-@pytest.mark.parametrize(("quota", "refusal"), [("150", Refusal), (None, NotAllowed)])
+@pytest.mark.parametrize(("quota", "refusal"), [("150", ActionError), (None, PermissionRefused)])
 def test_an_undo_waits_for_the_grant_too(four, acme, ann, dora, monkeypatch, quota, refusal):
     batch = make.reviewed(four, ann, "25")
     ok(batch)()

@@ -17,7 +17,7 @@ from customers.actions import Author, add_note
 from customers.models import Customer, CustomerNote, ExportRecord, FreezeKind, FreezeOrigin
 from partnercenter.database import lock
 from partnercenter.models import Channel, Partner, User
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import InvalidRequest
 from tests import make
 from tests.test_exports import sent
 from tests.threads import emptied_quickly, overtake, stop_before
@@ -265,7 +265,7 @@ def test_the_same_words_of_somebody_else_are_another_note(customer, ann, ben):
 
 @pytest.mark.parametrize("words", ["", " ", "x" * 2001])
 def test_the_action_itself_refuses_what_is_no_note(words, customer, ann):
-    with pytest.raises(Refusal, match="1 to 2,000 characters"):
+    with pytest.raises(InvalidRequest, match="1 to 2,000 characters"):
         add_note(customer, words, operator=ann)
 
 

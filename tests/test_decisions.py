@@ -25,7 +25,7 @@ from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.database import lock
 from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 from tests import make
 
 NOW = make.moment("2026-09-15 02:00")
@@ -222,7 +222,7 @@ def test_from_tomorrow_to_a_year_from_now(client, kestwick, until):
 
 def test_tomorrow_is_that_of_the_partners_zone(kestwick, ann, acme, clock):
     clock.move_to(make.moment("2026-09-15 17:00"))
-    with pytest.raises(Refusal, match="from tomorrow"):
+    with pytest.raises(InvalidRequest, match="from tomorrow"):
         put_off(kestwick, ann, "2026-09-16")
     Partner.objects.filter(pk=acme.pk).update(time_zone="America/New_York")
     ann = User.objects.get(pk=ann.pk)
@@ -327,9 +327,9 @@ def test_one_of_anothers_makes_all_of_them_a_404_and_none_is_told(client, kestwi
 
 def test_a_grant_revoked_meanwhile_holds_at_once(kestwick, ann, acme, dora):
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=dora)
-    with pytest.raises(NotAllowed, match="Contact your distributor"):
+    with pytest.raises(PermissionRefused, match="Contact your distributor"):
         put_off(kestwick, ann)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionRefused):
         wake_decisions(chosen(kestwick), operator=ann)
     assert put_off(kestwick, dora) == 1
 

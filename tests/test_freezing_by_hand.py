@@ -21,7 +21,7 @@ from customers.models import (
 )
 from partnercenter.models import Confirmation, Operation, Partner, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import Changed, NotAllowed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.verification import confirm
 from tests import make
 from tests.books import must_add_up
@@ -103,14 +103,14 @@ def test_what_was_agreed_to_is_recorded_for_the_operation(free, ann):
 
 
 def test_resources_are_not_frozen_without_the_agreement(free, ann):
-    with pytest.raises(Refusal, match="Tick the agreement") as refused:
+    with pytest.raises(InvalidRequest, match="Tick the agreement") as refused:
         act_by_hand(all_of([free]), ByHand(Operation.Kind.FREEZE, RESOURCES, "Unpaid"), operator=ann)
     assert refused.value.field == "agreement"
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 257])
 def test_a_reason_has_1_to_256_characters(free, ann, reason):
-    with pytest.raises(Refusal, match="1 to 256"):
+    with pytest.raises(InvalidRequest, match="1 to 256"):
         freeze(free, ann, reason=reason)
     freeze(free, ann, reason="x" * 256)
 
@@ -149,14 +149,14 @@ def test_what_does_not_apply_is_told_and_writes_nothing(free, ann, stands, act, 
     if stands:
         freeze(free, ann, stands)
     before = (state(free), FreezeRecord.objects.count(), Operation.objects.count())
-    with pytest.raises(Refusal, match=told):
+    with pytest.raises(InvalidRequest, match=told):
         act_by_hand(all_of([free]), asked(act, kind), operator=ann)
     assert (state(free), FreezeRecord.objects.count(), Operation.objects.count()) == before
 
 
 def test_no_unfreezing_while_the_budget_is_used_up_under_automatic_freezing(free, ann):
     make.report((free, "2026-09", "120"))
-    with pytest.raises(Refusal, match=r"120\.00 is used of a budget of 100\.00"):
+    with pytest.raises(InvalidRequest, match=r"120\.00 is used of a budget of 100\.00"):
         unfreeze(free, ann)
     assert make.fresh(free).is_frozen
 
@@ -198,7 +198,9 @@ def test_of_many_those_to_whom_it_does_not_apply_are_left_out_by_name_and_reason
 def test_where_it_applies_to_nobody_the_review_says_how_many_and_why(acme, ann, free):
     customers = [free, *make.customers(acme, 2)]
     freeze(free, ann, RESOURCES)
-    with pytest.raises(Refusal, match=r"can be frozen: is frozen so already \(2\), is frozen in the other kind \(1\)"):
+    with pytest.raises(
+        InvalidRequest, match=r"can be frozen: is frozen so already \(2\), is frozen in the other kind \(1\)"
+    ):
         review_by_hand(all_of(customers), asked("FREEZE"), operator=ann)
     assert not Operation.objects.filter(kind="FREEZE").exclude(confirmation__isnull=False).exists()
 
@@ -211,9 +213,9 @@ def test_left_out_and_taken_in_again_it_is_done_to_the_others_once(acme, ann):
     third = edit_review(second, take_in=ids[:1])
     assert ok(third).unfrozen == 2
     assert [make.fresh(each).is_frozen for each in customers] == [False, True, False]
-    with pytest.raises(Refusal, match="already been completed"):
+    with pytest.raises(OperationFinished, match="already been completed"):
         ok(third)
-    with pytest.raises(Refusal, match="was edited"):
+    with pytest.raises(OperationFinished, match="was edited"):
         ok(first)
 
 
@@ -230,7 +232,7 @@ def test_who_is_not_as_reviewed_any_more_makes_it_stale_and_the_unchanged_can_be
     september.shift(60)
     unfreeze(customers[0], ben)
     freeze(customers[0], ben, reason="Fraud")
-    with pytest.raises(Changed):
+    with pytest.raises(Conflict):
         ok(operation)
     assert not Confirmation.objects.filter(pk=operation.pk).exists()
     outcome = ok(operation, only_unchanged=True)
@@ -243,7 +245,7 @@ def test_a_budget_used_up_since_makes_unfreezing_stale_and_one_that_is_only_used
     make.budget([one, other], ann, "100", unfreeze=False)
     operation = review_by_hand(all_of([one, other]), asked("UNFREEZE"), operator=ann)
     make.report((one, "2026-09", "99.99"), (other, "2026-09", "100"))
-    with pytest.raises(Changed):
+    with pytest.raises(Conflict):
         ok(operation)
     assert ok(operation, only_unchanged=True).unfrozen == 1
     assert [make.fresh(each).is_frozen for each in (one, other)] == [False, True]
@@ -265,7 +267,7 @@ def test_no_quota_is_asked_for_and_without_a_grant_nobody_freezes(acme, ann, fre
     give_grant(acme, monthly_quota=make.MILLION, one_time_quota=None, operator=None)
     freeze(free, ann)
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
-    with pytest.raises(NotAllowed, match="Contact your distributor"):
+    with pytest.raises(PermissionRefused, match="Contact your distributor"):
         unfreeze(free, ann)
     unfreeze(free, dora)
     assert not make.fresh(free).is_frozen
@@ -274,14 +276,14 @@ def test_no_quota_is_asked_for_and_without_a_grant_nobody_freezes(acme, ann, fre
 def test_a_grant_revoked_after_the_review_ends_it(acme, ann, free):
     operation = review_by_hand(all_of([free]), asked("FREEZE"), operator=ann)
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionRefused):
         ok(operation)
     assert not make.fresh(free).is_frozen
 
 
 def test_a_referral_customer_is_never_frozen(acme, ann):
     referral = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
-    with pytest.raises(Refusal, match="referral"):
+    with pytest.raises(InvalidRequest, match="referral"):
         freeze(referral, ann)
     operation = review_by_hand(
         Customer.objects.filter(partner=acme) | all_of(make.customers(acme, 1)),
@@ -309,13 +311,13 @@ def frozen_acme(acme: Partner, ann: User) -> Partner:
 
 def test_a_frozen_resellers_people_freeze_and_do_not_unfreeze(free, ann, frozen_acme):
     freeze(free, ann)
-    with pytest.raises(NotAllowed, match="is frozen by its distributor Dora Distribution"):
+    with pytest.raises(PermissionRefused, match="is frozen by its distributor Dora Distribution"):
         unfreeze(free, ann)
 
 
 def test_a_frozen_resellers_people_set_budgets_without_unfreezing(acme, ann, frozen_acme):
     customer = make.customer(acme)
-    with pytest.raises(NotAllowed, match="is frozen by its distributor"):
+    with pytest.raises(PermissionRefused, match="is frozen by its distributor"):
         make.budget(customer, ann, "100", unfreeze=True)
     make.budget(customer, ann, "100", unfreeze=False)
     assert make.fresh(customer).is_frozen
@@ -327,7 +329,7 @@ def test_a_reseller_frozen_after_the_review_unfreezes_nobody(acme, ann, request)
     batch = make.reviewed(customers, ann, "100")
     request.getfixturevalue("frozen_acme")
     for act in (lambda: ok(by_hand), lambda: make.confirmed(batch)):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(PermissionRefused):
             act()
     assert Customer.objects.frozen().count() == 2
 

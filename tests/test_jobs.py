@@ -277,7 +277,7 @@ def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
     page = client.post(review(three, ann))["Location"]
 
     def refused_meanwhile(*given: Any) -> str:
-        Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="Busy", status=409)
+        Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="LockTimeout", status=409)
         return tell(*given)
 
     monkeypatch.setattr(tasks, "tell", refused_meanwhile)

@@ -15,7 +15,7 @@ from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import Confirmation, Operation, Partner, User, VerificationSwitchRecord
 from partnercenter.permissions import give_grant, switch_verification
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import PermissionRefused
 from tests import make
 from tests.test_verification import IN_DIALOG, TERMS, confirm, get_code, review
 
@@ -196,7 +196,7 @@ def test_the_platform_switches_it_in_the_administration_with_a_record(platform, 
 
 @pytest.mark.parametrize("on", [True, False])
 def test_nobody_of_another_partner_switches_it(on, ann, borealis, acme):
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionRefused):
         switch_verification(borealis if not on else acme.distributor, on=on, operator=ann)
     assert not VerificationSwitchRecord.objects.exists()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from customers.views import listing
-from partnercenter.refusals import Busy, NotAllowed
+from partnercenter.refusals import LockTimeout, PermissionRefused
 
 SAYS = "A report is being taken in."
 
@@ -22,14 +22,14 @@ def refuse(monkeypatch):
 
 
 def test_whoever_waited_too_long_for_a_report_is_told_so(ann, sign_in, refuse):
-    refuse(Busy(SAYS))
+    refuse(LockTimeout(SAYS))
     page = sign_in(ann).get("/customers/")
     assert page.status_code == 409
     assert SAYS in page.content.decode()
 
 
 def test_under_htmx_the_reason_comes_without_a_page_around_it(ann, sign_in, refuse):
-    refuse(Busy(SAYS))
+    refuse(LockTimeout(SAYS))
     part = sign_in(ann).get("/customers/", headers={"HX-Request": "true", "HX-Target": "customer-list"})
     assert part.status_code == 409
     assert SAYS in part.content.decode()
@@ -37,7 +37,7 @@ def test_under_htmx_the_reason_comes_without_a_page_around_it(ann, sign_in, refu
 
 
 def test_what_may_not_be_done_is_a_403_with_its_reason(ann, sign_in, refuse):
-    refuse(NotAllowed("Ask your administrator."))
+    refuse(PermissionRefused("Ask your administrator."))
     page = sign_in(ann).get("/customers/")
     assert page.status_code == 403
     assert "Ask your administrator." in page.content.decode()

@@ -7,7 +7,7 @@ from django.test import Client
 
 from partnercenter.models import Partner, PartnerStatusRecord, User
 from partnercenter.permissions import set_partner_status
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 from tests import make
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status
@@ -59,7 +59,7 @@ def test_the_same_status_again_writes_nothing(acme, dora, september):
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 257])
 def test_a_reason_has_1_to_256_characters(acme, dora, reason):
-    with pytest.raises(Refusal, match="reason") as refused:
+    with pytest.raises(InvalidRequest, match="reason") as refused:
         set_partner_status(acme, status=FROZEN, reason=reason, operator=dora)
     assert refused.value.field == "reason"
     assert (stands(acme), records(acme)) == (("", None, ""), [])
@@ -68,14 +68,14 @@ def test_a_reason_has_1_to_256_characters(acme, dora, reason):
 def test_nobody_else_restricts_a_reseller(acme, ann, sol):
     stranger = make.user("erik", make.distributor("other-distribution"), is_staff=True)
     for operator in (ann, sol, stranger):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(PermissionRefused):
             set_partner_status(acme, status=FROZEN, reason="Mine", operator=operator)
     assert (stands(acme), records(acme)) == (("", None, ""), [])
 
 
 @pytest.mark.parametrize("who", ["dora_distribution", "sol_solutions"])
 def test_only_a_reseller_is_restricted(who, platform, request):
-    with pytest.raises(Refusal, match="Only a reseller"):
+    with pytest.raises(InvalidRequest, match="Only a reseller"):
         set_partner_status(request.getfixturevalue(who), status=FROZEN, reason="Unpaid", operator=platform)
 
 

@@ -26,7 +26,7 @@ from customers.models import AccountFreezing, Customer, Effect, LeftOut
 from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.money import LARGEST_BUDGET
 from partnercenter.permissions import give_grant, set_partner_status
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.refusals import ActionError, Conflict
 from partnercenter.verification import confirm
 from tests.console import BY_HAND, QUOTA, TOTALS
 from tests.plain_model import Model
@@ -126,7 +126,7 @@ class ConsoleByHand(ConsoleOfBatches):
     def wait_for(self, act: Callable[[], Operation], asked: ByHand, said: Said, seen: Seen, after: Model) -> bool:
         """Whether there is a review, which then says what the model says."""
         if self.refuses(asked, said):
-            with pytest.raises(Refusal):
+            with pytest.raises(ActionError):
                 act()
             return False
         self.waiting.append(Waiting(act(), asked, said, seen))
@@ -175,15 +175,15 @@ class ConsoleByHand(ConsoleOfBatches):
         if not self.still_waits(waiting):
             return
         if self.refuses(waiting.asked, waiting.said):
-            with pytest.raises(Refusal):
+            with pytest.raises(ActionError):
                 waiting.ok()
         elif unchanged == waiting.meant:
             self.done(waiting, unchanged, after, waiting.ok())
         else:
-            with pytest.raises(Changed):
+            with pytest.raises(Conflict):
                 waiting.ok()
             if then == "unchanged" and not unchanged:
-                with pytest.raises(Changed):
+                with pytest.raises(Conflict):
                     waiting.ok(only_unchanged=True)
             elif then == "unchanged":
                 self.done(waiting, unchanged, after, waiting.ok(only_unchanged=True))

@@ -18,8 +18,7 @@ from customers.agreement import CURRENT
 from customers.models import Customer, LeftOut
 from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import Changed, NotAllowed, Refusal
-from partnercenter.verification import Finished
+from partnercenter.refusals import ActionError, Conflict, OperationFinished, PermissionRefused
 from tests import make
 from tests.console import AGREED, AMOUNTS, CENT, ON_RESTORE, POLICIES, QUOTA, TERMS, UNFREEZE, Console, amounts
 from tests.plain_model import Done, Model, Review, included, refused
@@ -129,7 +128,9 @@ class ConsoleOfBatches(Console):
         after, replaced = self.after_restore(), replaces.operation if replaces else None
         review = asked.modelled(after)
         if asked.refused(after, may_unfreeze=self.may_unfreeze):
-            with pytest.raises(Refusal, match=r"cannot be unfrozen|None of the customers|frozen by its distributor"):
+            with pytest.raises(
+                ActionError, match=r"cannot be unfrozen|None of the customers|frozen by its distributor"
+            ):
                 asked.ask(self.operator, replaced)
             return False
         self.keep(asked.ask(self.operator, replaced), review, asked, after, replaces)
@@ -161,7 +162,9 @@ class ConsoleOfBatches(Console):
         after.edit(review, leave_out, take_in, given)
         act = partial(edit_review, former.operation, leave_out=leave_out, take_in=take_in, amounts=given)
         if refused(review, unfreeze=False, may_unfreeze=self.may_unfreeze):
-            with pytest.raises(Refusal, match=r"None of the customers|Nobody would be left|frozen by its distributor"):
+            with pytest.raises(
+                ActionError, match=r"None of the customers|Nobody would be left|frozen by its distributor"
+            ):
                 act()
         else:
             asked = former.asked
@@ -174,7 +177,7 @@ class ConsoleOfBatches(Console):
         if self.now < pending.operation.expires_at:
             return False
         for act in (lambda: make.confirmed(pending.operation), lambda: edit_review(pending.operation)):
-            with pytest.raises(Finished, match="expired"):
+            with pytest.raises(OperationFinished, match="expired"):
                 act()
         self.pending.remove(pending)
         return True
@@ -228,17 +231,17 @@ class ConsoleOfBatches(Console):
             return
         names, as_reviewed = included(pending.review), self.after_restore().standing(pending.review)
         if refused(pending.review, unfreeze=False, may_unfreeze=self.may_unfreeze):
-            with pytest.raises(NotAllowed, match="frozen by its distributor"):
+            with pytest.raises(PermissionRefused, match="frozen by its distributor"):
                 make.confirmed(pending.operation)
             return
         if as_reviewed == set(names):
             self.apply(pending, as_reviewed)
             return
-        with pytest.raises(Changed):
+        with pytest.raises(Conflict):
             make.confirmed(pending.operation)
         then = data.draw(st.sampled_from(["unchanged", "again", "later"]))
         if then == "unchanged" and not as_reviewed:
-            with pytest.raises(Changed):
+            with pytest.raises(Conflict):
                 make.confirmed(pending.operation, only_unchanged=True)
         elif then == "unchanged":
             self.apply(pending, as_reviewed)
@@ -254,7 +257,7 @@ class ConsoleOfBatches(Console):
         self.model = after
         self.pending.remove(pending)
         self.batches.append((outcome.batch, done))
-        with pytest.raises(Finished, match="already"):
+        with pytest.raises(OperationFinished, match="already"):
             make.confirmed(pending.operation)
 
 

@@ -15,7 +15,7 @@ from budgets.checking import differences
 from budgets.standing import Action, standing_of
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from partnercenter.models import BudgetType, Operation, Partner, User
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import ActionError, PermissionRefused
 from tests.books import must_add_up
 from tests.console import taken_back
 from tests.states import KINDS, NOW, ORIGINS, STATES, Found, State, World, found, world_of
@@ -207,7 +207,7 @@ def happens(event: str, world: World, *, forbidden: bool) -> None:
     last = FreezeRecord.objects.latest("pk").pk
     before = found(last)
     if forbidden:
-        with pytest.raises(NotAllowed, match="frozen by its distributor"):
+        with pytest.raises(PermissionRefused, match="frozen by its distributor"):
             EVENTS[event](world)
         assert found(last) == before
     else:
@@ -224,6 +224,6 @@ def test_where_one_customer_is_meant_it_is_told_why_nothing_is_done(event, world
     before = found(last)
     for state in STATES:
         if told := line_of(event, state).alone:
-            with pytest.raises(Refusal, match=re.escape(told)):
+            with pytest.raises(ActionError, match=re.escape(told)):
                 EVENTS[event](world.alone(state))
     assert found(last) == before

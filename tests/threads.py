@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import ActionError
 
 # Seconds after which a test gives up; twice what an action would wait for another.
 GIVE_UP = 20
@@ -93,7 +93,7 @@ class Actor:
             connection.ensure_connection()
             self._session.set_result(connection.connection.info.backend_pid)
             return act()
-        except Refusal as refusal:
+        except ActionError as refusal:
             return refusal
         finally:
             connections.close_all()
@@ -112,7 +112,7 @@ def overtake(first: Act, *others: Act, stop: Stop, until_they_end: bool = False)
     """Run `first` to the stop, then the others until each has ended or waits for a lock, then all of them to the end.
 
     With `until_they_end` the first stays where it is until the others have ended, however long they wait for it. Gives
-    what each returned or the Refusal it met, `first` before the others; any other error of any of them is raised.
+    what each returned or the ActionError it met, `first` before the others; any other error of any of them is raised.
     """
     with ThreadPoolExecutor(1 + len(others)) as pool:
         try:
@@ -126,7 +126,7 @@ def overtake(first: Act, *others: Act, stop: Stop, until_they_end: bool = False)
 
 
 def together(acts: Sequence[Act]) -> list[Any]:
-    """Run all of them at once, as the machine likes. Gives what each returned or the Refusal it met."""
+    """Run all of them at once, as the machine likes. Gives what each returned or the ActionError it met."""
     start = Barrier(len(acts))
 
     def begin(act: Act) -> Any:

@@ -34,7 +34,7 @@ from partnercenter import verification
 from partnercenter.database import writing
 from partnercenter.models import Channel, Confirmation, Operation, User
 from partnercenter.money import MoneyField
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest
 
 LONGEST_REASON = 256
 # Freezing gives nobody a budget: the rows of its review have no terms.
@@ -60,9 +60,9 @@ def review_by_hand(
     """Keep the customers and what would become of each as an operation to be confirmed; nothing is done.
 
     To whom it does not apply is kept as left out, with the reason (domain 4.5); where nobody was named but
-    `all_matching` are meant, so are those the operator may not act on. Raises NotAllowed, Refusal (no reason, resources
-    without the agreement, a referral customer, nobody left; of one customer why not, with its figures), or Changed
-    where a customer is not `as_seen`.
+    `all_matching` are meant, so are those the operator may not act on. Raises PermissionRefused, InvalidRequest (no
+    reason, resources without the agreement, a referral customer, nobody left; of one customer why not, with its
+    figures), or Conflict where a customer is not `as_seen`.
     """
     month = current_month()
     return _review(month, customers, asked, operator=operator, as_seen=as_seen, all_matching=all_matching)
@@ -79,12 +79,12 @@ def act_by_hand(
 ) -> Outcome:
     """Review and do it in one, where nobody is asked to confirm: what `review_by_hand` and `apply_by_hand` say.
 
-    Refusal where none of the customers is the operator's.
+    InvalidRequest where none of the customers is the operator's.
     """
     month = hold_month()
     keys = lock_to_review(customers, operator)
     if not keys:
-        raise Refusal(_("Choose a customer first."))
+        raise InvalidRequest(_("Choose a customer first."))
     chosen = Customer.objects.filter(pk__among=keys)
     operation = _review(month, chosen, asked, operator=operator, as_seen=as_seen)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.WITHOUT_CODE)
@@ -95,9 +95,9 @@ def act_by_hand(
 def apply_by_hand(operation: Operation, *, only_unchanged: bool = False) -> Outcome:
     """Freeze or unfreeze each customer of the review, with its reason; the records' batch is the operation's key.
 
-    All or nothing. Where a customer, or what would happen to it, is not as reviewed, Changed is raised, or with
-    `only_unchanged` those are left as they are. Raises NotAllowed where grant or standing do not allow it (any more),
-    Busy after ten seconds of waiting.
+    All or nothing. Where a customer, or what would happen to it, is not as reviewed, Conflict is raised, or with
+    `only_unchanged` those are left as they are. Raises PermissionRefused where grant or standing do not allow it (any
+    more), LockTimeout after ten seconds of waiting.
     """
     return _apply(hold_month(), operation, channel=Channel.CONSOLE, only_unchanged=only_unchanged)
 
@@ -141,9 +141,9 @@ def _review(
 
 def _refuse_unfit(asked: ByHand) -> None:
     if not 0 < len(asked.reason.strip()) <= LONGEST_REASON:
-        raise Refusal(_("Enter a reason of 1 to 256 characters."), "reason")
+        raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
     if asked.freezes_resources and not asked.agreement:
-        raise Refusal(accept_first(), "agreement")
+        raise InvalidRequest(accept_first(), "agreement")
 
 
 def refuse_by_hand(operation: Operation) -> None:
@@ -151,7 +151,7 @@ def refuse_by_hand(operation: Operation) -> None:
     within_reach = operation.reviewed.exclude(left_out__in=(LeftOut.REFERRAL, LeftOut.GRANTED))
     refuse_not_allowed(extent_of(within_reach, operation.operator), operation.operator)
     if not included(operation).exists():
-        raise Refusal(_nobody(operation))
+        raise InvalidRequest(_nobody(operation))
 
 
 def _nobody(operation: Operation) -> str:
@@ -189,7 +189,7 @@ def _apply(month: int, operation: Operation, *, channel: Channel, only_unchanged
     # A statement after the locks: it sees what those we waited for have written.
     standing = list(still_as_reviewed(rows, operation, month).values_list("customer", flat=True))
     if len(standing) < extent.number and not (only_unchanged and standing):
-        raise Changed(_("The state of an account was changed meanwhile. Nothing was done."))
+        raise Conflict(_("The state of an account was changed meanwhile. Nothing was done."))
     author = Author(operator, channel, timezone.now(), operation.pk)
     done = _carry_out(Customer.objects.filter(pk__among=standing), operation, author)
     record_agreement(operation)

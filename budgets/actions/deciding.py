@@ -14,7 +14,7 @@ from customers.models import Customer, CustomerQuerySet, Snooze, State
 from partnercenter.database import insert_from, text, writing
 from partnercenter.models import Partner, User
 from partnercenter.permissions import refusal
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 
 # Used up and not frozen. Under an automatic policy that is never so (domain 3.7), and to ask for the policy, too, would
 # have PostgreSQL expect far fewer rows than there are.
@@ -45,15 +45,16 @@ def is_snoozed(at: datetime) -> Exists:
 def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, operator: User) -> int:
     """Put the decisions about these customers off until a day begins in the operator's zone; give their number.
 
-    Who is not to be decided about (any more) is passed over. Raises Refusal for a day that is not between tomorrow and
-    a year from now, or a reason that is not of 1 to 256 characters; NotAllowed where a grant does not allow it.
+    Who is not to be decided about (any more) is passed over. Raises InvalidRequest for a day that is not between
+    tomorrow and a year from now, or a reason that is not of 1 to 256 characters; PermissionRefused where a grant does
+    not allow it.
     """
     zone = operator.partner.zone if operator.partner else timezone.get_current_timezone()
     today = timezone.localdate(timezone=zone)
     if not today < until <= today + LONGEST_SNOOZE:
-        raise Refusal(_("Choose a day from tomorrow to a year from now."), "until")
+        raise InvalidRequest(_("Choose a day from tomorrow to a year from now."), "until")
     if not 0 < len(reason) <= LONGEST_REASON:
-        raise Refusal(_("Give a reason of 1 to 256 characters."), "reason")
+        raise InvalidRequest(_("Give a reason of 1 to 256 characters."), "reason")
     begins = datetime.combine(until, time.min, zone)
     return _record(to_decide().filter(customer__in=_lock(customers, operator)), begins, reason, operator)
 
@@ -75,10 +76,13 @@ def _lock(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
 
 
 def refuse(partners: Iterable[int], operator: User) -> None:
-    """Raises NotAllowed where the operator may not act on the customers of one of these partners, as grants are now."""
+    """Raises PermissionRefused where the operator may not act on the customers of one of these partners.
+
+    As grants are now.
+    """
     for partner in Partner.objects.filter(pk__in=partners).select_related("grant", "distributor"):
         if why_not := refusal(operator, partner, getattr(partner, "grant", None)):
-            raise NotAllowed(why_not)
+            raise PermissionRefused(why_not)
 
 
 def _record(budgets: QuerySet[Budget], until: datetime, reason: str, operator: User) -> int:

@@ -47,8 +47,8 @@ def edit_review(
 
     A whole `group` of rows is left out by what they have in common, however many they are. The states seen stay those
     of the first review, so what changed since is still told at OK. The former review and its code confirm nothing any
-    more. Whom the operator can set no budget for stays left out. Raises Finished where it was confirmed or edited
-    meanwhile.
+    more. Whom the operator can set no budget for stays left out. Raises OperationFinished where it was confirmed or
+    edited meanwhile.
     """
     # The operator before the month, as `confirm` takes them.
     verification.hold(operation)

@@ -28,7 +28,7 @@ from partnercenter.database import stage, unstage, writing
 from partnercenter.models import Grant, Operation, Partner, User
 from partnercenter.money import MoneyField
 from partnercenter.permissions import refusal, types_allowed
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 
 STAGED = "staged_lines"
 STAGED_COLUMNS = """
@@ -110,8 +110,8 @@ def review_import(
     Bad lines are told and not in the review, and whoever asks for it leaves them out; lines that would change nothing
     are not in it either. Lines by which resources may be frozen need the `agreement`, the version accepted. Nothing is
     set. `progress` is told the bytes read since it was last called, outside of any transaction. Raises BadFile where
-    the file as a whole cannot be read, NotAllowed, and where no line is bad Refusal (over quota, or Unfreeze Now of one
-    customer whose budget would be used up).
+    the file as a whole cannot be read, PermissionRefused, and where no line is bad InvalidRequest (over quota, or
+    Unfreeze Now of one customer whose budget would be used up).
     """
     refuse_import(operator)
     boolean = "boolean" if connection.vendor == "postgresql" else "bool"
@@ -130,10 +130,10 @@ def review_import(
 
 
 def refuse_import(operator: User) -> None:
-    """Raises NotAllowed where this person may set no budget at all."""
+    """Raises PermissionRefused where this person may set no budget at all."""
     partner: Any = operator.partner
     if why_not := refusal(operator, partner, _grant(partner)):
-        raise NotAllowed(why_not)
+        raise PermissionRefused(why_not)
 
 
 def _judge(operator: User, agreement: str) -> None:
@@ -224,9 +224,7 @@ def _review(name: str, operator: User, month: int, agreement: str) -> Imported:
             rows = _foreseen(good, month)
             reviewed = keep(operation, rows, customer="customer_id", seen=NOW_OF_CUSTOMER, as_it_is=_left_empty())
             refuse_review(operation, month, unfreeze=included(operation).filter(unfreeze=True).exists())
-    except NotAllowed:
-        raise
-    except Refusal as refused:
+    except InvalidRequest as refused:
         if not bad:
             raise
         return Imported(None, lines, 0, bad, told, refused.message)

@@ -15,7 +15,7 @@ from customers.models import Customer, CustomerQuerySet, Effect, LeftOut, Review
 from partnercenter.models import BudgetType, Grant, Partner, User
 from partnercenter.money import money, show_amount
 from partnercenter.permissions import bound_by, refusal, unfreezing_refused
-from partnercenter.refusals import NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest, PermissionRefused
 
 Moves = dict[int, dict[str, Decimal]]
 
@@ -96,7 +96,9 @@ def _partner(operator: User) -> Any:
 
 
 def refuse_not_allowed(extent: Extent, operator: User) -> dict[int, Grant]:
-    """The grants of the resellers, as they are now; raises NotAllowed where they, or their standing, do not allow it.
+    """The grants of the resellers, as they are now.
+
+    Raises PermissionRefused where they, or their standing, do not allow it.
 
     Where it matters the caller has locked them: so a revocation holds at once, and so does the freezing of a reseller.
     """
@@ -107,17 +109,17 @@ def refuse_not_allowed(extent: Extent, operator: User) -> dict[int, Grant]:
         if extent.unfrozen:
             reason = reason or unfreezing_refused(operator, grant.partner if grant else partner)
         if reason:
-            raise NotAllowed(reason)
+            raise PermissionRefused(reason)
     return grants
 
 
 def refuse_partners(extent: Extent, operator: User) -> dict[int, Grant]:
-    """What `refuse_not_allowed` says; raises Refusal where the grants allow not all the types."""
+    """What `refuse_not_allowed` says; raises InvalidRequest where the grants allow not all the types."""
     grants = refuse_not_allowed(extent, operator)
     for partner in extent.partners:
         bound = bound_by(operator, partner, grants.get(partner.pk))
         for budget_type in extent.types - (bound.types if bound else extent.types):
-            raise Refusal(no_quota(budget_type), "budget_type")
+            raise InvalidRequest(no_quota(budget_type), "budget_type")
     return grants
 
 
@@ -155,7 +157,7 @@ def _moves(summed: Iterable[dict[str, Any]]) -> Moves:
 
 
 def refuse_over_quota(by_partner: Moves, grants: dict[int, Grant], operator: User) -> None:
-    """Raises Refusal where what is set as a whole would exceed a quota (domain 5.3)."""
+    """Raises InvalidRequest where what is set as a whole would exceed a quota (domain 5.3)."""
     for partner, by_type in by_partner.items():
         if partner in grants:
             move_pools(grants[partner], by_type, operator)
@@ -171,7 +173,7 @@ def move_pools(grant: Grant, by_type: dict[str, Decimal], operator: User) -> Non
         pool = grant.pool(kind)
         needed = pool.allocated + by
         if is_bound and by > 0 and (pool.granted is None or needed > pool.granted):
-            raise Refusal(over_quota(kind, pool.granted or Decimal(0), pool.allocated, needed), "amount")
+            raise InvalidRequest(over_quota(kind, pool.granted or Decimal(0), pool.allocated, needed), "amount")
         setattr(grant, f"{kind.lower()}_allocated", needed)
 
 

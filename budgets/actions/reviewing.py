@@ -28,7 +28,7 @@ from partnercenter import verification
 from partnercenter.database import insert_from, writing
 from partnercenter.models import Operation, User
 from partnercenter.money import show_amount
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest
 
 # Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.
 SEEN = {"adjustment_record": "adjustment_record", "freeze_kind": "freeze_kind", "frozen_since": "frozen_since"}
@@ -39,9 +39,9 @@ NOW_OF_CUSTOMER = {name: f"customer__{path}" for name, path in NOW.items()}
 
 
 def refuse_referrals(customers: CustomerQuerySet) -> None:
-    """Raises Refusal where one of the customers has neither budget nor freeze (domain 5.6)."""
+    """Raises InvalidRequest where one of the customers has neither budget nor freeze (domain 5.6)."""
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
-        raise Refusal(no_budget_nor_freeze())
+        raise InvalidRequest(no_budget_nor_freeze())
 
 
 def no_budget_nor_freeze() -> str:
@@ -62,9 +62,9 @@ def review_budgets(
     """Keep the customers, the terms each would get and what these would do, as an operation to be confirmed.
 
     Customers to whom the terms cannot be applied are kept as left out; where nobody was named but `all_matching` are
-    meant, so are those the operator can set no budget for. Raises NotAllowed, Refusal (no customer, a referral
-    customer, resources frozen without the agreement, a type without quota, over quota, Unfreeze Now of one customer
-    whose budget would be used up), or Changed where a customer is not `as_seen`. Nothing is set.
+    meant, so are those the operator can set no budget for. Raises PermissionRefused, InvalidRequest (no customer, a
+    referral customer, resources frozen without the agreement, a type without quota, over quota, Unfreeze Now of one
+    customer whose budget would be used up), or Conflict where a customer is not `as_seen`. Nothing is set.
     """
     month = current_month()
     how: Any = {"operator": operator, "unfreeze": unfreeze, "as_seen": as_seen, "all_matching": all_matching}
@@ -88,7 +88,7 @@ def review_in(
     `to_be_edited` leaves it to the edit to refuse what could not be confirmed: other amounts are meant.
     """
     if terms.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES and not terms.agreement:
-        raise Refusal(accept_first(), "agreement")
+        raise InvalidRequest(accept_first(), "agreement")
     customers = customers.of(operator)
     refuse_unlike(customers, as_seen)
     if not all_matching:
@@ -207,15 +207,15 @@ def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
     rows = included(operation)
     extent = extent_of(rows, operation.operator, moving=True)
     if not extent.number and is_undo(operation):
-        raise Refusal(_("None of the customers is left to go back to what it had before the batch."))
+        raise InvalidRequest(_("None of the customers is left to go back to what it had before the batch."))
     if not extent.number and operation.reviewed.filter(left_out=LeftOut.BY_OPERATOR).exists():
-        raise Refusal(_("Nobody would be left to be set: cancel the review, or leave somebody in it."))
+        raise InvalidRequest(_("Nobody would be left to be set: cancel the review, or leave somebody in it."))
     if not extent.number:
-        raise Refusal(_("None of the customers can be given this budget."))
+        raise InvalidRequest(_("None of the customers can be given this budget."))
     grants = refuse_partners(extent, operation.operator)
     refuse_over_quota(extent.moves, grants, operation.operator)
     if unfreeze and extent.number == 1 and rows.filter(effect__in=(Effect.STAYS_FROZEN, Effect.ESCALATED)).exists():
-        raise Refusal(cannot_unfreeze(operation, month), "unfreeze_now")
+        raise InvalidRequest(cannot_unfreeze(operation, month), "unfreeze_now")
 
 
 def cannot_unfreeze(operation: Operation, month: int) -> str:
@@ -263,7 +263,9 @@ def _as_reviewed(operation: Operation) -> Q:
 
 
 def refuse_outdated(operation: Operation) -> None:
-    """Raises NotAllowed where grant or role do not allow it any more, Changed where anything is not as reviewed.
+    """Raises PermissionRefused where grant or role do not allow it any more.
+
+    Conflict where anything is not as reviewed.
 
     Told before a code is sent or looked at.
     """
@@ -271,4 +273,4 @@ def refuse_outdated(operation: Operation) -> None:
     extent = extent_of(rows, operation.operator)
     refuse_not_allowed(extent, operation.operator)
     if still_as_reviewed(rows, operation, current_month()).count() != extent.number:
-        raise Changed(_("This budget or the state of the account was changed after your review. Nothing was changed."))
+        raise Conflict(_("This budget or the state of the account was changed after your review. Nothing was changed."))

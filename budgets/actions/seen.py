@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from customers.models import Customer, CustomerQuerySet, FreezeKind
-from partnercenter.refusals import Changed
+from partnercenter.refusals import Conflict
 
 VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
@@ -21,20 +21,20 @@ def version_of(customer: Customer) -> str:
 
 
 def refuse_unlike(customers: CustomerQuerySet, as_seen: Q | None) -> None:
-    """Raises Changed where one of the customers is not, or no longer, as it was seen."""
+    """Raises Conflict where one of the customers is not, or no longer, as it was seen."""
     if as_seen is not None and customers.filter(as_seen).count() != customers.count():
-        raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
+        raise Conflict(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
 
 
 def as_shown(version: str) -> Q:
-    """The condition a customer still meets if nothing changed since a form showed this version. Raises Changed."""
+    """The condition a customer still meets if nothing changed since a form showed this version. Raises Conflict."""
     match = VERSION.fullmatch(version)
     if match is None or match["kind"] not in FreezeKind.values:
-        raise Changed(_("The form is outdated. Nothing was changed."))
+        raise Conflict(_("The form is outdated. Nothing was changed."))
     try:
         since = _same("frozen_since", datetime.fromisoformat(match["since"]) if match["since"] else None)
     except ValueError as error:
-        raise Changed(_("The form is outdated. Nothing was changed.")) from error
+        raise Conflict(_("The form is outdated. Nothing was changed.")) from error
     record = int(match["record"]) if match["record"] else None
     return _same("budget__record", record) & since & Q(freeze_kind=match["kind"])
 

@@ -22,7 +22,7 @@ from customers.actions import Author, record_agreement
 from customers.models import Customer, CustomerQuerySet, Effect, ReviewedCustomer
 from partnercenter.database import analyze, insert_from, text, update_from, writing
 from partnercenter.models import Channel, Confirmation, Grant, Operation, User
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def set_budgets(
 ) -> Outcome:
     """Review and set in one, where nobody is asked to confirm: what `review_budgets` and `apply_budgets` say.
 
-    `as_seen` is what each customer must still meet, as the operator saw it. Raises Refusal where none of the customers
-    is the operator's.
+    `as_seen` is what each customer must still meet, as the operator saw it. Raises InvalidRequest where none of the
+    customers is the operator's.
     """
     month = hold_month()
     keys = lock_to_review(customers, operator)
     if not keys:
-        raise Refusal(_("Choose a customer first."))
+        raise InvalidRequest(_("Choose a customer first."))
     chosen = Customer.objects.filter(pk__among=keys)
     operation = review_in(month, chosen, terms, operator=operator, unfreeze=unfreeze, as_seen=as_seen)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.WITHOUT_CODE)
@@ -72,10 +72,10 @@ def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool 
     """Give each customer of the review the budget that was reviewed, and unfreeze where that was reviewed.
 
     All or nothing. What stands already is not written again (domain 3.1); used counts as domain 3.2 and 3.3 say;
-    accounts whose budget is used up under an automatic policy are frozen (3.7). The batch is the operation's key.
-    Where a customer, or what would happen to it, is not as reviewed, Changed is raised, or with `only_unchanged` those
-    customers are left as they are. Raises NotAllowed where the grant does not allow it (any more), Refusal for a type
-    without quota or over quota, Busy after ten seconds of waiting.
+    accounts whose budget is used up under an automatic policy are frozen (3.7). The batch is the operation's key. Where
+    a customer, or what would happen to it, is not as reviewed, Conflict is raised, or with `only_unchanged` those
+    customers are left as they are. Raises PermissionRefused where the grant does not allow it (any more),
+    InvalidRequest for a type without quota or over quota, LockTimeout after ten seconds of waiting.
     """
     channel = Channel.IMPORT if is_import(operation) else Channel.CONSOLE
     return _apply(hold_month(), operation, channel=channel, note=note, only_unchanged=only_unchanged)
@@ -96,7 +96,7 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     reviewed = extent.number
     if number < reviewed:
         if not only_unchanged or not number:
-            raise Changed(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
+            raise Conflict(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
         rows = rows.filter(pk__among=list(standing.values_list("pk", flat=True)))
         extent = extent_of(rows, operation.operator)
     records = AdjustmentRecord.objects.filter(batch=author.batch)

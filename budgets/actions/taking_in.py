@@ -25,7 +25,7 @@ from customers.models import Customer
 from partnercenter.database import REPORT, hold, moment, stage, unstage, writing
 from partnercenter.models import Channel, Partner, User
 from partnercenter.money import from_cents
-from partnercenter.refusals import Refusal
+from partnercenter.refusals import InvalidRequest
 
 LISTED = 100
 
@@ -128,12 +128,12 @@ def take_in_report(
 
     A total of the same time or newer replaces the earlier one, an older one is ignored. The same report again writes
     nothing. With `only` a partner's own customers alone are taken, anything else is counted and not stored (8.5).
-    Raises Refusal for a time to come, Busy after ten seconds of waiting for another report.
+    Raises InvalidRequest for a time to come, LockTimeout after ten seconds of waiting for another report.
     """
     now = timezone.now()
     at = reported_at or now
     if at > now:
-        raise Refusal(_("The time of the report lies in the future."), "reported_at")
+        raise InvalidRequest(_("The time of the report lies in the future."), "reported_at")
     month = hold_month()
     hold(REPORT)
     taken = TakenIn(

@@ -30,7 +30,7 @@ from partnercenter.csv_files import csv_download
 from partnercenter.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.models import Confirmation, Operation
 from partnercenter.permissions import EXPORT, grant_of, refusal
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import PermissionRefused
 
 OF_BUDGETS = (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
 BATCHES_PER_PAGE = 20
@@ -138,7 +138,7 @@ def undo(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
     current_month()
     confirmed, user = _batch(request, pk, OF_BUDGETS), request.user
     if why_not := refusal(user, user.partner, grant_of(user.partner)):
-        raise NotAllowed(why_not)
+        raise PermissionRefused(why_not)
     unfreeze = BooleanField(required=False).clean(request.POST.get("unfreeze"))
     operation = review_undo(confirmed.pk, operator=user, unfreeze=unfreeze)
     return redirect("operation", pk=operation.pk)

@@ -19,7 +19,7 @@ from budgets.models import ExpenditureReport, UnassociatedExpenditure
 from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, for_partner, paged, went_on
 from partnercenter.models import Job
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import PermissionRefused
 
 REPORTS_PER_PAGE = 20
 FROZEN_PER_PAGE = 50
@@ -85,5 +85,5 @@ def unassociated(request: ConsoleRequest) -> HttpResponse:
     A partner's people have none: of their reports only what is their own customers' is kept (domain 8.5).
     """
     if not request.user.is_superuser:
-        raise NotAllowed(_("Only the platform's staff see accounts that nobody knows."))
+        raise PermissionRefused(_("Only the platform's staff see accounts that nobody knows."))
     return admin.site.get_model_admin(UnassociatedExpenditure).changelist_view(request)

@@ -19,7 +19,7 @@ from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, answer, for_partner, went_on
 from partnercenter.models import BudgetType, Job
 from partnercenter.permissions import grant_of, types_allowed, unfreezing_refused
-from partnercenter.refusals import Busy, Changed, NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest
 
 
 def is_for_many(request: ConsoleRequest) -> bool:
@@ -61,9 +61,7 @@ def set_budgets_of_many(request: ConsoleRequest) -> HttpResponse:
         return _show(request, customers, form, number=number, status=422)
     try:
         return _review(request, customers, form, takes_long=number > jobs.FEW)
-    except (NotAllowed, Changed, Busy):
-        raise
-    except Refusal as error:
+    except InvalidRequest as error:
         field = (form.by or "amount") if error.field == "amount" else error.field
         form.add_error(field if field in form.fields else None, error.message)
         return _show(request, customers, form, number=number, status=422)

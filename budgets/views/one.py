@@ -25,7 +25,7 @@ from customers.masking import seconds_shown
 from customers.models import Customer
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner, paged
 from partnercenter.permissions import refusal, types_allowed, unfreezing_refused
-from partnercenter.refusals import Changed, NotAllowed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest, LockTimeout, PermissionRefused
 
 RECORDS_PER_PAGE = 10
 
@@ -39,7 +39,7 @@ def set_budget(request: ConsoleRequest) -> HttpResponse:
     month = current_month()
     customer = _customer(request, must_act=True)
     if customer.association_type == Customer.AssociationType.REFERRAL:
-        raise Refusal(no_budget_nor_freeze())
+        raise InvalidRequest(no_budget_nor_freeze())
     if request.method == "POST":
         return _set_budget(request, customer, month)
     return _show_form(request, customer, month, _form(request, customer))
@@ -51,28 +51,29 @@ def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> Http
         return _show_form(request, customer, month, form, status=422)
     try:
         return _carry_out(request, customer, form)
-    except NotAllowed:
-        raise
-    except Changed:
+    except Conflict:
         now = _customer(request, must_act=True)
         changes = changes_since(form.cleaned_data["version"], now)
         again = _form(request, now, typed=form.typed)
         return _show_form(request, now, month, again, status=409, conflict=True, changes=changes)
-    except Refusal as error:
+    except (InvalidRequest, LockTimeout) as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show_form(request, customer, month, form, status=error.status)
 
 
 def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
-    """The customer that is meant: 404 for any but one's own, then NotAllowed, then Refusal where none is named."""
+    """The customer that is meant: 404 for any but one's own, then PermissionRefused.
+
+    Then InvalidRequest where none is named.
+    """
     customer_id = request.POST.get("customer") or request.GET.get("customer")
     customers = Customer.objects.of(request.user).select_related("budget", "partner__grant", "partner__distributor")
     customer = get_object_or_404(customers.named(customer_id)) if customer_id else None
     partner = customer.partner if customer else request.user.partner
     if must_act and (why_not := refusal(request.user, partner, getattr(partner, "grant", None))):
-        raise NotAllowed(why_not)
+        raise PermissionRefused(why_not)
     if customer is None:
-        raise Refusal(_("Choose a customer first."))
+        raise InvalidRequest(_("Choose a customer first."))
     return customer
 
 

@@ -20,7 +20,7 @@ from customers.paging import address
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
 from partnercenter.money import show_number
 from partnercenter.permissions import grant_of, may_select, refusal
-from partnercenter.refusals import Busy, NotAllowed, Refusal
+from partnercenter.refusals import InvalidRequest
 
 
 @require_safe
@@ -73,9 +73,7 @@ def snooze(request: ConsoleRequest) -> HttpResponse:
         return _show(request, customers, form, status=422)
     try:
         number = snooze_decisions(customers, operator=request.user, **form.cleaned_data)
-    except (NotAllowed, Busy):
-        raise
-    except Refusal as error:
+    except InvalidRequest as error:
         form.add_error(error.field or None, error.message)
         return _show(request, customers, form, status=error.status)
     said = ngettext("%(n)s decision is snoozed until %(day)s.", "%(n)s decisions are snoozed until %(day)s.", number)
@@ -102,10 +100,13 @@ def _done(request: ConsoleRequest, said: str, number: int, **facts: str) -> Http
 
 
 def _chosen(request: ConsoleRequest) -> CustomerQuerySet:
-    """The customers named: 404 where one is not the person's own, NotAllowed, Refusal where none is (domain 5.6)."""
+    """The customers named: 404 where one is not the person's own, PermissionRefused.
+
+    InvalidRequest where none is (domain 5.6).
+    """
     ids = request.POST.getlist("customer") or request.GET.getlist("customer")
     if all_matching(request):
-        raise Refusal(_("Tick the customers that are meant."))
+        raise InvalidRequest(_("Tick the customers that are meant."))
     found = chosen(request, ids)
     refuse(set(found.values_list("partner", flat=True)) or {request.user.partner.pk}, request.user)
     if not found.exists():

@@ -24,7 +24,7 @@ from customers.records import NoteForm
 from customers.views.records import customer_named, records_of
 from partnercenter.htmx import ConsoleRequest, for_partner, wants_fragment
 from partnercenter.permissions import NOTE, unfreezing_refused
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import PermissionRefused
 
 PAGE = "customers/detail/page.html"
 NOW, RECORDS = "customer-now", "customer-records"
@@ -78,7 +78,7 @@ def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, A
 
 def _add_note(request: ConsoleRequest, customer: Customer) -> HttpResponse:
     if not request.user.has_perm(NOTE):
-        raise NotAllowed(_("You are a viewer: ask somebody else of your company to write a note."))
+        raise PermissionRefused(_("You are a viewer: ask somebody else of your company to write a note."))
     form = NoteForm(request.POST, label_suffix="")
     if not form.is_valid():
         form.fields["text"].widget.attrs["autofocus"] = True

@@ -32,7 +32,7 @@ from partnercenter import jobs
 from partnercenter.htmx import ConsoleRequest, answer, done, for_partner, went_on
 from partnercenter.models import Job, Operation
 from partnercenter.permissions import grant_of, refusal, unfreezing_refused
-from partnercenter.refusals import Changed, NotAllowed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest, LockTimeout, PermissionRefused
 
 # What an address of this page says beside the list's own query.
 ASKED_HERE = ("customer", "all_matching", "kind", "dialog")
@@ -70,13 +70,11 @@ def _by_hand(request: ConsoleRequest, act: Operation.Kind) -> HttpResponse:
         return _show(request, act, customers, one, form, status=422)
     try:
         return _carry_out(request, customers, one, form, _asked(act, form.cleaned_data))
-    except NotAllowed:
-        raise
-    except Changed as changed:
+    except Conflict as changed:
         if one is None:
             raise
         return _show_changed(request, act, customers, form, changed)
-    except Refusal as error:
+    except (InvalidRequest, LockTimeout) as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show(request, act, customers, one, form, status=error.status)
 
@@ -94,9 +92,9 @@ def _refuse(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) 
     if act == Operation.Kind.UNFREEZE:
         why_not = why_not or unfreezing_refused(user, partner)
     if why_not:
-        raise NotAllowed(why_not)
+        raise PermissionRefused(why_not)
     if one is not None and one.association_type == Customer.AssociationType.REFERRAL:
-        raise Refusal(no_budget_nor_freeze())
+        raise InvalidRequest(no_budget_nor_freeze())
 
 
 def _form(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) -> Any:
@@ -141,7 +139,7 @@ def _review_by_job(request: ConsoleRequest, asked: ByHand) -> HttpResponse:
 
 
 def _show_changed(
-    request: ConsoleRequest, act: Operation.Kind, customers: CustomerQuerySet, form: Any, changed: Changed
+    request: ConsoleRequest, act: Operation.Kind, customers: CustomerQuerySet, form: Any, changed: Conflict
 ) -> HttpResponse:
     """What changed meanwhile, and what was entered once more, of what stands now."""
     now = customers.get()

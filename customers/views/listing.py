@@ -27,7 +27,7 @@ from partnercenter.database import COUNTED
 from partnercenter.htmx import ConsoleRequest, answer, for_partner, paged
 from partnercenter.money import show_number
 from partnercenter.permissions import EXPORT, grant_of, may_select, pools_of, refusal, unfreezing_refused
-from partnercenter.refusals import Changed, Refusal
+from partnercenter.refusals import Conflict, InvalidRequest
 from partnercenter.statements import Kept
 
 SAVED_VIEWS = Kept(SavedView.objects.order_by("name"), "operator", 0)
@@ -116,11 +116,11 @@ def save_view(request: ConsoleRequest) -> HttpResponse:
     name = form.cleaned_data["name"]
     try:
         actions.save_view(operator=request.user, name=name, query=query, replace=form.cleaned_data["replace"] == name)
-    except Refusal as error:
-        replaces = isinstance(error, Changed)
-        if not replaces:
-            form.add_error(None, error.message)
-        return _show_view(request, form, query, status=error.status, replaces=replaces)
+    except Conflict as error:
+        return _show_view(request, form, query, status=error.status, replaces=True)
+    except InvalidRequest as error:
+        form.add_error(None, error.message)
+        return _show_view(request, form, query, status=error.status)
     messages.success(request, _("The view %(name)s is saved.") % {"name": name})
     return _back_to_list(query)
 

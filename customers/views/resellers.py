@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from customers import resellers as listing
 from partnercenter.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.models import Partner
-from partnercenter.refusals import NotAllowed
+from partnercenter.refusals import PermissionRefused
 
 PER_PAGE = 50
 
@@ -20,7 +20,7 @@ def resellers(request: ConsoleRequest) -> HttpResponse:
     """The own resellers: customers, permissions, quotas and what is allocated of them; searched, sorted, paged."""
     company = request.user.partner
     if not company.is_distributor:
-        raise NotAllowed(_("Only a distributor has resellers."))
+        raise PermissionRefused(_("Only a distributor has resellers."))
     own = Partner.objects.filter(distributor=company)
     form = listing.ResellerFilterForm(request.GET)
     matching = listing.ordered(form.found(own), listing.sorted_by(request.GET))
