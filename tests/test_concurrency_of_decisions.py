@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from budgets.actions.deciding import is_snoozed, snooze_decisions, to_decide
+from budgets.months import month_name
 from customers.models import AccountFreezing, Customer, Snooze
 from partnercenter.models import Partner, User
 from partnercenter.refusals import NotAllowed
@@ -29,8 +30,7 @@ def kestwick(acme: Partner, ann: User) -> Customer:
     """A customer who has used up 100 under Manual this month."""
     customer = make.customer(acme, "kestwick")
     make.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
-    month = str(make.stored(customer).counted_from)
-    make.report((customer, f"{month[:4]}-{month[4:]}", "120"))
+    make.report((customer, month_name(make.stored(customer).counted_from), "120"))
     return customer
 
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from budgets.actions import current_month
+from budgets.months import month_name
 from customers.models import AccountFreezing, Customer
 from partnercenter import jobs
 from partnercenter.models import BudgetType, Partner, User
@@ -38,7 +39,7 @@ def few(many: User) -> User:
     customers = make.customers(small, FEW)
     make.budget(customers[:4], sam, "200", BudgetType.MONTHLY, AccountFreezing.MANUAL)
     make.budget(customers[4:8], sam, "200", BudgetType.ONE_TIME)
-    month = f"{current_month() // 100}-{current_month() % 100:02}"
+    month = month_name(current_month())
     make.report(*[(customer, month, "120") for customer in customers[::3]])
     make.report(*[(customer, month, "250") for customer in customers[1::3]])
     return sam
