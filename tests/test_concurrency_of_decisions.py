@@ -64,8 +64,7 @@ def test_who_is_being_put_off_is_raised_afterwards_and_used_up_again_is_open(kes
 
 def test_a_refund_that_is_being_taken_in_leaves_nothing_to_put_off(kestwick, ann, monkeypatch):
     stop = stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
-    month = str(make.stored(kestwick).counted_from)
-    refund = (kestwick, f"{month[:4]}-{month[4:]}", "20")
+    refund = (kestwick, month_name(make.stored(kestwick).counted_from), "20")
     _taken, snoozed = overtake(lambda: make.report(refund), snoozing(kestwick, ann), stop=stop)
     assert snoozed == 0
     assert not Snooze.objects.exists()

@@ -54,9 +54,10 @@ def test_a_first_budget_that_unfreezes_writes_each_customer_once(acme, ann):
 def test_a_budget_that_is_used_up_at_once_and_freezes_writes_each_customer_once(acme, ann):
     three = make.customers(acme, 3)
     make.budget(three, ann, "100")
-    make.report(*[(each, "2026-09", "50") for each in three])
+    make.report(*[(each, month_name(current_month()), "50") for each in three])
     with versions("customers_customer", 3):
         set_to(three, "40", ann, freezing="AUTOMATIC", unfreeze=False)
+    assert Customer.objects.frozen().count() == 3
 
 
 @pytest.mark.postgres
