@@ -14,7 +14,7 @@ apt_install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && export D
 	&& apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint ci bench screenshots install browser \
+.PHONY: help run test test-clocks lint ci bench screenshots install browser faketime \
 	lint-style lint-templates lint-layers lint-types lint-migrations lint-deployment
 
 help: ## List these commands
@@ -28,6 +28,9 @@ run: $(VENV)/run.stamp ## Start the console with demo customers (PORT=8000, DATA
 
 test: install browser ## Run the tests (ARGS="-n 2 tests/...", TEST_DATABASE_URL=postgres://...)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-clocks: install faketime ## Run the tests without a browser as of awkward moments (ARGS="tests/...", WORKERS=2)
+	@$(BIN)/python -m tests.clocks $(ARGS)
 
 lint: lint-style lint-templates lint-layers lint-types lint-migrations lint-deployment ## Check style, templates, layers, types, migrations, deployment
 
@@ -87,3 +90,7 @@ browser:
 	@{ command -v chromium && fc-list :lang=zh | grep -q .; } >/dev/null 2>&1 || $(call apt_install,chromium fonts-noto-cjk) \
 		|| command -v chromium >/dev/null \
 		|| echo 'No Chromium: browser tests will be SKIPPED (Debian: sudo apt-get install chromium fonts-noto-cjk).' >&2
+
+faketime:
+	@command -v faketime >/dev/null || $(call apt_install,faketime) || { \
+		echo 'faketime is missing: install it first (Debian: sudo apt-get install faketime).' >&2; exit 1; }

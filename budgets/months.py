@@ -67,7 +67,7 @@ def first_moment(month: int) -> datetime:
 
 def first_moment_of_day(at: datetime) -> datetime:
     """When the day of this moment begins in the billing time zone, aware."""
-    return at.astimezone(_billing_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    return at.astimezone(_billing_zone()).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def next_month(month: int) -> int:

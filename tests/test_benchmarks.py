@@ -5,8 +5,10 @@ import pytest
 from budgets.checking import differences
 from customers.models import Customer
 from customers.search import fold
+from tests import make
 from tests.benchmarks.customers import fill
 from tests.benchmarks.memory import account
+from tests.benchmarks.pages import BY_DAY, PAGES, measurable
 from tests.benchmarks.table import Row, growth, interleaved, markdown
 
 ROW = Row("list page", 1_000_000, 0.030, "at 1,000", 0.029, 1.2)
@@ -20,6 +22,15 @@ def test_copies_are_customers_like_those_the_product_made(db):
         assert set(customer.expenditures.values_list("account", flat=True)) <= {customer.customer_id}
     assert Customer.objects.filter(name__endswith=" 2").frozen().count() == Customer.objects.frozen().count() / 3
     assert not list(differences())
+
+
+@pytest.mark.parametrize(("day", "left_out"), [("2026-09-02 12:00", set(BY_DAY)), ("2026-09-03 12:00", set())])
+def test_pages_about_days_are_left_out_while_no_budget_has_one(acme, ann, time_machine, day, left_out):
+    time_machine.move_to(make.moment(day))
+    customer = make.customer(acme)
+    make.budget(customer, ann, "100")
+    make.report((customer, "2026-09", "10"))
+    assert PAGES.keys() - measurable().keys() == left_out
 
 
 def test_ways_take_turns_after_one_for_warmth_and_what_prepares_them_is_not_timed():

@@ -136,7 +136,8 @@ def test_a_budget_exhausted_by_the_new_month_freezes_at_restore(acme, ann, time_
     assert make.fresh(customer).is_frozen
 
 
-def test_check_budgets_is_content_with_what_actions_wrote(acme, ann):
+def test_check_budgets_is_content_with_what_actions_wrote(acme, ann, time_machine):
+    time_machine.move_to("2026-11-20T04:00:00Z", tick=False)
     customer = make.customer(acme)
     make.budget(customer, ann, "100")
     make.report((customer, "2026-11", "33.33"))

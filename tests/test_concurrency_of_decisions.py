@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from budgets.actions.deciding import is_snoozed, snooze_decisions, to_decide
+from budgets.months import month_name
 from customers.models import AccountFreezing, Customer, Snooze
 from partnercenter.models import Partner, User
 from partnercenter.refusals import PermissionRefused
@@ -29,8 +30,7 @@ def kestwick(acme: Partner, ann: User) -> Customer:
     """A customer who has used up 100 under Manual this month."""
     customer = make.customer(acme, "kestwick")
     make.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
-    month = str(make.stored(customer).counted_from)
-    make.report((customer, f"{month[:4]}-{month[4:]}", "120"))
+    make.report((customer, month_name(make.stored(customer).counted_from), "120"))
     return customer
 
 
@@ -64,8 +64,7 @@ def test_who_is_being_put_off_is_raised_afterwards_and_used_up_again_is_open(kes
 
 def test_a_refund_that_is_being_taken_in_leaves_nothing_to_put_off(kestwick, ann, monkeypatch):
     stop = stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
-    month = str(make.stored(kestwick).counted_from)
-    refund = (kestwick, f"{month[:4]}-{month[4:]}", "20")
+    refund = (kestwick, month_name(make.stored(kestwick).counted_from), "20")
     _taken, snoozed = overtake(lambda: make.report(refund), snoozing(kestwick, ann), stop=stop)
     assert snoozed == 0
     assert not Snooze.objects.exists()

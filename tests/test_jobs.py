@@ -23,6 +23,7 @@ from django_tasks_db.models import DBTaskResult
 from budgets import tasks
 from budgets.actions import Terms, review_budgets
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
+from budgets.months import month_name, month_of
 from budgets.telling import tell
 from customers.models import AccountFreezing, Customer
 from partnercenter import jobs, operations
@@ -66,7 +67,7 @@ def review(customers: list[Customer], operator: User) -> str:
 
 
 def report(*lines: str) -> SimpleUploadedFile:
-    month = timezone.now().strftime("%Y-%m")
+    month = month_name(month_of(timezone.now()))
     text = "customer_id,month,list_price_total\n" + "".join(f"{line.replace('MONTH', month)}\n" for line in lines)
     return SimpleUploadedFile("plain.csv", text.encode())
 

@@ -14,6 +14,7 @@ from django.db import connection, models
 
 from budgets.actions import current_month, review_undo
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
+from budgets.months import month_name
 from customers.models import AccountFreezing, Customer, FreezeRecord
 from partnercenter.models import Confirmation, Grant, Partner, User
 from tests import make
@@ -100,8 +101,7 @@ def customers(acme: Partner, ann: User) -> list[Customer]:
 
 
 def this_month() -> str:
-    month = str(current_month())
-    return f"{month[:4]}-{month[4:]}"
+    return month_name(current_month())
 
 
 def everything() -> dict[str, list[Any]]:

@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.months import first_moment, month_name, month_of, next_month, parse_month, previous_month
+from budgets.months import (
+    first_moment,
+    first_moment_of_day,
+    month_name,
+    month_of,
+    next_month,
+    parse_month,
+    previous_month,
+)
 from budgets.reports import ReadReport, read_report
 from partnercenter.csv_files import BadFile
 
@@ -290,6 +298,14 @@ def test_a_moment_belongs_to_the_month_of_the_billing_time_zone(settings):
     assert month_of(first_moment(202611)) == 202611
     with pytest.raises(ValueError, match="without a time zone"):
         month_of(first_moment(202609).replace(tzinfo=None))
+
+
+def test_a_day_begins_once_though_its_first_hour_comes_twice(settings):
+    settings.BILLING_TIME_ZONE = "America/Havana"
+    midnight = datetime(2026, 11, 1, 4, tzinfo=UTC)
+    for passed in (timedelta(0), timedelta(minutes=30), timedelta(minutes=90), timedelta(hours=24)):
+        # Compared in UTC: a time that comes twice equals no time of another zone.
+        assert first_moment_of_day(midnight + passed).astimezone(UTC) == midnight
 
 
 @given(st.integers(2000, 2998), st.integers(1, 12))

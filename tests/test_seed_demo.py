@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count, Q, Sum
 
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport, spent
-from budgets.months import month_of
+from budgets.months import first_moment, month_of
 from customers.models import AccountFreezing, Customer, FreezeOrigin, FreezeRecord
 from partnercenter.management.demo import make_customers
 from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, User
@@ -132,6 +133,17 @@ def test_twelve_months_are_taken_in_from_a_focus_file_by_one_report(development)
     # One rounding to cents per customer and month.
     assert abs(stated - stored) <= Decimal("0.005") * Expenditure.objects.count()
     assert any(len(line["ListCost"].partition(".")[2]) > 2 for line in lines)
+
+
+@pytest.mark.parametrize("minutes", [0, 10, 40])
+def test_usage_ends_within_the_month_though_it_begins_in_the_middle_of_an_hour(development, minutes):
+    development.BILLING_TIME_ZONE = "Asia/Kolkata"
+    began = first_moment(202603)
+    with time_machine.travel(began + timedelta(minutes=minutes)):
+        seed(1)
+    covered = ExpenditureReport.objects.get().covers_until
+    assert covered is not None
+    assert began <= covered <= began + timedelta(minutes=minutes)
 
 
 def test_what_budgets_have_used_equals_the_expenditure_behind_it(development):

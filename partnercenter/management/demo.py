@@ -184,5 +184,7 @@ def _months(month: int) -> list[int]:
 def _period(month: int, now: datetime) -> tuple[str, ...]:
     """The cells that are the same in every line of a month; of the current one there is usage up to the last hour."""
     starts, ends = first_moment(month), first_moment(next_month(month))
-    used_until = min(ends, now.replace(minute=0, second=0, microsecond=0))
+    last_hour = now.replace(minute=0, second=0, microsecond=0)
+    # Not before the month: in a zone half an hour off it begins in the middle of an hour of another.
+    used_until = min(max(starts, last_hour), ends)
     return (settings.CURRENCY, *(each.isoformat() for each in (starts, ends, starts, used_until)))

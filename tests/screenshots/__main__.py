@@ -4,6 +4,7 @@
 var/screenshots, by look. Pictures are 1280 pixels wide, the narrow ones 360.
 """
 
+import os
 import shutil
 import sys
 from functools import partial
@@ -29,6 +30,8 @@ def main() -> None:
     """Take every picture anew; SystemExit where there is no Chromium."""
     if CHROMIUM is None:
         sys.exit("There is no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk).")
+    # A month that is typed is the one of the console's billing time zone.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "partnercenter.settings"
     for look, looks in LOOKS.items():
         take_all(ALL / look, looks)
     shutil.rmtree(SHOWN, ignore_errors=True)

@@ -1,11 +1,13 @@
 """What is drawn, by whom, in this order: some leave behind what others show."""
 
-import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
+from budgets.months import month_name, month_of
 from tests.screenshots.console import PLATFORM
 
 Take = Callable[..., None]
@@ -200,7 +202,7 @@ def expenditure(page: Page, take: Take) -> None:
     page.goto("/customers/?status=NORMAL&budget_type=ONE_TIME&sort=-usage")
     row = page.locator("tr[data-customer]").filter(has_text="Automatic").first
     customer = row.get_attribute("data-customer")
-    month = time.strftime("%Y-%m", time.gmtime(time.time() + 8 * 3600))
+    month = month_name(month_of(timezone.now()))
     page.goto("/customers/expenditure/")
     take_in(page, PLAIN.format(customer=customer, month=month, total="12,5"))
     expect(page.get_by_text("Nothing was taken in")).to_be_visible()
@@ -253,8 +255,9 @@ def decisions(page: Page, take: Take) -> None:
     page.locator("tr[data-customer]").first.get_by_role("link", name="Snooze").click()
     window = dialog(page)
     take("decisions-snooze")
-    tomorrow = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 2 * 86_400))
-    window.get_by_label("Decide again on").fill(tomorrow)
+    # At the earliest tomorrow, wherever the partner is.
+    until = timezone.now() + timedelta(days=2)
+    window.get_by_label("Decide again on").fill(f"{until:%Y-%m-%d}")
     window.get_by_label("Reason").fill("Pays on Friday")
     window.get_by_role("button", name="OK").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
