@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from budgets.models import AdjustmentRecord, ExpenditureReport, UnassociatedExpenditure
 from budgets.months import month_name
-from partnercenter.readonly_admin import PlatformAdmin
+from partnercenter.lib.admin import PlatformAdmin
 
 
 @admin.register(AdjustmentRecord)

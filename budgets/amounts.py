@@ -9,10 +9,10 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from budgets.actions.freeze_terms import is_by_hand
-from budgets.actions.reviewing import is_undo
+from budgets.actions.reviews import is_undo
+from partnercenter.lib.errors import InvalidRequest
+from partnercenter.lib.money import LARGEST_BUDGET, AmountField, show_amount
 from partnercenter.models import Operation
-from partnercenter.money import LARGEST_BUDGET, AmountField, show_amount
-from partnercenter.refusals import InvalidRequest
 
 AMOUNT = "amount_"
 

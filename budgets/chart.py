@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from budgets.history import Month
+from budgets.queries.history import Month
+from partnercenter.lib.money import show_amount, show_number
 from partnercenter.models import BudgetType
-from partnercenter.money import show_amount, show_number
 
 WIDTH, HEIGHT = 720, 240
 TOP, BOTTOM, GAP = 16, 40, 8

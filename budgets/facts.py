@@ -6,15 +6,15 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
+from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import is_by_hand
-from budgets.actions.month import current_month
-from budgets.actions.reviewing import included, is_batch
+from budgets.actions.reviews import included, is_batch
 from budgets.freeze_reviews import Facts, facts_by_hand
 from budgets.reviews import forgotten_months, rows_with_figures, totals, why_stays_frozen
 from customers.masking import mask_name
 from customers.models import Effect
+from partnercenter.lib.money import show_amount
 from partnercenter.models import Operation
-from partnercenter.money import show_amount
 
 
 def facts_of(operation: Operation) -> Facts:

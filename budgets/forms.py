@@ -9,13 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from budgets.actions import Changes, Relative, Terms
+from budgets.actions.form_versions import version_of
 from budgets.actions.quota import no_quota
-from budgets.actions.seen import version_of
+from budgets.actions.terms import Changes, Relative, Terms
 from customers.agreement import CURRENT, agreement_field
 from customers.models import AccountFreezing, Customer, FreezeOrigin
+from partnercenter.lib.money import AMOUNT, LARGEST_BUDGET, AmountField
 from partnercenter.models import BudgetType
-from partnercenter.money import AMOUNT, LARGEST_BUDGET, AmountField
 
 POLICIES = AccountFreezing.choices
 ON_RESTORE = _("Unfreeze when the monthly budget restores")

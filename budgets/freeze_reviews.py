@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from budgets.actions.freeze_terms import ByHand, by_hand_from
-from budgets.actions.reviewing import included, is_batch
-from budgets.standing import froze_of, frozen_by
+from budgets.actions.reviews import included, is_batch
+from budgets.queries.standing import froze_of, frozen_by
 from customers.masking import mask_name
 from customers.models import Effect, FreezeRecord, LeftOut, ReviewedCustomer
+from partnercenter.lib.money import show_number
 from partnercenter.models import Operation
-from partnercenter.money import show_number
 
 IN = Q(left_out=LeftOut.NONE)
 FREEZE_GROUPS: dict[str, tuple[Any, Q]] = {

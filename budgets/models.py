@@ -12,9 +12,9 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import AccountFreezing, Customer, FreezeKind, State
-from partnercenter.append_only import Record
+from partnercenter.lib.append_only import Record
+from partnercenter.lib.money import LARGEST_BUDGET, MoneyField, money
 from partnercenter.models import BudgetType, Channel, Partner, User
-from partnercenter.money import LARGEST_BUDGET, MoneyField, money
 
 MARKS = (100, 90, 75)
 

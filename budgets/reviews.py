@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from budgets.actions.freeze_terms import is_by_hand
 from budgets.actions.quota import AS_REVIEWED, moves
-from budgets.actions.reviewing import (
+from budgets.actions.reviews import (
     SAME_TERMS,
     STAYS_OUT,
     foreseen,
@@ -25,11 +25,11 @@ from budgets.actions.reviewing import (
 from budgets.amounts import Typed, shown
 from budgets.freeze_reviews import FREEZE_GROUPS, deadline, show_row
 from budgets.months import month_name, previous_month
-from budgets.standing import froze, froze_of, frozen_by
+from budgets.queries.standing import froze, froze_of, frozen_by
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Effect, FreezeOrigin, LeftOut, ReviewedCustomer
+from partnercenter.lib.money import LARGEST_BUDGET, money, show_amount
 from partnercenter.models import BudgetType, Operation
-from partnercenter.money import LARGEST_BUDGET, money, show_amount
 from partnercenter.permissions import grant_of
 
 PER_PAGE = 20

@@ -7,23 +7,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_tasks import task
 
-from budgets.actions import (
-    apply_reviewed,
-    current_month,
-    review_budgets,
-    review_by_hand,
-    review_import,
-    take_in_report,
-)
+from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import by_hand_from
+from budgets.actions.import_budgets import review_import
+from budgets.actions.import_report import take_in_report
+from budgets.actions.manual_freeze import apply_reviewed, review_by_hand
+from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import terms_from
-from budgets.reports import read_report
-from budgets.showing import tell_imported, tell_taken_in
+from budgets.files.expenditure_reports import read_report
+from budgets.presenters import tell_imported, tell_taken_in
 from budgets.telling import tell
-from customers.customer_list import CustomerList
+from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
-from partnercenter import jobs, verification
-from partnercenter.database import writing
+from partnercenter.actions import jobs, operations
+from partnercenter.lib.sql import writing
 from partnercenter.models import Job
 
 
@@ -44,7 +41,7 @@ def _confirm(work: jobs.Work) -> None:
         outcome = apply_reviewed(operation, only_unchanged=work.job.terms["only_unchanged"])
         work.end(tell(outcome, operation), link=reverse("batch", args=[operation.pk]))
 
-    verification.confirm(operation, "", apply)
+    operations.confirm(operation, "", apply)
 
 
 @task()

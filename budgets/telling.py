@@ -3,11 +3,11 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from budgets.actions import ByHand, Outcome
-from budgets.actions.freeze_terms import by_hand_from, is_by_hand
-from budgets.actions.reviewing import is_batch, is_undo
+from budgets.actions.freeze_terms import ByHand, by_hand_from, is_by_hand
+from budgets.actions.reviews import is_batch, is_undo
+from budgets.actions.set_budgets import Outcome
+from partnercenter.lib.money import show_number
 from partnercenter.models import BudgetType, Operation
-from partnercenter.money import show_number
 
 
 def tell(outcome: Outcome, operation: Operation) -> str:

@@ -2,18 +2,22 @@
 
 from django.urls import path
 
-from budgets import views
+from budgets.views.batches import batch, batches, export_batch, undo
+from budgets.views.expenditure import expenditure, expenditure_report, unassociated
+from budgets.views.import_budgets import import_budgets
+from budgets.views.set_budget import adjustment_records, set_budget
+from budgets.views.set_budgets import terms
 
 urlpatterns = [
-    path("budgets/terms/", views.terms, name="budget_terms"),
-    path("budgets/set/", views.set_budget, name="set_budget"),
-    path("budgets/import/", views.import_budgets, name="import_budgets"),
-    path("budgets/records/", views.adjustment_records, name="adjustment_records"),
-    path("budgets/batches/", views.batches, name="batches"),
-    path("budgets/batches/<uuid:pk>/", views.batch, name="batch"),
-    path("budgets/batches/<uuid:pk>/export/", views.export_batch, name="export_batch"),
-    path("budgets/batches/<uuid:pk>/undo/", views.undo, name="undo_batch"),
-    path("customers/expenditure/", views.expenditure, name="expenditure"),
-    path("customers/expenditure/<uuid:pk>/", views.expenditure_report, name="expenditure_report"),
-    path("customers/unassociated/", views.unassociated, name="unassociated"),
+    path("budgets/terms/", terms, name="budget_terms"),
+    path("budgets/set/", set_budget, name="set_budget"),
+    path("budgets/import/", import_budgets, name="import_budgets"),
+    path("budgets/records/", adjustment_records, name="adjustment_records"),
+    path("budgets/batches/", batches, name="batches"),
+    path("budgets/batches/<uuid:pk>/", batch, name="batch"),
+    path("budgets/batches/<uuid:pk>/export/", export_batch, name="export_batch"),
+    path("budgets/batches/<uuid:pk>/undo/", undo, name="undo_batch"),
+    path("customers/expenditure/", expenditure, name="expenditure"),
+    path("customers/expenditure/<uuid:pk>/", expenditure_report, name="expenditure_report"),
+    path("customers/unassociated/", unassociated, name="unassociated"),
 ]

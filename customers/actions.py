@@ -29,9 +29,9 @@ from customers.models import (
     SavedView,
     State,
 )
-from partnercenter.database import insert_from, lock, text, writing
+from partnercenter.lib.errors import Conflict, InvalidRequest
+from partnercenter.lib.sql import insert_from, lock, text, writing
 from partnercenter.models import Channel, Operation, Partner, User
-from partnercenter.refusals import Conflict, InvalidRequest
 
 SYSTEM = "system"
 MOST_VIEWS = 50

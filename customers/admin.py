@@ -13,8 +13,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from budgets.actions import associate_customers, disassociate_customers
+from budgets.actions.association import associate_customers, disassociate_customers
 from budgets.telling import tell_associated, tell_disassociated
+from customers.files import COLUMNS
 from customers.forms import AssociationForm, CustomersFileForm
 from customers.models import (
     CURRENT,
@@ -26,11 +27,10 @@ from customers.models import (
     RevealRecord,
     Snooze,
 )
-from customers.reading import COLUMNS
-from partnercenter.csv_files import BadFile
+from partnercenter.lib.admin import PlatformAdmin
+from partnercenter.lib.csv_files import BadFile
+from partnercenter.lib.money import money
 from partnercenter.models import BudgetType
-from partnercenter.money import money
-from partnercenter.readonly_admin import PlatformAdmin
 
 
 @admin.register(Customer)

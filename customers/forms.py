@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.actions import NewCustomer
 from customers.agreement import agreement_field
-from customers.filters import DayField
+from customers.files import already_associated, read_customers, refuse_malformed, tags_of
+from customers.listing.filters import DayField
 from customers.models import CURRENT, Customer, FreezeKind
-from customers.reading import already_associated, read_customers, refuse_malformed, tags_of
 from partnercenter.models import Channel, Partner
 
 KINDS = [(kind.value, kind.label) for kind in (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)]

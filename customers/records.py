@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.actions import LONGEST_NOTE
-from customers.filters import DayField, FilterForm, beginning
+from customers.listing.filters import DayField, FilterForm, beginning
 from customers.masking import mask_name
 from customers.models import FreezeRecord
 from partnercenter.models import Channel

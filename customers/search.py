@@ -5,7 +5,7 @@ more are found anywhere in either: by trigram, a GIN index on PostgreSQL and FTS
 are compared with the beginnings of both lines, in an index that the database's collation has no say in.
 
 PostgreSQL's indexes come with a migration. SQLite loses triggers and indexes written as SQL whenever Django rebuilds
-the table, so `install()` puts them back after every `migrate`, as those of the records (partnercenter.append_only).
+the table, so `install()` puts them back after every `migrate`, as those of the records (partnercenter.lib.append_only).
 """
 
 import json

@@ -2,23 +2,37 @@
 
 from django.urls import path
 
-from customers import views
+from customers.views.customer_list import (
+    customer_count,
+    customer_list,
+    customer_names,
+    delete_view,
+    export_customers,
+    exports,
+    save_view,
+)
+from customers.views.customer_page import customer
+from customers.views.decisions import decisions, snooze, wake
+from customers.views.freeze import freeze, unfreeze
+from customers.views.freeze_records import freeze_record
+from customers.views.records import export_records
+from customers.views.resellers import resellers
 
 urlpatterns = [
-    path("", views.customer_list, name="customers"),
-    path("export/", views.export, name="export_customers"),
-    path("exports/", views.exports, name="exports"),
-    path("freeze/", views.freeze, name="freeze"),
-    path("unfreeze/", views.unfreeze, name="unfreeze"),
-    path("count/", views.customer_count, name="customer_count"),
-    path("decisions/", views.decisions, name="decisions"),
-    path("decisions/snooze/", views.snooze, name="snooze"),
-    path("decisions/wake/", views.wake, name="wake"),
-    path("detail/", views.customer, name="customer"),
-    path("detail/records/export/", views.export_records, name="export_records"),
-    path("freeze-records/<int:pk>/", views.freeze_record, name="freeze_record"),
-    path("names/", views.customer_names, name="customer_names"),
-    path("resellers/", views.resellers, name="resellers"),
-    path("views/", views.save_view, name="save_view"),
-    path("views/delete/", views.delete_view, name="delete_view"),
+    path("", customer_list, name="customers"),
+    path("export/", export_customers, name="export_customers"),
+    path("exports/", exports, name="exports"),
+    path("freeze/", freeze, name="freeze"),
+    path("unfreeze/", unfreeze, name="unfreeze"),
+    path("count/", customer_count, name="customer_count"),
+    path("decisions/", decisions, name="decisions"),
+    path("decisions/snooze/", snooze, name="snooze"),
+    path("decisions/wake/", wake, name="wake"),
+    path("detail/", customer, name="customer"),
+    path("detail/records/export/", export_records, name="export_records"),
+    path("freeze-records/<int:pk>/", freeze_record, name="freeze_record"),
+    path("names/", customer_names, name="customer_names"),
+    path("resellers/", resellers, name="resellers"),
+    path("views/", save_view, name="save_view"),
+    path("views/delete/", delete_view, name="delete_view"),
 ]

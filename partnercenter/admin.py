@@ -15,11 +15,11 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import CURRENT, Customer
-from partnercenter.database import COUNTED
 from partnercenter.forms import PartnerStatusForm
+from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
+from partnercenter.lib.sql import COUNTED
 from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
 from partnercenter.permissions import RESTRICT, give_grant, set_partner_status, switch_verification
-from partnercenter.readonly_admin import PlatformAdmin, ReadOnlyAdmin
 
 admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
 admin.site.disable_action("delete_selected")

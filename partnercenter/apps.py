@@ -11,6 +11,6 @@ class PartnerCenterConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from partnercenter import append_only
+        from partnercenter.lib import append_only
 
         post_migrate.connect(append_only.install, dispatch_uid="append_only")

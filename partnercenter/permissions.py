@@ -13,7 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from partnercenter.database import lock, writing
+from partnercenter.lib.errors import InvalidRequest, PermissionRefused
+from partnercenter.lib.prepared import Kept
+from partnercenter.lib.sql import lock, writing
 from partnercenter.models import (
     BudgetType,
     Grant,
@@ -24,8 +26,6 @@ from partnercenter.models import (
     User,
     VerificationSwitchRecord,
 )
-from partnercenter.refusals import InvalidRequest, PermissionRefused
-from partnercenter.statements import Kept
 
 LOOK = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
 SWITCH, TAKE_IN = "partnercenter.switch_verification", "budgets.add_expenditurereport"

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
-from partnercenter import append_only
+from partnercenter.lib import append_only
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 
 pytest_plugins = ["tests.browser.chromium"]
 
@@ -56,61 +56,61 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def dora_distribution(db: None) -> Partner:
-    return make.distributor()
+    return factories.distributor()
 
 
 @pytest.fixture
 def dora(dora_distribution: Partner) -> User:
     """Distributor staff."""
-    return make.user("dora", dora_distribution, User.Role.ADMINISTRATOR, is_staff=True)
+    return factories.user("dora", dora_distribution, User.Role.ADMINISTRATOR, is_staff=True)
 
 
 @pytest.fixture
 def acme(dora_distribution: Partner) -> Partner:
     """A reseller granted a million of each quota, verification code off."""
-    return make.reseller(dora_distribution, "acme-reseller")
+    return factories.reseller(dora_distribution, "acme-reseller")
 
 
 @pytest.fixture
 def ann(acme: Partner) -> User:
     """Administrator of acme."""
-    return make.user("ann", acme, User.Role.ADMINISTRATOR)
+    return factories.user("ann", acme, User.Role.ADMINISTRATOR)
 
 
 @pytest.fixture
 def ben(acme: Partner) -> User:
     """Operator of acme."""
-    return make.user("ben", acme, User.Role.OPERATOR)
+    return factories.user("ben", acme, User.Role.OPERATOR)
 
 
 @pytest.fixture
 def vera(acme: Partner) -> User:
     """Viewer of acme."""
-    return make.user("vera", acme, User.Role.VIEWER)
+    return factories.user("vera", acme, User.Role.VIEWER)
 
 
 @pytest.fixture
 def borealis(dora_distribution: Partner) -> Partner:
     """Another reseller of the same distributor, verification code on."""
-    return make.reseller(dora_distribution, "borealis-reseller", verification_required=True)
+    return factories.reseller(dora_distribution, "borealis-reseller", verification_required=True)
 
 
 @pytest.fixture
 def carl(borealis: Partner) -> User:
     """Administrator of borealis: a stranger to acme's customers."""
-    return make.user("carl", borealis, User.Role.ADMINISTRATOR)
+    return factories.user("carl", borealis, User.Role.ADMINISTRATOR)
 
 
 @pytest.fixture
 def ungranted(dora_distribution: Partner) -> Partner:
     """A reseller without a grant."""
-    return make.reseller(dora_distribution, "plain-reseller", quota=None)
+    return factories.reseller(dora_distribution, "plain-reseller", quota=None)
 
 
 @pytest.fixture
 def una(ungranted: Partner) -> User:
     """Administrator of the reseller without a grant."""
-    return make.user("una", ungranted, User.Role.ADMINISTRATOR)
+    return factories.user("una", ungranted, User.Role.ADMINISTRATOR)
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def sol_solutions(db: None) -> Partner:
 @pytest.fixture
 def sol(sol_solutions: Partner) -> User:
     """Administrator of a solution provider: needs no grant, has no quota."""
-    return make.user("sol", sol_solutions, User.Role.ADMINISTRATOR)
+    return factories.user("sol", sol_solutions, User.Role.ADMINISTRATOR)
 
 
 @pytest.fixture
 def platform(db: None) -> User:
     """A superuser of the platform, without a partner."""
-    return make.user("platform", None, is_superuser=True, is_staff=True)
+    return factories.user("platform", None, is_superuser=True, is_staff=True)
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
-from budgets.actions import Terms, review_budgets
+from budgets.actions.reviews import review_budgets
+from budgets.actions.terms import Terms
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import BudgetType, Job, Partner, User
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
 BUDGET = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
 BY_HAND = {"kind": "ACCOUNT", "reason": "Unpaid invoice"}
@@ -130,13 +131,13 @@ class World:
 
 @pytest.fixture
 def world(acme: Partner, ann: User, ungranted: Partner) -> World:
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     chosen = Customer.objects.filter(pk=customer.pk)
     terms = Terms(BudgetType.ONE_TIME, Decimal(100))
     operation = review_budgets(chosen, terms, operator=ann, unfreeze=False)
-    taken = make.report((customer, "2026-01", "1"), operator=ann, only=acme)
+    taken = factories.report((customer, "2026-01", "1"), operator=ann, only=acme)
     job = Job.objects.create(operator=ann, title="Set Budget", task="budgets.tasks.confirm")
-    return World(customer, make.customer(ungranted), operation.pk, taken.report, job.pk)
+    return World(customer, factories.customer(ungranted), operation.pk, taken.report, job.pk)
 
 
 def ask(client: Client, page: Page, path: str, **headers: Any) -> Any:
@@ -197,7 +198,7 @@ def test_htmx_after_the_session_has_ended_is_led_to_sign_in(entry, world, sign_i
 
 @pytest.fixture
 def referral(acme: Partner) -> Customer:
-    return make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    return factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -243,13 +244,13 @@ def test_without_a_grant_one_is_told_to_contact_the_distributor_by_name(world, u
 
 
 def test_another_distributors_resellers_customer_does_not_exist(world, sign_in):
-    other = make.user("olga", make.distributor("other-distribution"), User.Role.ADMINISTRATOR, is_staff=True)
+    other = factories.user("olga", factories.distributor("other-distribution"), User.Role.ADMINISTRATOR, is_staff=True)
     for path in ("/budgets/set/", "/budgets/records/", "/customers/detail/"):
         assert sign_in(other).get(path, {"customer": world.acme.customer_id}).status_code == 404
 
 
 def test_a_viewer_of_the_distributor_looks_only(world, ungranted, dora_distribution, sign_in):
-    client = sign_in(make.user("dave", dora_distribution, User.Role.VIEWER))
+    client = sign_in(factories.user("dave", dora_distribution, User.Role.VIEWER))
     assert world.ungranted.customer_id in client.get("/customers/").content.decode()
     assert client.get("/budgets/set/", {"customer": world.ungranted.customer_id}).status_code == 403
 
@@ -262,7 +263,7 @@ def test_who_is_deactivated_is_signed_out_at_once(ann, sign_in):
 
 
 def test_a_solution_provider_needs_no_grant(sol, sol_solutions, sign_in):
-    customer = make.customer(sol_solutions)
+    customer = factories.customer(sol_solutions)
     for budget_type in ("ONE_TIME", "MONTHLY"):
         data = {"customer": customer.customer_id, **BUDGET, "budget_type": budget_type}
         assert sign_in(sol).post("/budgets/set/", data).status_code == 302

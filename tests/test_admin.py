@@ -9,10 +9,10 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from partnercenter.append_only import Record
+from partnercenter.lib.append_only import Record
 from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
 USERS, GRANTS, PARTNERS = "/admin/partnercenter/user/", "/admin/partnercenter/grant/", "/admin/partnercenter/partner/"
 RECORDS = "/admin/partnercenter/grantrecord/"
@@ -26,8 +26,8 @@ def client(dora: User, sign_in) -> Client:
 @pytest.fixture
 def elsewhere(db: None) -> Partner:
     """Another distributor's reseller, with a user `erik`."""
-    partner = make.reseller(make.distributor("other-distribution"), "elsewhere-reseller")
-    make.user("erik", partner, User.Role.ADMINISTRATOR)
+    partner = factories.reseller(factories.distributor("other-distribution"), "elsewhere-reseller")
+    factories.user("erik", partner, User.Role.ADMINISTRATOR)
     return partner
 
 
@@ -56,7 +56,7 @@ def test_what_is_not_theirs_does_not_exist(client, elsewhere):
             response = client.get(f"{path}/{page}/")
             assert (response.status_code, response["Location"]) == (302, "/admin/")
     assert set_quotas(client, elsewhere, "5", "5").status_code == 302
-    assert Grant.objects.get(partner=elsewhere).monthly_quota == make.MILLION
+    assert Grant.objects.get(partner=elsewhere).monthly_quota == factories.MILLION
     client.post(f"{USERS}{erik.pk}/change/", {"username": "erika", "role": "VIEWER"})
     assert User.objects.get(pk=erik.pk).username == "erik"
 
@@ -103,7 +103,7 @@ def test_who_is_not_staff_may_not_enter(who, sign_in, request):
 
 
 def test_a_resellers_user_made_staff_by_mistake_reaches_nothing(acme, sign_in):
-    client = sign_in(make.user("amy", acme, User.Role.ADMINISTRATOR, is_staff=True))
+    client = sign_in(factories.user("amy", acme, User.Role.ADMINISTRATOR, is_staff=True))
     for path in (PARTNERS, USERS, GRANTS, RECORDS):
         assert client.get(path).status_code == 403
 
@@ -138,11 +138,11 @@ def test_a_quota_that_is_none_is_refused(bad, client, acme):
     response = set_quotas(client, acme, bad, "5")
     assert response.status_code == 200
     assert response.context["adminform"].form.errors
-    assert Grant.objects.get(partner=acme).one_time_quota == make.MILLION
+    assert Grant.objects.get(partner=acme).one_time_quota == factories.MILLION
 
 
 def test_a_quota_below_what_is_allocated_is_accepted(client, acme, ann, sign_in):
-    make.budget(make.customer(acme), ann, "500")
+    factories.budget(factories.customer(acme), ann, "500")
     assert set_quotas(client, acme, "", "100").status_code == 302
     grant = Grant.objects.get(partner=acme)
     assert (grant.one_time_quota, grant.one_time_allocated) == (100, 500)
@@ -153,7 +153,7 @@ def test_what_is_allocated_and_whose_grant_it_is_cannot_be_forged(client, acme, 
     set_quotas(client, acme, "5", "5", one_time_allocated="0.01", monthly_allocated="9", partner=elsewhere.pk)
     grant = Grant.objects.get(partner=acme)
     assert (grant.one_time_quota, grant.one_time_allocated, grant.monthly_allocated) == (5, 0, 0)
-    assert Grant.objects.get(partner=elsewhere).one_time_quota == make.MILLION
+    assert Grant.objects.get(partner=elsewhere).one_time_quota == factories.MILLION
 
 
 def add_user(client: Client, **changes: Any) -> Any:
@@ -200,7 +200,7 @@ def test_staff_cannot_set_anothers_password(client, ann, elsewhere):
 
 
 def test_staff_reach_neither_colleagues_nor_the_platform(client, dora_distribution, platform, dora):
-    colleague = make.user("dan", dora_distribution, is_staff=True)
+    colleague = factories.user("dan", dora_distribution, is_staff=True)
     for user in (colleague, platform, dora):
         assert client.get(f"{USERS}{user.pk}/change/").status_code == 302
         client.post(f"{USERS}{user.pk}/change/", {"username": "taken", "role": "VIEWER"})
@@ -229,7 +229,7 @@ def test_nobody_deletes_partners_users_or_grants(who, acme, ann, sign_in, reques
 @pytest.mark.parametrize("who", ["dora", "platform"])
 def test_no_record_has_add_change_or_delete(who, acme, ann, sign_in, request):
     client = sign_in(request.getfixturevalue(who))
-    make.budget(make.customer(acme), ann, "5")
+    factories.budget(factories.customer(acme), ann, "5")
     registered = [model for model in apps.get_models() if issubclass(model, Record) and model in admin.site._registry]
     assert GrantRecord in registered
     for model in registered:
@@ -271,7 +271,7 @@ def test_what_a_partner_is_and_under_whom_cannot_be_changed(platform, acme, else
 
 
 def test_a_revocation_in_the_administration_holds_in_the_console_at_once(client, acme, ann, sign_in):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     console = sign_in(ann)
     assert console.get("/budgets/set/", {"customer": customer.customer_id}).status_code == 200
     set_quotas(client, acme, "", "")

@@ -11,7 +11,7 @@ from django.test import Client
 from budgets.models import Budget
 from customers.models import Customer
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
 TERMS, SET = "/budgets/terms/", "/budgets/set/"
 ALL = {"all_matching": "1"}
@@ -25,12 +25,12 @@ def client(ann, sign_in) -> Client:
 
 @pytest.fixture
 def referral(acme) -> Customer:
-    return make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    return factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
 
 
 @pytest.fixture
 def two(acme) -> list[Customer]:
-    return make.customers(acme, 2)
+    return factories.customers(acme, 2)
 
 
 def left_out(client: Client, path: str) -> dict[str, str]:
@@ -55,7 +55,7 @@ def test_a_customer_of_the_referral_model_is_left_out_and_says_why(client, two, 
 
 
 def test_a_distributor_leaves_out_whom_a_reseller_with_a_grant_sets(sign_in, dora, two, ungranted):
-    own = make.customer(ungranted, "to-be-set")
+    own = factories.customer(ungranted, "to-be-set")
     client = sign_in(dora)
     page = client.post(TERMS, ALL)
     assert (page.context["number"], page.context["left_out"]) == (3, 2)
@@ -69,7 +69,7 @@ def test_a_distributor_leaves_out_whom_a_reseller_with_a_grant_sets(sign_in, dor
 def test_who_was_ticked_is_refused_as_ever(client, two, referral, sign_in, dora, ungranted):
     ticked = [two[0].customer_id, "referral"]
     assert client.post(SET, {"customer": ticked, **HUNDRED}).status_code == 422
-    ticked = [two[0].customer_id, make.customer(ungranted).customer_id]
+    ticked = [two[0].customer_id, factories.customer(ungranted).customer_id]
     assert sign_in(dora).post(SET, {"customer": ticked, **HUNDRED}).status_code == 403
     assert sign_in(dora).post("/budgets/terms/", {"customer": ticked}).status_code == 403, "before anything is typed"
     assert sign_in(dora).post("/budgets/terms/", {"customer": ticked[1:]}).status_code == 200
@@ -94,16 +94,16 @@ def test_no_edit_takes_in_whom_no_budget_can_be_set_for(client, two, referral, e
 
 def test_reviewing_again_leaves_the_same_out(client, two, referral, ann):
     path = client.post(SET, ALL | HUNDRED)["Location"]
-    make.budget(two[0], ann, "7")
+    factories.budget(two[0], ann, "7")
     assert client.post(path).status_code == 409
     path = client.post(f"{path}edit/", {"again": "1"})["Location"]
     assert left_out(client, path) == {"referral": "a customer of the referral model"}
 
 
 def test_a_grant_given_after_the_review_is_not_overruled(sign_in, dora, two, ungranted):
-    make.customers(ungranted, 2)
+    factories.customers(ungranted, 2)
     client = sign_in(dora)
     path = client.post(SET, ALL | HUNDRED)["Location"]
-    give_grant(ungranted, monthly_quota=make.MILLION, one_time_quota=None, operator=dora)
+    give_grant(ungranted, monthly_quota=factories.MILLION, one_time_quota=None, operator=dora)
     assert client.post(path).status_code == 403
     assert set_for() == set()

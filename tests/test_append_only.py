@@ -24,8 +24,8 @@ from customers.models import (
     ReviewedCustomer,
     Snooze,
 )
-from partnercenter import append_only
-from partnercenter.append_only import Record, record_models
+from partnercenter.lib import append_only
+from partnercenter.lib.append_only import Record, record_models
 from partnercenter.models import (
     AcceptedCode,
     CodeRequest,
@@ -36,7 +36,7 @@ from partnercenter.models import (
     User,
     VerificationSwitchRecord,
 )
-from tests import make
+from tests import factories
 
 EVERY_RECORD = pytest.mark.parametrize("model", record_models(), ids=lambda model: model.__name__)
 ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has it")
@@ -47,8 +47,8 @@ REFUSED = "is append-only"
 @pytest.fixture
 def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     """One written record of the model asked for; there is one of each."""
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100.00")
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100.00")
     reveal_names([customer], operator=ann, page="/customers/")
     record_export(ExportRecord.What.LIST, query="", rows=1, operator=ann, partner=acme)
     operation = Operation.objects.create(
@@ -302,7 +302,7 @@ def test_a_record_is_written_once_and_then_stands(record_of: Callable[..., Any],
     """What is refused is the change: another record may always come."""
     first = record_of(FreezeRecord)
     number = FreezeRecord.objects.count()
-    make.customer(acme, f"another-{uuid4().hex}")
+    factories.customer(acme, f"another-{uuid4().hex}")
     assert FreezeRecord.objects.count() == number + 1
     assert FreezeRecord.objects.get(pk=first.pk) == first
     assert AdjustmentRecord.objects.get().amount_after == Decimal("100.00")

@@ -8,13 +8,13 @@ from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from budgets import actions
-from budgets.checking import differences
+from budgets.actions.association import associate_customers
 from budgets.models import Expenditure
+from budgets.queries.integrity import differences
 from customers import admin
 from customers.models import Customer, FreezeKind, FreezeOrigin
 from partnercenter.models import Grant, Partner, User
-from tests import make
+from tests import factories
 
 CUSTOMERS = "/admin/customers/customer/"
 ADD = f"{CUSTOMERS}add/"
@@ -87,7 +87,7 @@ def test_a_referral_customer_is_associated_without_a_freeze(client, acme):
     ],
 )
 def test_what_is_wrong_is_told_at_its_field_and_nobody_is_associated(client, acme, given, field, reason):
-    make.customer(acme, "known")
+    factories.customer(acme, "known")
     answer = associate(client, acme, **given)
     assert answer.status_code == 422
     assert reason in str(answer.context["one"].errors[field])
@@ -101,8 +101,8 @@ def test_a_distributor_has_no_customers_of_its_own(client, dora_distribution):
 
 def test_somebody_who_was_faster_is_told_of(client, acme, monkeypatch):
     def first_the_other(newcomers, **how):
-        make.customer(acme, "4711")
-        return actions.associate_customers(newcomers, **how)
+        factories.customer(acme, "4711")
+        return associate_customers(newcomers, **how)
 
     monkeypatch.setattr(admin, "associate_customers", first_the_other)
     answer = associate(client, acme)
@@ -146,7 +146,7 @@ def test_no_file_at_all_is_told_at_its_field_alone(client):
 @pytest.mark.parametrize("who", ["ann", "vera", "dora"])
 @pytest.mark.parametrize("path", [ADD, CUSTOMERS])
 def test_only_the_platform_associates_and_disassociates(who, path, acme, sign_in, request):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     client = sign_in(request.getfixturevalue(who))
     associate(client, acme)
     disassociate(client, customer, path=path, confirmed="1")
@@ -158,8 +158,8 @@ def test_only_the_platform_associates_and_disassociates(who, path, acme, sign_in
 
 
 def test_disassociating_is_confirmed_on_a_page_that_says_what_goes(client, acme, ann):
-    with_budget, without = make.customers(acme, 2)
-    make.budget(with_budget, ann, "1200.50")
+    with_budget, without = factories.customers(acme, 2)
+    factories.budget(with_budget, ann, "1200.50")
     asked = disassociate(client, with_budget, without)
     assert asked.status_code == 200
     page = asked.content.decode()
@@ -173,8 +173,8 @@ def test_disassociating_is_confirmed_on_a_page_that_says_what_goes(client, acme,
 
 
 def test_the_record_is_by_system_and_says_for_whom(client, acme, ann, platform):
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
     disassociate(client, customer, confirmed="1")
     record = customer.adjustment_records.get(operation="DELETE")
     assert (record.operator_name, record.note) == ("system", "by platform")
@@ -182,14 +182,14 @@ def test_the_record_is_by_system_and_says_for_whom(client, acme, ann, platform):
 
 
 def test_all_that_the_list_was_narrowed_to_are_meant(client, acme):
-    chosen, other = make.customer(acme, account_name="north_sea"), make.customer(acme, account_name="south")
+    chosen, other = factories.customer(acme, account_name="north_sea"), factories.customer(acme, account_name="south")
     disassociate(client, chosen, path=f"{CUSTOMERS}?q=north", select_across="1", confirmed="1")
-    assert make.fresh(chosen).disassociated_on
-    assert not make.fresh(other).disassociated_on
+    assert factories.fresh(chosen).disassociated_on
+    assert not factories.fresh(other).disassociated_on
 
 
 def test_who_left_already_is_not_asked_about(client, acme):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     disassociate(client, customer, confirmed="1")
     assert disassociate(client, customer).status_code == 302
     assert "None of these customers is associated any more." in client.get(CUSTOMERS).content.decode()
@@ -199,22 +199,24 @@ def test_who_left_already_is_not_asked_about(client, acme):
 
 
 def test_accounts_nobody_knows_are_listed_by_month_newest_first(client, acme):
-    known = make.customer(acme, "known")
-    make.report(("b", "2026-09", "7"), ("a", "2026-09", "5.50"), ("a", "2026-08", "3"), (known, "2026-09", "1"))
+    known = factories.customer(acme, "known")
+    factories.report(("b", "2026-09", "7"), ("a", "2026-09", "5.50"), ("a", "2026-08", "3"), (known, "2026-09", "1"))
     assert listed(client) == [("a", 202609, Decimal("5.50")), ("b", 202609, 7), ("a", 202608, 3)]
     assert listed(client, "/admin/budgets/unassociatedexpenditure/") == listed(client)
     assert "2026-09" in client.get(UNKNOWN).content.decode()
 
 
 def test_they_are_found_by_how_the_id_begins(client):
-    make.report(("/subscriptions/a", "2026-09", "1"), ("/subscriptions/b", "2026-09", "1"), ("ocid1", "2026-09", "1"))
+    factories.report(
+        ("/subscriptions/a", "2026-09", "1"), ("/subscriptions/b", "2026-09", "1"), ("ocid1", "2026-09", "1")
+    )
     assert [row[0] for row in listed(client, f"{UNKNOWN}?q=/subscriptions/b")] == ["/subscriptions/b"]
     assert len(listed(client, f"{UNKNOWN}?q=/subscriptions/")) == 2
 
 
 def test_from_there_one_is_associated_and_what_it_spent_counts(client, acme, ann):
     account = "/subscriptions/0a b&c"
-    make.report((account, "2026-08", "3"), (account, "2026-09", "70"))
+    factories.report((account, "2026-08", "3"), (account, "2026-09", "70"))
     link = "/admin/customers/customer/add/?customer_id=%2Fsubscriptions%2F0a+b%26c"
     assert f'href="{link}"' in client.get(UNKNOWN).content.decode()
     form = client.get(link).context["one"]
@@ -223,20 +225,20 @@ def test_from_there_one_is_associated_and_what_it_spent_counts(client, acme, ann
     assert not listed(client)
     customer = Customer.objects.get()
     assert {spent.customer for spent in Expenditure.objects.all()} == {customer}
-    make.budget(customer, ann, "100")
-    assert make.stored(customer).used == 70
+    factories.budget(customer, ann, "100")
+    assert factories.stored(customer).used == 70
     assert list(differences()) == []
 
 
 def test_an_account_whose_customer_left_is_listed_with_what_it_spends_from_then_on(client, acme):
-    customer = make.customer(acme, "left")
-    make.report((customer, "2026-08", "3"), (customer, "2026-09", "70"))
+    customer = factories.customer(acme, "left")
+    factories.report((customer, "2026-08", "3"), (customer, "2026-09", "70"))
     disassociate(client, customer, confirmed="1")
     assert listed(client) == [("left", 202609, Decimal(70))]
 
 
 def test_nobody_but_the_platform_sees_them_not_even_a_distributor(dora, sign_in):
-    make.report(("secret", "2026-09", "1"))
+    factories.report(("secret", "2026-09", "1"))
     for path in (UNKNOWN, "/admin/budgets/unassociatedexpenditure/"):
         answer = sign_in(dora).get(path)
         assert answer.status_code == 403

@@ -9,12 +9,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
+from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.models import AdjustmentRecord, Budget
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, ReviewedCustomer
 from partnercenter.models import BudgetType, Channel, Operation
-from tests import make
+from tests import factories
 
 SET = "/budgets/set/"
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
@@ -33,7 +33,7 @@ def client(ann, sign_in) -> Client:
 
 @pytest.fixture
 def three(acme) -> list[Customer]:
-    return make.customers(acme, 3)
+    return factories.customers(acme, 3)
 
 
 def ids(customers: list[Customer]) -> list[str]:
@@ -89,14 +89,14 @@ def test_the_dialog_for_many_names_the_first_and_how_many(client, three):
 
 @pytest.mark.parametrize("path", [SET, "/budgets/terms/"])
 def test_another_partners_customer_makes_the_whole_batch_a_404(client, three, borealis, path):
-    stranger = make.customer(borealis)
+    stranger = factories.customer(borealis)
     answer = client.post(path, {"customer": [*ids(three), stranger.customer_id], **ONE_TIME})
     assert answer.status_code == 404
     assert not Operation.objects.exists()
 
 
 def test_all_that_match_the_lists_own_query_are_meant(client, three, acme):
-    other = make.customer(acme, account_name="elsewhere")
+    other = factories.customer(acme, account_name="elsewhere")
     answer = client.post(f"{SET}?q=elsewhere", {"all_matching": "1", **ONE_TIME})
     client.post(answer["Location"])
     assert amounts([*three, other]) == [None, None, None, Decimal("100.00")]
@@ -121,7 +121,7 @@ def test_leaving_out_and_another_amount_make_a_new_review(client, three):
 def test_reviewing_again_keeps_the_amounts_that_were_given_one_by_one(client, three, ann):
     path = client.post(f"{review(client, three)}edit/", {f"amount_{three[1].customer_id}": "1,234.50"})["Location"]
     path = client.post(f"{path}edit/", {"leave_out": three[2].customer_id})["Location"]
-    make.budget(three[0], ann, "7")
+    factories.budget(three[0], ann, "7")
     assert client.post(path).status_code == 409
     path = client.post(f"{path}edit/", {"again": "1"})["Location"]
     client.post(path)
@@ -153,7 +153,7 @@ def test_ok_with_a_bad_amount_typed_sets_nothing(client, three):
 
 
 def test_change_confirms_nothing_and_where_nothing_is_changed_the_code_stays_good(carl, borealis, sign_in, mailoutbox):
-    client, customers = sign_in(carl), make.customers(borealis, 2)
+    client, customers = sign_in(carl), factories.customers(borealis, 2)
     path = review(client, customers)
     client.post(f"{path}code/")
     code = next(word for word in mailoutbox[0].body.split() if word.isdigit() and len(word) == 6)
@@ -191,18 +191,18 @@ def test_an_amount_that_is_none_leaves_the_review_as_it_is(client, three):
     ],
 )
 def test_amounts_go_by_what_each_has(client, acme, ann, terms, expected):
-    one, other = make.customers(acme, 2)
-    make.budget(one, ann, "100")
-    make.budget(other, ann, "50")
-    make.report((one, "2026-08", "10"), (other, "2026-08", "20.01"))
+    one, other = factories.customers(acme, 2)
+    factories.budget(one, ann, "100")
+    factories.budget(other, ann, "50")
+    factories.report((one, "2026-08", "10"), (other, "2026-08", "20.01"))
     client.post(review(client, [one, other], **terms))
     assert amounts([one, other]) == [Decimal(each) for each in expected]
 
 
 def test_who_has_nothing_to_go_by_or_would_come_to_nothing_is_listed_and_left_out(client, acme, ann):
-    with_budget, small, without = make.customers(acme, 3)
-    make.budget(with_budget, ann, "100")
-    make.budget(small, ann, "10")
+    with_budget, small, without = factories.customers(acme, 3)
+    factories.budget(with_budget, ann, "100")
+    factories.budget(small, ann, "10")
     path = review(client, [with_budget, small, without], plus="-10")
     rows = client.get(f"{path}?group=LEFT_OUT").context["review"].open["rows"]
     assert {(row["customer_id"], row["why_left_out"]) for row in rows} == {
@@ -214,9 +214,9 @@ def test_who_has_nothing_to_go_by_or_would_come_to_nothing_is_listed_and_left_ou
 
 
 def test_each_of_type_amount_and_policy_can_be_left_as_it_is(client, acme, ann):
-    one, other = make.customers(acme, 2)
-    make.budget(one, ann, "100", BudgetType.ONE_TIME)
-    make.budget(other, ann, "50", BudgetType.MONTHLY)
+    one, other = factories.customers(acme, 2)
+    factories.budget(one, ann, "100", BudgetType.ONE_TIME)
+    factories.budget(other, ann, "50", BudgetType.MONTHLY)
     client.post(review(client, [one, other], account_freezing="MANUAL"))
     stand = list(Budget.objects.order_by("customer").values_list("budget_type", "amount", "account_freezing"))
     assert stand == [("ONE_TIME", Decimal(100), "MANUAL"), ("MONTHLY", Decimal(50), "MANUAL")]
@@ -229,9 +229,9 @@ def test_to_leave_everything_as_it_is_is_no_batch(client, three):
 
 
 def test_the_review_says_who_is_frozen_at_once_and_who_stays_frozen(client, acme, ann):
-    used_up, frozen, fine = make.customers(acme, 3)
-    make.budget([used_up, fine], ann, "500", account_freezing=AccountFreezing.MANUAL)
-    make.report((used_up, "2026-09", "100"), (frozen, "2026-09", "100"))
+    used_up, frozen, fine = factories.customers(acme, 3)
+    factories.budget([used_up, fine], ann, "500", account_freezing=AccountFreezing.MANUAL)
+    factories.report((used_up, "2026-09", "100"), (frozen, "2026-09", "100"))
     path = review(client, [used_up, frozen, fine], **ONE_TIME, unfreeze_now="on")
     assert groups(client, path) == {"EXHAUSTED": 2, "FROZEN": 1, "STAYS_FROZEN": 1, "ALL": 3}
     said = client.post(path, follow=True).content.decode()
@@ -246,9 +246,9 @@ def test_a_batch_that_would_exceed_a_quota_is_refused_as_a_whole(client, three):
 
 
 def test_a_swap_between_pools_may_net_to_fit(client, acme, ann):
-    one, other = make.customers(acme, 2)
-    make.budget(one, ann, "900000", BudgetType.ONE_TIME)
-    make.budget(other, ann, "900000", BudgetType.MONTHLY)
+    one, other = factories.customers(acme, 2)
+    factories.budget(one, ann, "900000", BudgetType.ONE_TIME)
+    factories.budget(other, ann, "900000", BudgetType.MONTHLY)
     path = review(client, [one, other], amount="950000")
     assert client.post(path).status_code == 302
 
@@ -259,7 +259,7 @@ def changed(answer: Any) -> list[str]:
 
 def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_set(client, three, ann):
     path = review(client, three)
-    make.budget(three[0], ann, "7")
+    factories.budget(three[0], ann, "7")
     answer = client.post(path)
     assert answer.status_code == 409
     stale = answer.context["stale"]
@@ -270,22 +270,22 @@ def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_set(clie
 
 def test_a_report_that_only_moves_what_is_used_makes_nothing_stale(client, three):
     path = review(client, three)
-    make.report((three[0], "2026-09", "99.99"))
+    factories.report((three[0], "2026-09", "99.99"))
     assert client.post(path).status_code == 302
 
 
 def test_a_report_that_would_freeze_somebody_makes_the_review_stale(client, three, ann):
-    make.budget(three, ann, "500")
+    factories.budget(three, ann, "500")
     path = review(client, three)
-    make.report((three[0], "2026-09", "100"))
+    factories.report((three[0], "2026-09", "100"))
     assert client.post(path).status_code == 409
     assert amounts(three) == [Decimal("500.00")] * 3
 
 
 def test_a_report_that_would_use_up_a_budget_at_once_makes_the_review_stale_whatever_the_policy(client, three, ann):
-    make.budget(three, ann, "500")
+    factories.budget(three, ann, "500")
     path = review(client, three, **{**ONE_TIME, "account_freezing": "MANUAL"})
-    make.report((three[0], "2026-09", "100"))
+    factories.report((three[0], "2026-09", "100"))
     answer = client.post(path)
     assert (answer.status_code, changed(answer)) == (409, [three[0].account_name])
     client.post(path, {"apply": "unchanged"})
@@ -293,7 +293,7 @@ def test_a_report_that_would_use_up_a_budget_at_once_makes_the_review_stale_what
 
 
 def test_an_edit_voids_the_code_that_was_sent(carl, borealis, sign_in, mailoutbox):
-    customers = make.customers(borealis, 2)
+    customers = factories.customers(borealis, 2)
     client = sign_in(carl)
     path = review(client, customers)
     client.post(f"{path}code/")
@@ -314,7 +314,7 @@ def test_a_colleagues_review_does_not_exist(client, three, ben, sign_in):
 @pytest.mark.parametrize("path", ["review", "page", "ok", "edit"])
 def test_the_number_of_queries_is_that_of_the_step_not_of_its_customers(path, client, acme):
     def steps(number: int) -> int:
-        customers = make.customers(acme, number)
+        customers = factories.customers(acme, number)
         operation = review(client, customers, **ONE_TIME, unfreeze_now="on") if path != "review" else ""
         calls: dict[str, Any] = {
             "review": lambda: review(client, customers, **ONE_TIME),
@@ -357,15 +357,15 @@ def undo(client: Client, path: str, **ticked: str) -> str:
 
 
 def test_a_batch_is_listed_and_undone_to_what_stood_before(client, acme, ann):
-    with_budget, first = make.customers(acme, 2)
-    make.budget(with_budget, ann, "70", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    with_budget, first = factories.customers(acme, 2)
+    factories.budget(with_budget, ann, "70", BudgetType.MONTHLY, AccountFreezing.MANUAL)
     path = review(client, [with_budget, first])
     client.post(path)
     batch = f"/budgets/batches/{path.split('/')[-2]}/"
     assert batch in client.get("/budgets/batches/").content.decode()
     assert client.get(batch).context["standing"] == 2
     assert "2 budgets are undone." in client.post(undo(client, path), follow=True).content.decode()
-    stands = make.stored(with_budget)
+    stands = factories.stored(with_budget)
     assert (stands.budget_type, stands.amount, stands.account_freezing) == ("MONTHLY", Decimal(70), "MANUAL")
     assert not Budget.objects.filter(customer=first).exists()
     last = first.adjustment_records.latest("pk")
@@ -386,22 +386,22 @@ def test_batches_say_by_what_way_they_came(client, three, ann):
 
 
 def test_undo_brings_back_what_a_one_time_budget_counts_from(sign_in, acme, ann, september):
-    one, other = make.customers(acme, 2)
-    make.budget([one, other], ann, "100")
-    make.report((one, "2026-09", "60"))
+    one, other = factories.customers(acme, 2)
+    factories.budget([one, other], ann, "100")
+    factories.report((one, "2026-09", "60"))
     september.move_to("2026-10-05T04:00:00Z", tick=False)
     client = sign_in(ann)
     path = review(client, [one, other], budget_type="MONTHLY")
     client.post(path)
-    assert make.stored(one).used == 0
+    assert factories.stored(one).used == 0
     client.post(undo(client, path))
-    assert (make.stored(one).counted_from, make.stored(one).used) == (202609, Decimal("60.00"))
+    assert (factories.stored(one).counted_from, factories.stored(one).used) == (202609, Decimal("60.00"))
 
 
 def test_undo_leaves_whoever_has_moved_on(client, three, ann):
     path = review(client, three)
     client.post(path)
-    make.budget(three[0], ann, "7")
+    factories.budget(three[0], ann, "7")
     assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["moved_on"] == 1
     client.post(undo(client, path))
     assert amounts(three) == [Decimal("7.00"), None, None]
@@ -420,32 +420,32 @@ def test_undo_leaves_whose_budget_was_set_and_taken_away_again_since(client, thr
 
 
 def test_undo_leaves_a_freeze_that_came_after_the_batch(client, acme, ann):
-    [customer] = customers = make.customers(acme, 1)
-    make.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
-    make.report((customer, "2026-09", "200"))
-    path = review(client, [customer, *make.customers(acme, 1)], **{**ONE_TIME, "amount": "150"})
+    [customer] = customers = factories.customers(acme, 1)
+    factories.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    factories.report((customer, "2026-09", "200"))
+    path = review(client, [customer, *factories.customers(acme, 1)], **{**ONE_TIME, "amount": "150"})
     client.post(path)
     author = Author(ann, Channel.CONSOLE, timezone.now() + timedelta(hours=1))
     chosen = Customer.objects.filter(pk=customer.pk)
     unfreeze_accounts(chosen, author=author)
     freeze_accounts(chosen, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
     client.post(undo(client, path, unfreeze="on"))
-    assert make.fresh(customer).freeze_origin == FreezeOrigin.PARTNER
+    assert factories.fresh(customer).freeze_origin == FreezeOrigin.PARTNER
     assert amounts(customers) == [Decimal(500)]
 
 
 @pytest.mark.parametrize("ticked", ["on", "1"])
 def test_undo_unfreezes_whom_the_batch_froze_if_that_is_ticked(client, acme, ann, ticked):
-    customers = make.customers(acme, 2)
-    make.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
-    make.report((customers[0], "2026-09", "200"))
+    customers = factories.customers(acme, 2)
+    factories.budget(customers, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    factories.report((customers[0], "2026-09", "200"))
     path = review(client, customers, **{**ONE_TIME, "amount": "150"})
     client.post(path)
-    assert make.fresh(customers[0]).is_frozen
+    assert factories.fresh(customers[0]).is_frozen
     back = undo(client, path, unfreeze=ticked)
     assert groups(client, back)["UNFROZEN"] == 1
     client.post(back)
-    assert not make.fresh(customers[0]).is_frozen
+    assert not factories.fresh(customers[0]).is_frozen
     assert amounts(customers) == [Decimal("500.00")] * 2
 
 
@@ -466,18 +466,18 @@ def test_undoing_gives_the_quota_back(client, three, acme):
 
 
 def test_an_edit_still_tells_what_changed_since_the_review(client, three, ann):
-    make.budget(three, ann, "500")
+    factories.budget(three, ann, "500")
     path = review(client, three, account_freezing="MANUAL")
-    make.budget(three[0], ann, "5000")
+    factories.budget(three[0], ann, "5000")
     edited = client.post(f"{path}edit/", {"leave_out": three[1].customer_id})["Location"]
     assert client.post(edited).status_code == 409
-    assert make.stored(three[0]).amount == Decimal("5000.00")
+    assert factories.stored(three[0]).amount == Decimal("5000.00")
 
 
 def test_reviewing_again_goes_by_what_stands_now(client, three, ann):
-    make.budget(three, ann, "500")
+    factories.budget(three, ann, "500")
     path = review(client, three, percent="110")
-    make.budget(three[0], ann, "1000")
+    factories.budget(three[0], ann, "1000")
     assert client.post(path).status_code == 409
     again = client.post(f"{path}edit/", {"again": "1"})["Location"]
     client.post(again)
@@ -485,8 +485,8 @@ def test_reviewing_again_goes_by_what_stands_now(client, three, ann):
 
 
 def test_who_has_no_budget_to_go_by_cannot_be_taken_in(client, acme, ann):
-    one, other = make.customers(acme, 2)
-    make.budget(one, ann, "100")
+    one, other = factories.customers(acme, 2)
+    factories.budget(one, ann, "100")
     path = review(client, [one, other], budget_type="MONTHLY", percent="110")
     taken = client.post(f"{path}edit/", {"take_in": other.customer_id})["Location"]
     assert groups(client, taken)["LEFT_OUT"] == 1
@@ -511,9 +511,9 @@ def test_an_id_that_nobody_has_is_no_edit(client, three, name):
 
 
 def test_the_largest_expenditure_times_the_largest_factor_is_too_large_and_no_error(client, acme, ann):
-    one, other = make.customers(acme, 2)
-    make.budget([one, other], ann, "1")
-    make.report((one, "2026-08", "9999999999999.99"), (other, "2026-08", "1"))
+    one, other = factories.customers(acme, 2)
+    factories.budget([one, other], ann, "1")
+    factories.report((one, "2026-08", "9999999999999.99"), (other, "2026-08", "1"))
     path = review(client, [one, other], last_month_times="1000")
     assert groups(client, path)["LEFT_OUT"] == 1
     client.post(path)
@@ -521,8 +521,8 @@ def test_the_largest_expenditure_times_the_largest_factor_is_too_large_and_no_er
 
 
 def test_a_high_percent_of_no_budget_is_nothing(client, acme, ann):
-    with_budget, without = make.customers(acme, 2)
-    make.budget(with_budget, ann, "100")
+    with_budget, without = factories.customers(acme, 2)
+    factories.budget(with_budget, ann, "100")
     path = review(client, [with_budget, without], percent="10000", budget_type="MONTHLY")
     opened: Any = client.get(f"{path}?group=LEFT_OUT").context["review"].open
     assert [(row["customer_id"], row["amount_after"], row["typed"]) for row in opened["rows"]] == [
@@ -533,10 +533,10 @@ def test_a_high_percent_of_no_budget_is_nothing(client, acme, ann):
 @pytest.mark.parametrize(("terms", "untouched"), [({"percent": "110"}, ""), ({"plus": "-1000"}, "-900.00")])
 def test_what_stands_in_the_row_of_who_is_left_out_was_not_typed(client, acme, ann, terms, untouched):
     """With that group open its fields are sent along with OK."""
-    rich, other = make.customers(acme, 2)
-    make.budget(rich, ann, "5000")
+    rich, other = factories.customers(acme, 2)
+    factories.budget(rich, ann, "5000")
     if untouched:
-        make.budget(other, ann, "100")
+        factories.budget(other, ann, "100")
     path = review(client, [rich, other], **terms, budget_type="MONTHLY")
     page = client.get(f"{path}?group=LEFT_OUT")
     assert [row["typed"] for row in page.context["review"].open["rows"]] == [untouched]
@@ -546,18 +546,18 @@ def test_what_stands_in_the_row_of_who_is_left_out_was_not_typed(client, acme, a
 
 def test_where_nobody_is_unchanged_the_review_comes_back(client, three, ann):
     path = review(client, three)
-    make.budget(three, ann, "77")
+    factories.budget(three, ann, "77")
     assert client.post(path).status_code == 409
     assert client.post(path, {"apply": "unchanged"}).status_code == 409
     assert not AdjustmentRecord.objects.filter(batch=path.split("/")[-2]).exists()
 
 
 def test_the_review_names_frozen_resources_and_until_when_data_is_kept(client, acme, ann):
-    customers = make.customers(acme, 2)
-    make.budget(customers, ann, "100", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    customers = factories.customers(acme, 2)
+    factories.budget(customers, ann, "100", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
     path = review(client, customers, account_freezing="MANUAL")
     client.post(path)
-    make.report((customers[0], "2026-09", "150"))
+    factories.report((customers[0], "2026-09", "150"))
     back = undo(client, path)
     opened: Any = client.get(f"{back}?group=FROZEN").context["review"].open
     assert [row["notes"] for row in opened["rows"]] == [["With its resources: data is kept until 2026-10-05"]]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from budgets.checking import differences
+from budgets.queries.integrity import differences
 from customers.models import Customer
 from customers.search import fold
-from tests import make
+from tests import factories
 from tests.benchmarks.customers import fill
 from tests.benchmarks.memory import account
 from tests.benchmarks.pages import BY_DAY, PAGES, measurable
@@ -26,10 +26,10 @@ def test_copies_are_customers_like_those_the_product_made(db):
 
 @pytest.mark.parametrize(("day", "left_out"), [("2026-09-02 12:00", set(BY_DAY)), ("2026-09-03 12:00", set())])
 def test_pages_about_days_are_left_out_while_no_budget_has_one(acme, ann, time_machine, day, left_out):
-    time_machine.move_to(make.moment(day))
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-09", "10"))
+    time_machine.move_to(factories.moment(day))
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-09", "10"))
     assert PAGES.keys() - measurable().keys() == left_out
 
 

@@ -4,13 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from budgets.actions import Terms, current_month, set_budgets
+from budgets.actions.billing_month import current_month
+from budgets.actions.set_budgets import set_budgets
+from budgets.actions.terms import Terms
 from budgets.models import AdjustmentRecord, Budget
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
+from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import BudgetType, Grant
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import InvalidRequest, PermissionRefused
-from tests import make
+from tests import factories
 
 MONTHLY, ONE_TIME = BudgetType.MONTHLY, BudgetType.ONE_TIME
 AUTOMATIC, MANUAL = AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL
@@ -24,219 +26,219 @@ def september(time_machine):
 
 @pytest.fixture
 def customer(acme):
-    return make.customer(acme)
+    return factories.customer(acme)
 
 
 def test_a_new_budget_replaces_the_former(customer, ann):
-    make.budget(customer, ann, "100", ONE_TIME, AUTOMATIC)
-    make.budget(customer, ann, "50", MONTHLY, MANUAL)
-    stands = make.stored(customer)
+    factories.budget(customer, ann, "100", ONE_TIME, AUTOMATIC)
+    factories.budget(customer, ann, "50", MONTHLY, MANUAL)
+    stands = factories.stored(customer)
     assert (stands.budget_type, stands.amount, stands.account_freezing) == (MONTHLY, Decimal("50.00"), MANUAL)
 
 
 def test_setting_what_stands_writes_nothing(customer, ann):
-    make.budget(customer, ann, "100")
+    factories.budget(customer, ann, "100")
     records = AdjustmentRecord.objects.count()
-    outcome = make.budget(customer, ann, "100.00")
+    outcome = factories.budget(customer, ann, "100.00")
     assert outcome.changed == 0
     assert AdjustmentRecord.objects.count() == records
 
 
 def test_without_a_policy_the_first_setting_is_manual_and_a_later_one_leaves_it(customer, ann):
-    make.budget(customer, ann, "100", account_freezing=None)
-    assert make.stored(customer).account_freezing == MANUAL
-    make.budget(customer, ann, "100", account_freezing=AUTOMATIC)
-    make.budget(customer, ann, "200", account_freezing=None)
-    assert make.stored(customer).account_freezing == AUTOMATIC
+    factories.budget(customer, ann, "100", account_freezing=None)
+    assert factories.stored(customer).account_freezing == MANUAL
+    factories.budget(customer, ann, "100", account_freezing=AUTOMATIC)
+    factories.budget(customer, ann, "200", account_freezing=None)
+    assert factories.stored(customer).account_freezing == AUTOMATIC
 
 
 def test_another_one_time_amount_keeps_what_it_counts_from(customer, ann, september):
-    make.budget(customer, ann, "100", ONE_TIME)
-    make.report((customer, "2026-09", "30"))
+    factories.budget(customer, ann, "100", ONE_TIME)
+    factories.report((customer, "2026-09", "30"))
     september.move_to("2026-10-15T04:00:00Z", tick=False)
-    make.report((customer, "2026-10", "20"))
-    make.budget(customer, ann, "60", ONE_TIME)
-    assert (make.stored(customer).counted_from, make.stored(customer).used) == (202609, Decimal("50.00"))
+    factories.report((customer, "2026-10", "20"))
+    factories.budget(customer, ann, "60", ONE_TIME)
+    assert (factories.stored(customer).counted_from, factories.stored(customer).used) == (202609, Decimal("50.00"))
 
 
 def test_one_time_to_monthly_counts_the_month_to_date_and_back_forgets_earlier_months(customer, ann, september):
-    make.budget(customer, ann, "100", ONE_TIME)
-    make.report((customer, "2026-09", "30"))
+    factories.budget(customer, ann, "100", ONE_TIME)
+    factories.report((customer, "2026-09", "30"))
     september.move_to("2026-10-15T04:00:00Z", tick=False)
-    make.report((customer, "2026-10", "20"))
-    make.budget(customer, ann, "100", MONTHLY)
-    assert make.stored(customer).used == Decimal("20.00")
-    make.budget(customer, ann, "100", ONE_TIME)
-    assert (make.stored(customer).counted_from, make.stored(customer).used) == (202610, Decimal("20.00"))
+    factories.report((customer, "2026-10", "20"))
+    factories.budget(customer, ann, "100", MONTHLY)
+    assert factories.stored(customer).used == Decimal("20.00")
+    factories.budget(customer, ann, "100", ONE_TIME)
+    assert (factories.stored(customer).counted_from, factories.stored(customer).used) == (202610, Decimal("20.00"))
 
 
 def test_cents_decide_never_floats_or_percents(customer, ann):
-    make.budget(customer, ann, "0.30")
-    make.report((customer, "2026-09", "0.10"), (customer, "2026-08", "9"))
-    assert not make.fresh(customer).is_frozen
-    make.report((customer, "2026-09", "0.30"))
-    assert make.fresh(customer).is_frozen
+    factories.budget(customer, ann, "0.30")
+    factories.report((customer, "2026-09", "0.10"), (customer, "2026-08", "9"))
+    assert not factories.fresh(customer).is_frozen
+    factories.report((customer, "2026-09", "0.30"))
+    assert factories.fresh(customer).is_frozen
 
 
 def test_99_99_percent_is_not_exhausted(customer, ann):
-    make.budget(customer, ann, "1000000.00", MONTHLY)
-    make.report((customer, "2026-09", "999999.99"))
-    assert (make.stored(customer).usage, make.stored(customer).level) == (99, 90)
-    assert not make.fresh(customer).is_frozen
+    factories.budget(customer, ann, "1000000.00", MONTHLY)
+    factories.report((customer, "2026-09", "999999.99"))
+    assert (factories.stored(customer).usage, factories.stored(customer).level) == (99, 90)
+    assert not factories.fresh(customer).is_frozen
 
 
 def test_an_amount_at_or_below_what_is_used_freezes_at_once_under_automatic(customer, ann):
-    make.budget(customer, ann, "100", ONE_TIME, MANUAL)
-    make.report((customer, "2026-09", "80"))
-    outcome = make.budget(customer, ann, "80", ONE_TIME, AUTOMATIC, unfreeze=False)
+    factories.budget(customer, ann, "100", ONE_TIME, MANUAL)
+    factories.report((customer, "2026-09", "80"))
+    outcome = factories.budget(customer, ann, "80", ONE_TIME, AUTOMATIC, unfreeze=False)
     assert outcome.frozen == 1
-    assert make.fresh(customer).freeze_origin == FreezeOrigin.BUDGET_EXHAUSTED
+    assert factories.fresh(customer).freeze_origin == FreezeOrigin.BUDGET_EXHAUSTED
 
 
 def test_under_manual_nothing_freezes(customer, ann):
-    make.budget(customer, ann, "100", ONE_TIME, MANUAL)
-    make.report((customer, "2026-09", "500"))
-    assert not make.fresh(customer).is_frozen
+    factories.budget(customer, ann, "100", ONE_TIME, MANUAL)
+    factories.report((customer, "2026-09", "500"))
+    assert not factories.fresh(customer).is_frozen
 
 
 def test_raising_the_amount_never_unfreezes_by_itself(customer, ann):
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-09", "100"))
-    make.budget(customer, ann, "500", unfreeze=False)
-    assert make.fresh(customer).is_frozen
-    make.budget(customer, ann, "500", unfreeze=True)
-    assert not make.fresh(customer).is_frozen
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-09", "100"))
+    factories.budget(customer, ann, "500", unfreeze=False)
+    assert factories.fresh(customer).is_frozen
+    factories.budget(customer, ann, "500", unfreeze=True)
+    assert not factories.fresh(customer).is_frozen
 
 
 def test_a_refund_lowers_used_and_unfreezes_nothing(customer, ann):
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-09", "100"), at=make.moment("2026-09-19 00:00"))
-    make.report((customer, "2026-09", "-5"), at=make.moment("2026-09-19 01:00"))
-    assert make.stored(customer).used == Decimal("-5.00")
-    assert make.fresh(customer).is_frozen
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-09", "100"), at=factories.moment("2026-09-19 00:00"))
+    factories.report((customer, "2026-09", "-5"), at=factories.moment("2026-09-19 01:00"))
+    assert factories.stored(customer).used == Decimal("-5.00")
+    assert factories.fresh(customer).is_frozen
 
 
 def test_no_unfreezing_while_the_budget_is_used_up_under_automatic(customer, ann):
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-09", "100"))
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-09", "100"))
     with pytest.raises(InvalidRequest, match=r"100\.00 is used of a budget of 90\.00") as refused:
-        make.budget(customer, ann, "90", unfreeze=True)
+        factories.budget(customer, ann, "90", unfreeze=True)
     assert refused.value.field == "unfreeze_now"
-    assert make.stored(customer).amount == Decimal("100.00")
+    assert factories.stored(customer).amount == Decimal("100.00")
 
 
 def test_of_many_those_used_up_keep_their_freeze_and_the_others_are_unfrozen(acme, ann):
-    one, other = make.customers(acme, 2)
-    make.report((one, "2026-09", "100"))
-    outcome = make.budget([one, other], ann, "50", unfreeze=True)
+    one, other = factories.customers(acme, 2)
+    factories.report((one, "2026-09", "100"))
+    outcome = factories.budget([one, other], ann, "50", unfreeze=True)
     assert (outcome.unfrozen, outcome.kept) == (1, 1)
-    assert make.fresh(one).freeze_origin == FreezeOrigin.ASSOCIATION
-    assert not make.fresh(other).is_frozen
+    assert factories.fresh(one).freeze_origin == FreezeOrigin.ASSOCIATION
+    assert not factories.fresh(other).is_frozen
 
 
 def test_an_account_frozen_already_keeps_its_origin_and_escalates_with_resources(customer, ann):
-    make.report((customer, "2026-09", "100"))
-    make.budget(customer, ann, "50", ONE_TIME, AccountFreezing.AUTOMATIC_WITH_RESOURCES, unfreeze=False)
-    frozen = make.fresh(customer)
+    factories.report((customer, "2026-09", "100"))
+    factories.budget(customer, ann, "50", ONE_TIME, AccountFreezing.AUTOMATIC_WITH_RESOURCES, unfreeze=False)
+    frozen = factories.fresh(customer)
     assert (frozen.freeze_kind, frozen.freeze_origin) == (FreezeKind.ACCOUNT_AND_RESOURCE, FreezeOrigin.ASSOCIATION)
 
 
 def test_a_late_report_counts_where_the_budget_covers_its_month(acme, ann, september):
-    one_time, monthly = make.customers(acme, 2)
-    make.budget(one_time, ann, "100", ONE_TIME)
-    make.budget(monthly, ann, "100", MONTHLY)
+    one_time, monthly = factories.customers(acme, 2)
+    factories.budget(one_time, ann, "100", ONE_TIME)
+    factories.budget(monthly, ann, "100", MONTHLY)
     september.move_to("2026-10-03T04:00:00Z", tick=False)
-    make.report((one_time, "2026-09", "40"), (monthly, "2026-09", "400"))
-    assert make.stored(one_time).used == Decimal("40.00")
-    assert make.stored(monthly).used == Decimal("0.00")
-    assert not make.fresh(monthly).is_frozen
+    factories.report((one_time, "2026-09", "40"), (monthly, "2026-09", "400"))
+    assert factories.stored(one_time).used == Decimal("40.00")
+    assert factories.stored(monthly).used == Decimal("0.00")
+    assert not factories.fresh(monthly).is_frozen
 
 
 def test_what_is_stated_of_a_month_to_come_counts_when_that_month_begins(acme, ann, september):
-    one_time, monthly = make.customers(acme, 2)
+    one_time, monthly = factories.customers(acme, 2)
     for customer, budget_type in ((one_time, ONE_TIME), (monthly, MONTHLY)):
-        make.budget(customer, ann, "100", budget_type)
-        make.report((customer, "2026-09", "10"), (customer, "2026-10", "20"), (customer, "2026-11", "40"))
-        assert make.stored(customer).used == Decimal("10.00")
+        factories.budget(customer, ann, "100", budget_type)
+        factories.report((customer, "2026-09", "10"), (customer, "2026-10", "20"), (customer, "2026-11", "40"))
+        assert factories.stored(customer).used == Decimal("10.00")
     september.move_to("2026-10-01T00:00:00Z", tick=False)
     current_month()
-    assert (make.stored(one_time).used, make.stored(monthly).used) == (Decimal("30.00"), Decimal("20.00"))
+    assert (factories.stored(one_time).used, factories.stored(monthly).used) == (Decimal("30.00"), Decimal("20.00"))
 
 
 def test_the_level_is_the_highest_mark_reached_and_falls_with_a_refund(customer, ann, september):
-    make.budget(customer, ann, "100", account_freezing=MANUAL)
+    factories.budget(customer, ann, "100", account_freezing=MANUAL)
     reached = []
     for total in ("74.99", "75", "89.99", "90", "99.99", "100", "-5"):
         september.shift(60)
-        make.report((customer, "2026-09", total))
-        reached.append(make.stored(customer).level)
+        factories.report((customer, "2026-09", total))
+        reached.append(factories.stored(customer).level)
     assert reached == [0, 75, 75, 90, 90, 100, 0]
 
 
 def test_the_month_turns_at_midnight_in_the_billing_time_zone(customer, ann, september):
-    make.budget(customer, ann, "100", MONTHLY)
+    factories.budget(customer, ann, "100", MONTHLY)
     september.move_to("2026-09-30T15:59:59Z", tick=False)
     assert current_month() == 202609
     september.move_to("2026-09-30T16:00:00Z", tick=False)
     assert current_month() == 202610
-    assert make.stored(customer).counted_from == 202610
+    assert factories.stored(customer).counted_from == 202610
 
 
 def test_restore_lifts_no_freeze(customer, ann, september):
-    make.budget(customer, ann, "100", MONTHLY)
-    make.report((customer, "2026-09", "100"))
+    factories.budget(customer, ann, "100", MONTHLY)
+    factories.report((customer, "2026-09", "100"))
     september.move_to("2026-10-03T04:00:00Z", tick=False)
     assert current_month() == 202610
-    assert make.fresh(customer).is_frozen
-    assert make.stored(customer).used == Decimal("0.00")
+    assert factories.fresh(customer).is_frozen
+    assert factories.stored(customer).used == Decimal("0.00")
 
 
 def test_the_quota_is_a_pool_of_full_amounts_and_the_refusal_names_it(acme, ann):
-    one, other = make.customers(acme, 2)
-    make.budget(one, ann, "900000", ONE_TIME)
+    one, other = factories.customers(acme, 2)
+    factories.budget(one, ann, "900000", ONE_TIME)
     with pytest.raises(InvalidRequest, match=r"1,000,000\.00, 900,000\.00 .* needs 1,000,000\.01"):
-        make.budget(other, ann, "100000.01", ONE_TIME)
-    make.budget(other, ann, "100000", ONE_TIME)
+        factories.budget(other, ann, "100000.01", ONE_TIME)
+    factories.budget(other, ann, "100000", ONE_TIME)
     assert Grant.objects.get(partner=acme).one_time_allocated == Decimal("1000000.00")
 
 
 def test_a_change_of_type_moves_the_amount_from_pool_to_pool(customer, acme, ann):
-    make.budget(customer, ann, "300", ONE_TIME)
-    make.budget(customer, ann, "400", MONTHLY)
+    factories.budget(customer, ann, "300", ONE_TIME)
+    factories.budget(customer, ann, "400", MONTHLY)
     grant = Grant.objects.get(partner=acme)
     assert (grant.one_time_allocated, grant.monthly_allocated) == (Decimal("0.00"), Decimal("400.00"))
 
 
 def test_an_over_allocated_pool_may_shrink_and_not_grow(customer, acme, ann):
-    make.budget(customer, ann, "500", ONE_TIME)
+    factories.budget(customer, ann, "500", ONE_TIME)
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal("100.00"), operator=None)
-    make.budget(customer, ann, "400", ONE_TIME)
+    factories.budget(customer, ann, "400", ONE_TIME)
     with pytest.raises(InvalidRequest, match="one-time budget quota"):
-        make.budget(customer, ann, "401", ONE_TIME)
+        factories.budget(customer, ann, "401", ONE_TIME)
 
 
 def test_a_type_without_a_quota_is_refused(customer, acme, ann):
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal("100.00"), operator=None)
     with pytest.raises(InvalidRequest, match="monthly budget quota") as refused:
-        make.budget(customer, ann, "1", MONTHLY)
+        factories.budget(customer, ann, "1", MONTHLY)
     assert refused.value.status == 422
 
 
 def test_once_granted_the_distributor_cannot_act_once_revoked_the_reseller_cannot(customer, acme, ann, dora):
     with pytest.raises(PermissionRefused):
-        make.budget(customer, dora, "1")
+        factories.budget(customer, dora, "1")
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=dora)
     with pytest.raises(PermissionRefused, match="Contact your distributor"):
-        make.budget(customer, ann, "1")
-    make.budget(customer, dora, "2000000000", ONE_TIME)
-    assert make.stored(customer).amount == Decimal("2000000000.00")
+        factories.budget(customer, ann, "1")
+    factories.budget(customer, dora, "2000000000", ONE_TIME)
+    assert factories.stored(customer).amount == Decimal("2000000000.00")
     assert Grant.objects.get(partner=acme).one_time_allocated == Decimal("2000000000.00")
 
 
 def test_a_solution_provider_needs_no_grant_and_has_no_quota(sol, sol_solutions):
-    customer = make.customer(sol_solutions)
-    make.budget(customer, sol, "2147483647.00")
-    assert make.stored(customer).amount == Decimal("2147483647.00")
+    customer = factories.customer(sol_solutions)
+    factories.budget(customer, sol, "2147483647.00")
+    assert factories.stored(customer).amount == Decimal("2147483647.00")
 
 
 def test_nobody_sets_budgets_for_customers_of_another(customer, carl, acme):
@@ -246,15 +248,15 @@ def test_nobody_sets_budgets_for_customers_of_another(customer, carl, acme):
 
 
 def test_a_referral_customer_has_no_budget(acme, ann):
-    referral = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    referral = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     with pytest.raises(InvalidRequest, match="referral"):
-        make.budget(referral, ann, "1")
+        factories.budget(referral, ann, "1")
 
 
 def test_the_record_holds_every_term_before_and_after(customer, ann):
-    make.budget(customer, ann, "100", ONE_TIME, MANUAL)
-    make.report((customer, "2026-09", "12.34"))
-    outcome = make.budget(customer, ann, "50", MONTHLY, AUTOMATIC, note="as agreed")
+    factories.budget(customer, ann, "100", ONE_TIME, MANUAL)
+    factories.report((customer, "2026-09", "12.34"))
+    outcome = factories.budget(customer, ann, "50", MONTHLY, AUTOMATIC, note="as agreed")
     record = AdjustmentRecord.objects.get(batch=outcome.batch)
     assert (record.budget_type_before, record.budget_type_after) == (ONE_TIME, MONTHLY)
     assert (record.amount_before, record.amount_after) == (Decimal("100.00"), Decimal("50.00"))
@@ -269,9 +271,9 @@ def test_the_number_of_queries_does_not_grow_with_the_customers(acme, ann, djang
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    few, many = make.customers(acme, 2), make.customers(acme, 60)
+    few, many = factories.customers(acme, 2), factories.customers(acme, 60)
     current_month()
     with CaptureQueriesContext(connection) as captured:
-        make.budget(few, ann, "10")
+        factories.budget(few, ann, "10")
     with django_assert_num_queries(len(captured)):
-        make.budget(many, ann, "10")
+        factories.budget(many, ann, "10")

@@ -11,14 +11,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from budgets.actions import Imported, apply_budgets, edit_review, review_again, review_import
+from budgets.actions.import_budgets import Imported, review_import
+from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.set_budgets import apply_budgets
 from budgets.models import AdjustmentRecord, Budget
 from customers.models import AccountFreezing, AgreementRecord, Customer
-from partnercenter.csv_files import BadFile
+from partnercenter.lib.csv_files import BadFile
+from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import BudgetType, Channel, Operation, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import InvalidRequest, PermissionRefused
-from tests import make
+from tests import factories
 
 PAGE = "/budgets/import/"
 HEADER = "customer_id,budget_type,amount,account_freezing,unfreeze_now\n"
@@ -43,12 +45,12 @@ def reasons(told: Imported) -> dict[int, str]:
 
 
 def terms(customer: Customer) -> tuple[str, Decimal, str]:
-    budget = make.stored(customer)
+    budget = factories.stored(customer)
     return budget.budget_type, budget.amount, budget.account_freezing
 
 
 def test_each_line_sets_its_own_terms(acme, ann):
-    one, other = make.customer(acme, "one"), make.customer(acme, "other")
+    one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     told = read(lines("one,one_time,1200.50,automatic,yes", 'other,MONTHLY,"2,000",MANUAL,no'), ann)
     assert (told.lines, told.reviewed, told.bad) == (2, 2, 0)
     assert not Budget.objects.exists()
@@ -56,7 +58,7 @@ def test_each_line_sets_its_own_terms(acme, ann):
     apply_budgets(told.operation)
     assert terms(one) == ("ONE_TIME", Decimal("1200.50"), "AUTOMATIC")
     assert terms(other) == ("MONTHLY", Decimal("2000.00"), "MANUAL")
-    assert (make.fresh(one).is_frozen, make.fresh(other).is_frozen) == (False, True)
+    assert (factories.fresh(one).is_frozen, factories.fresh(other).is_frozen) == (False, True)
     assert set(AdjustmentRecord.objects.values_list("channel", flat=True)) == {Channel.IMPORT}
 
 
@@ -69,8 +71,8 @@ def test_each_line_sets_its_own_terms(acme, ann):
     ],
 )
 def test_an_empty_cell_leaves_it_as_it_is(acme, ann, line, expected):
-    one = make.customer(acme, "one")
-    make.budget(one, ann, "50", BudgetType.MONTHLY)
+    one = factories.customer(acme, "one")
+    factories.budget(one, ann, "50", BudgetType.MONTHLY)
     operation = read(lines(line), ann).operation
     assert operation is not None
     apply_budgets(operation)
@@ -79,8 +81,8 @@ def test_an_empty_cell_leaves_it_as_it_is(acme, ann, line, expected):
 
 
 def test_columns_are_found_by_name_and_others_ignored(acme, ann):
-    one = make.customer(acme, "one")
-    make.budget(one, ann, "50")
+    one = factories.customer(acme, "one")
+    factories.budget(one, ann, "50")
     operation = read("status,amount,name,customer_id\nx,70,y,one\n", ann).operation
     assert operation is not None
     apply_budgets(operation)
@@ -120,25 +122,25 @@ def test_columns_are_found_by_name_and_others_ignored(acme, ann):
     ],
 )
 def test_bad_lines_are_told_by_number_and_reason(acme, borealis, ann, line, reason):
-    give_grant(acme, monthly_quota=None, one_time_quota=make.MILLION, operator=None)
+    give_grant(acme, monthly_quota=None, one_time_quota=factories.MILLION, operator=None)
     for name in ("good", "other"):
-        make.customer(acme, name)
-    make.customer(borealis, "theirs")
-    Customer.objects.filter(pk=make.customer(acme, "left").pk).update(disassociated_on="2026-09-01T00:00:00Z")
-    make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+        factories.customer(acme, name)
+    factories.customer(borealis, "theirs")
+    Customer.objects.filter(pk=factories.customer(acme, "left").pk).update(disassociated_on="2026-09-01T00:00:00Z")
+    factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     told = read(lines("good,ONE_TIME,5,,", line), ann)
     assert reasons(told) == {3: reason}
     assert (told.lines, told.bad, told.reviewed) == (2, 1, 1)
 
 
 def test_text_that_is_no_utf8_is_a_bad_line(acme, ann):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     told = read(HEADER.encode() + b"one,ONE_TIME,5,,\n\xff\xfe,ONE_TIME,5,,\n", ann)
     assert reasons(told) == {3: "not UTF-8 text"}
 
 
 def test_numbers_are_those_of_physical_lines(acme, ann):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     header = "note,customer_id,budget_type,amount\r\n"
     told = read(f'{header}"a\r\nb",one,ONE_TIME,5\r\n\r\n"c\nd",nobody,ONE_TIME,5\r\n', ann)
     assert (list(reasons(told)), told.reviewed) == ([5], 1)
@@ -148,7 +150,7 @@ def test_numbers_are_those_of_physical_lines(acme, ann):
     "lost", ['"other,ONE_TIME,5,,\nthird,ONE_TIME,5,,\n', '"other,ONE_TIME,5,,\nthird,"ONE_TIME,5,,\n']
 )
 def test_a_quote_that_takes_in_other_lines_refuses_the_file(acme, ann, lost):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     with pytest.raises(BadFile) as refused:
         read(f"{HEADER}one,ONE_TIME,5,,\n{lost}", ann)
     assert [str(bad) for bad in refused.value.bad_lines] == [
@@ -157,7 +159,7 @@ def test_a_quote_that_takes_in_other_lines_refuses_the_file(acme, ann, lost):
 
 
 def test_the_first_hundred_bad_lines_are_told_and_all_counted(acme, ann):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     told = read(lines("one,ONE_TIME,5,,", *(f"nobody{n},ONE_TIME,5,," for n in range(250))), ann)
     assert (told.bad, [bad.line for bad in told.bad_lines]) == (250, list(range(3, 103)))
 
@@ -187,30 +189,30 @@ def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(acme, ann, settings)
 
 @pytest.mark.parametrize("wrap", [lambda text: b"\xef\xbb\xbf" + text, gzip.compress, lambda text: text[:-1]])
 def test_a_byte_order_mark_gzip_and_no_last_line_end_are_all_fine(acme, ann, wrap):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     assert read(wrap(lines("one,ONE_TIME,5,,").encode()), ann).reviewed == 1
 
 
 def test_a_line_that_changes_nothing_is_no_error_and_not_in_the_review(acme, ann):
-    one, other = make.customer(acme, "one"), make.customer(acme, "other")
-    make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
-    make.budget([one, other], ann, "50", BudgetType.MONTHLY)
+    one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
+    factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    factories.budget([one, other], ann, "50", BudgetType.MONTHLY)
     told = read(lines("one,MONTHLY,50,AUTOMATIC,1", "other,,,,", "referral,,,,0"), ann)
     assert told == Imported(None, 3, 0, 0, [])
     assert Operation.objects.count() == 1
 
 
 def test_what_stands_needs_neither_quota_nor_choice(acme, ann):
-    one, other = make.customer(acme, "one"), make.customer(acme, "other")
-    make.budget(one, ann, "50", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
-    make.budget(other, ann, "50", BudgetType.MONTHLY)
-    give_grant(acme, monthly_quota=None, one_time_quota=make.MILLION, operator=None)
+    one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
+    factories.budget(one, ann, "50", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    factories.budget(other, ann, "50", BudgetType.MONTHLY)
+    give_grant(acme, monthly_quota=None, one_time_quota=factories.MILLION, operator=None)
     told = read(lines("one,ONE_TIME,60,AUTOMATIC_WITH_RESOURCES,", "other,MONTHLY,50,AUTOMATIC,0"), ann)
     assert (told.bad, told.reviewed) == (0, 1)
 
 
 def test_with_the_agreement_a_file_chooses_to_freeze_resources(acme, ann, sign_in):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     client = sign_in(ann)
     text = lines("one,ONE_TIME,5,AUTOMATIC_WITH_RESOURCES,")
     assert upload(client, text).status_code == 422
@@ -221,7 +223,7 @@ def test_with_the_agreement_a_file_chooses_to_freeze_resources(acme, ann, sign_i
 
 
 def test_over_quota_is_refused_as_a_whole_by_its_figures(acme, ann):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     with pytest.raises(
         InvalidRequest, match=r"quota is 1,000,000.00, 0.00 of it is allocated; this needs 1,000,000.01"
     ):
@@ -230,16 +232,16 @@ def test_over_quota_is_refused_as_a_whole_by_its_figures(acme, ann):
 
 
 def test_beside_bad_lines_it_is_told_why_the_good_ones_cannot_be_reviewed_either(acme, ann):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     told = read(lines("one,ONE_TIME,1000000.01,,", "nobody,ONE_TIME,5,,"), ann)
     assert (told.operation, told.bad) == (None, 1)
     assert "this needs 1,000,000.01" in told.why_not
 
 
 def test_unfreezing_one_whose_budget_would_be_used_up_is_refused(acme, ann):
-    one = make.customer(acme, "one")
-    make.budget(one, ann, "50", unfreeze=False)
-    make.report((one, "2026-09", "60"))
+    one = factories.customer(acme, "one")
+    factories.budget(one, ann, "50", unfreeze=False)
+    factories.report((one, "2026-09", "60"))
     with pytest.raises(InvalidRequest, match=r"60.00 is used of a budget of 50.00"):
         read(lines("one,,,,1"), ann)
 
@@ -251,28 +253,28 @@ def test_who_may_set_no_budget_imports_none(who, request):
 
 
 def test_a_distributor_imports_where_no_grant_is_given(acme, ungranted, dora):
-    make.customer(acme, "granted")
-    free = make.customer(ungranted, "free")
+    factories.customer(acme, "granted")
+    free = factories.customer(ungranted, "free")
     told = read(lines("granted,ONE_TIME,5,,", "free,ONE_TIME,7,,"), dora)
     assert reasons(told) == {2: "acme-reseller holds the permission to set budgets for this customer."}
     assert told.operation is not None
     apply_budgets(told.operation)
-    assert make.stored(free).amount == 7
+    assert factories.stored(free).amount == 7
 
 
 def test_a_formula_start_loses_its_apostrophe(acme, ann):
-    customer = make.customer(acme, "=1+1")
+    customer = factories.customer(acme, "=1+1")
     told = read(lines("'=1+1,ONE_TIME,5,,"), ann)
     assert told.operation is not None
     assert told.operation.reviewed.get().customer == customer
 
 
 def test_reviewing_again_keeps_what_the_file_and_the_edits_said(acme, ann):
-    one, other = make.customer(acme, "one"), make.customer(acme, "other")
+    one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     told = read(lines("one,ONE_TIME,5,,", "other,MONTHLY,6,,"), ann)
     assert told.operation is not None
     edited = edit_review(told.operation, amounts={"other": Decimal(8)})
-    make.budget(one, ann, "100")
+    factories.budget(one, ann, "100")
     again = review_again(edited)
     apply_budgets(again)
     assert (terms(one)[1], terms(other)[:2]) == (Decimal("5.00"), ("MONTHLY", Decimal("8.00")))
@@ -289,7 +291,7 @@ def test_progress_is_told_in_bytes(acme, ann):
 def test_the_number_of_queries_does_not_grow_with_the_lines(acme, ann):
     counted = []
     for number in (3, 300):
-        customers = make.customers(acme, number)
+        customers = factories.customers(acme, number)
         with CaptureQueriesContext(connection) as captured:
             read(lines(*(f"{each.customer_id},ONE_TIME,5,," for each in customers), "nobody,,5,,", "nobody,,5,,"), ann)
         counted.append(len(captured))
@@ -302,22 +304,22 @@ def upload(client: Client, text: str | bytes, **more: str) -> Any:
 
 
 def test_a_good_file_leads_to_the_same_review_as_any_batch(acme, ann, sign_in):
-    one, other = make.customer(acme, "one"), make.customer(acme, "other")
+    one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     client = sign_in(ann)
     path = upload(client, lines("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
     assert client.get(path).context["review"].number == 2
     path = client.post(f"{path}edit/", {"leave_out": "one"})["Location"]
     assert "1 budget is set." in client.post(path, follow=True).content.decode()
     assert not Budget.objects.filter(customer=one).exists()
-    assert make.stored(other).amount == 6
+    assert factories.stored(other).amount == 6
     undo = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")["Location"]
     client.post(undo)
     assert not Budget.objects.exists()
 
 
 def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_in):
-    one = make.customer(acme, "one")
-    make.customer(borealis, "theirs")
+    one = factories.customer(acme, "one")
+    factories.customer(borealis, "theirs")
     client = sign_in(ann)
     answer = upload(client, lines("one,ONE_TIME,5,,", "theirs,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"))
     page = answer.content.decode()
@@ -328,11 +330,11 @@ def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_i
     assert f'href="{path}">Leave out the bad lines and review the others' in page
     assert not Budget.objects.exists()
     client.post(path)
-    assert make.stored(one).amount == 5
+    assert factories.stored(one).amount == 5
 
 
 def test_leave_out_bad_leads_straight_to_the_review(acme, ann, sign_in):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     answer = upload(sign_in(ann), lines("one,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"), leave_out_bad="1")
     assert answer["Location"] == f"/operations/{Operation.objects.get().pk}/"
 
@@ -346,7 +348,7 @@ def test_where_no_good_line_remains_there_is_no_review(acme, ann, sign_in, leave
 
 
 def test_a_file_that_changes_nothing_says_so(acme, ann, sign_in):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     client = sign_in(ann)
     assert upload(client, lines("one,,,,"))["Location"] == PAGE
     assert "The file was read and changes nothing: 1 line." in client.get(PAGE).content.decode()
@@ -360,7 +362,7 @@ def test_a_file_that_changes_nothing_says_so(acme, ann, sign_in):
     ],
 )
 def test_a_file_refused_as_a_whole_says_why(acme, ann, sign_in, text, told):
-    make.customer(acme, "one")
+    factories.customer(acme, "one")
     answer = upload(sign_in(ann), text)
     assert (answer.status_code, told in answer.content.decode()) == (422, True)
     assert not Operation.objects.exists()
@@ -374,11 +376,11 @@ def test_a_file_too_large_or_none_at_all_is_refused(acme, ann, sign_in, settings
 
 
 def test_the_review_of_a_file_that_went_stale_is_told_and_reviewed_again(acme, ann, sign_in):
-    one, other = make.customer(acme, "one"), make.customer(acme, "other")
+    one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     client = sign_in(ann)
     path = upload(client, lines("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
-    make.budget(one, ann, "100")
+    factories.budget(one, ann, "100")
     assert client.post(path).status_code == 409
     again = client.post(f"{path}edit/", {"again": "1"})["Location"]
     client.post(again)
-    assert [make.stored(each).amount for each in (one, other)] == [5, 6]
+    assert [factories.stored(each).amount for each in (one, other)] == [5, 6]

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 
 IN_LIST = {"HX-Request": "true", "HX-Target": "customer-list"}
 
@@ -64,9 +64,9 @@ def test_what_was_typed_is_never_markup(client):
 
 
 def test_usage_from_75_90_and_100_percent_on_keeps_the_other_filters(client, acme: Partner, ann: User):
-    low, near, over = make.customers(acme, 3)
-    make.budget([low, near, over], ann, "100")
-    make.report((low, "2026-09", "74.99"), (near, "2026-09", "75"), (over, "2026-09", "150"))
+    low, near, over = factories.customers(acme, 3)
+    factories.budget([low, near, over], ann, "100")
+    factories.report((low, "2026-09", "74.99"), (near, "2026-09", "75"), (over, "2026-09", "150"))
     ranges = client.get("/customers/", {"budget_type": "ONE_TIME", "usage_max": "3"}).context["usage_ranges"]
     assert [each.percent for each in ranges] == [75, 90, 100]
     pages = [client.get(f"/customers/{each.query}").context for each in ranges]

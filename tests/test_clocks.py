@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from tests import make
+from tests import factories
 from tests.clocks.__main__ import MOMENTS, offset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +24,6 @@ def test_each_moment_says_of_which_place_it_is():
 
 
 def test_the_clock_is_moved_on_or_back_by_seconds():
-    now = make.moment("2026-11-30 17:30")
+    now = factories.moment("2026-11-30 17:30")
     assert offset(datetime.fromisoformat("2026-12-01T17:30:10+00:00"), now) == "+86410s"
     assert offset(datetime.fromisoformat("2026-11-30T23:30:00+08:00"), now) == "-7200s"

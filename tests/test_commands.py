@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from budgets.models import Budget
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, State
 from partnercenter.models import BudgetType, Grant
-from tests import make
+from tests import factories
 
 HEADER = "customer_id,account_name,name,association_type,email,mobile,account_manager,tags,partner\n"
 
@@ -77,7 +77,7 @@ def test_a_referral_customer_is_not_frozen(acme, file):
     ],
 )
 def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(acme, file, line, reason):
-    make.customer(acme, "known")
+    factories.customer(acme, "known")
     with pytest.raises(CommandError) as refused:
         run("associate_customers", file(f"good,a,b,,,,,,acme-reseller\n{line}\n"))
     assert "customers.csv, line 3: " in str(refused.value)
@@ -87,22 +87,22 @@ def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(acme, file, line
 
 def test_may_purchase_answers_with_its_reason(acme, ann, time_machine):
     time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    customer = make.customer(acme, "/subscriptions/0a/b c")
+    customer = factories.customer(acme, "/subscriptions/0a/b c")
     assert run("may_purchase", customer.customer_id).startswith("no: The account is frozen: since")
-    make.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    factories.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
     assert run("may_purchase", customer.customer_id).startswith("yes: The budget suffices: 0.00 of 100.00")
-    make.report((customer, "2026-09", "100"))
+    factories.report((customer, "2026-09", "100"))
     used_up = run("may_purchase", customer.customer_id).splitlines()
     assert used_up == ["no: The budget is used up: 100.00 of 100.00.", "pay-per-use: yes"]
 
 
 def test_may_purchase_tells_times_in_the_billing_time_zone(acme, time_machine):
     time_machine.move_to("2026-09-20T20:30:00Z", tick=False)
-    assert "since 2026-09-21 04:30" in run("may_purchase", make.customer(acme).customer_id)
+    assert "since 2026-09-21 04:30" in run("may_purchase", factories.customer(acme).customer_id)
 
 
 def test_without_a_budget_a_customer_cannot_purchase(acme):
-    customer = make.customer(acme, "4711")
+    customer = factories.customer(acme, "4711")
     Customer.objects.update(freeze_kind="", freeze_origin="", frozen_since=None)
     assert run("may_purchase", customer.customer_id).startswith("no: No budget is set")
 
@@ -114,33 +114,33 @@ def test_may_purchase_of_an_unknown_id_is_an_error(db):
 
 def test_restore_budgets_restores_monthly_ones_once(acme, ann, time_machine):
     time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    monthly, one_time = make.customers(acme, 2)
-    make.budget(monthly, ann, "100", BudgetType.MONTHLY)
-    make.budget(one_time, ann, "100", BudgetType.ONE_TIME)
-    make.report((monthly, "2026-09", "60"), (one_time, "2026-09", "60"), (monthly, "2026-10", "7"))
+    monthly, one_time = factories.customers(acme, 2)
+    factories.budget(monthly, ann, "100", BudgetType.MONTHLY)
+    factories.budget(one_time, ann, "100", BudgetType.ONE_TIME)
+    factories.report((monthly, "2026-09", "60"), (one_time, "2026-09", "60"), (monthly, "2026-10", "7"))
     time_machine.move_to("2026-09-30T16:00:00Z", tick=False)
     assert run("restore_budgets").startswith("2026-10: 1 budgets restored, 0 accounts frozen.")
     assert run("restore_budgets").startswith("2026-10: 0 budgets restored, 0 accounts frozen.")
-    assert make.stored(monthly).used == Decimal("7.00")
-    assert make.stored(one_time).used == Decimal("60.00")
+    assert factories.stored(monthly).used == Decimal("7.00")
+    assert factories.stored(one_time).used == Decimal("60.00")
 
 
 def test_a_budget_exhausted_by_the_new_month_freezes_at_restore(acme, ann, time_machine):
     time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100", BudgetType.MONTHLY)
-    make.report((customer, "2026-10", "100"))
-    assert not make.fresh(customer).is_frozen
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100", BudgetType.MONTHLY)
+    factories.report((customer, "2026-10", "100"))
+    assert not factories.fresh(customer).is_frozen
     time_machine.move_to("2026-10-01T00:00:00Z", tick=False)
     assert "1 accounts frozen" in run("restore_budgets")
-    assert make.fresh(customer).is_frozen
+    assert factories.fresh(customer).is_frozen
 
 
 def test_check_budgets_is_content_with_what_actions_wrote(acme, ann, time_machine):
     time_machine.move_to("2026-11-20T04:00:00Z", tick=False)
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-11", "33.33"))
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-11", "33.33"))
     assert run("check_budgets").startswith("1 budgets checked")
 
 
@@ -162,9 +162,9 @@ def test_check_budgets_is_content_with_what_actions_wrote(acme, ann, time_machin
 )
 def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):
     time_machine.move_to("2026-11-20T04:00:00Z", tick=False)
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-11", "33.33"))
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-11", "33.33"))
     damage()
     told = StringIO()
     with pytest.raises(CommandError, match="differences in 1 budgets"):

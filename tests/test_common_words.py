@@ -14,14 +14,14 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customers import customer_list, orders, paging
-from customers.customer_list import CustomerList
-from customers.filters import SORTS
+from customers.listing import customer_list, ordering, pagination
+from customers.listing.customer_list import CustomerList
+from customers.listing.filters import SORTS
+from customers.listing.status import Status, asked_for
 from customers.models import Customer
 from customers.search import fold
-from customers.statuses import Status, asked_for
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 from tests.test_paging import walk
 from tests.test_search import many, run
 
@@ -36,15 +36,15 @@ def crowd(acme: Partner, ann: User) -> list[Customer]:
     """60 customers, half of them of the last brand, a third without a budget, some used up and frozen."""
     dice = Random("crowd")
     made = []
-    with time_machine.travel(make.moment("2026-09-15 02:00"), tick=False):
+    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False):
         for n in range(60):
             brand = BRANDS[-1] if n % 2 else dice.choice(BRANDS)
-            made += make.customers(acme, 1, account_name=f"{brand}_{n % 9}", name=dice.choice(NAMES))
-        make.budget(made[::3], ann, "100")
-        make.budget(made[1::3], ann, "80.50")
+            made += factories.customers(acme, 1, account_name=f"{brand}_{n % 9}", name=dice.choice(NAMES))
+        factories.budget(made[::3], ann, "100")
+        factories.budget(made[1::3], ann, "80.50")
         totals = ("0", "40", "100", "250.01")
         budgeted = [each for n, each in enumerate(made) if n % 3 < 2]
-        make.report(*[(each, "2026-09", dice.choice(totals)) for each in budgeted])
+        factories.report(*[(each, "2026-09", dice.choice(totals)) for each in budgeted])
     return list(Customer.objects.filter(partner=acme))
 
 
@@ -77,11 +77,11 @@ def test_pages_of_a_search_are_the_same_whichever_way_they_are_found(
 ):
     asked = f"?q={word.replace('%', '%25')}&sort={sort}&status={status}&size=10"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(orders, "GATHERED", gathered)
+        patch.setattr(ordering, "GATHERED", gathered)
         patch.setattr(customer_list, "GATHERED", gathered)
         patch.setattr(customer_list, "expected", lambda _rows: expected)
         patch.setattr(customer_list, "COUNTED", told_apart)
-        patch.setattr(paging, "NUMBERED", 2)
+        patch.setattr(pagination, "NUMBERED", 2)
         client = sign_in(ann)
         should = [each for each in crowd if matches(each, word, status)]
         assert list(chain.from_iterable(walk(client, asked, "next"))) == in_order(should, sort)

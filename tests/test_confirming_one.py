@@ -9,7 +9,7 @@ from django.test import Client
 
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType
-from tests import make
+from tests import factories
 
 SET = "/budgets/set/"
 HEAD = "customer_id,budget_type,amount,account_freezing,unfreeze_now\n"
@@ -30,10 +30,10 @@ def client(carl, sign_in) -> Client:
 def customer(borealis, carl, november) -> Customer:
     """Frozen since it was associated; one-time since September, of which 200 were used then and 30 now."""
     november.move_to("2026-09-20T04:00:00Z", tick=False)
-    found = make.customer(borealis)
-    make.budget(found, carl, "500", account_freezing=AccountFreezing.MANUAL, unfreeze=False)
+    found = factories.customer(borealis)
+    factories.budget(found, carl, "500", account_freezing=AccountFreezing.MANUAL, unfreeze=False)
     november.move_to("2026-11-20T04:00:00Z", tick=False)
-    make.report((found, "2026-09", "200"), (found, "2026-11", "30"))
+    factories.report((found, "2026-09", "200"), (found, "2026-11", "30"))
     return found
 
 
@@ -67,7 +67,7 @@ def test_used_up_at_once_is_said_under_any_policy(client, customer):
 def test_a_first_budget_replaces_none(client, borealis):
     told = facts(
         client,
-        make.customer(borealis),
+        factories.customer(borealis),
         budget_type="MONTHLY",
         amount="100",
         account_freezing="AUTOMATIC",
@@ -78,8 +78,8 @@ def test_a_first_budget_replaces_none(client, borealis):
 
 
 def test_a_file_of_one_line_is_confirmed_by_the_same_facts_without_a_code(ann, acme, sign_in):
-    client, customer = sign_in(ann), make.customer(acme)
-    make.budget(customer, ann, "500", BudgetType.MONTHLY, unfreeze=False)
+    client, customer = sign_in(ann), factories.customer(acme)
+    factories.budget(customer, ann, "500", BudgetType.MONTHLY, unfreeze=False)
     line = f"{customer.customer_id},ONE_TIME,80,MANUAL,\n"
     answer = client.post("/budgets/import/", {"file": SimpleUploadedFile("one.csv", (HEAD + line).encode())})
     page = client.get(answer["Location"])

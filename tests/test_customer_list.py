@@ -13,9 +13,9 @@ from django.test import Client
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
 
 
@@ -58,7 +58,7 @@ def named(acme: Partner) -> None:
         ("1004", "delta", 'O\'Hara "Best" \\ Co'),
         ("100", "zeta", "Ordinary"),
     ]:
-        make.customer(acme, customer_id, account_name=account_name, name=name)
+        factories.customer(acme, customer_id, account_name=account_name, name=name)
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_a_search_does_not_reach_over_from_name_to_account(named, client):
 @pytest.fixture
 def mixed(acme: Partner, ann: User) -> dict[str, Customer]:
     """One customer for every status and budget type."""
-    made = {name: make.customer(acme, name) for name in ("new", "monthly", "once", "over", "frozen")}
-    make.budget(made["monthly"], ann, "100", BudgetType.MONTHLY)
-    make.budget(made["once"], ann, "80")
-    make.budget(made["over"], ann, "10", account_freezing=AccountFreezing.MANUAL)
-    make.budget(made["frozen"], ann, "20")
+    made = {name: factories.customer(acme, name) for name in ("new", "monthly", "once", "over", "frozen")}
+    factories.budget(made["monthly"], ann, "100", BudgetType.MONTHLY)
+    factories.budget(made["once"], ann, "80")
+    factories.budget(made["over"], ann, "10", account_freezing=AccountFreezing.MANUAL)
+    factories.budget(made["frozen"], ann, "20")
     spent = {"monthly": "90", "once": "8", "over": "50.40", "frozen": "20"}
-    make.report(*[(made[name], "2026-09", total) for name, total in spent.items()], at=NOW - timedelta(hours=1))
+    factories.report(*[(made[name], "2026-09", total) for name, total in spent.items()], at=NOW - timedelta(hours=1))
     return made
 
 
@@ -159,7 +159,7 @@ def test_customers_without_a_budget_come_last_both_ways(key, ascending, mixed, c
 @pytest.mark.parametrize("key", ["name", "account_name", "associated_on"])
 def test_sorting_by_what_every_customer_has(key, acme, client, clock):
     for customer_id in ("b", "c", "a"):
-        make.customer(acme, customer_id, name=f"name {customer_id}", account_name=f"account {customer_id}")
+        factories.customer(acme, customer_id, name=f"name {customer_id}", account_name=f"account {customer_id}")
         clock.shift(timedelta(hours=1))
     expected = ["b", "c", "a"] if key == "associated_on" else ["a", "b", "c"]
     assert listed(client, sort=key) == expected
@@ -171,12 +171,12 @@ def test_sorting_by_what_every_customer_has(key, acme, client, clock):
 
 def test_without_asking_the_account_name_sorts(acme, client):
     for name in ("b", "a", "c"):
-        make.customer(acme, name, account_name=name)
+        factories.customer(acme, name, account_name=name)
     assert listed(client) == ["a", "b", "c"]
 
 
 def test_fifty_a_page_none_twice_none_missing_also_among_equals(acme, client):
-    made = {customer.customer_id for customer in make.customers(acme, 101, account_name="same", name="same")}
+    made = {customer.customer_id for customer in factories.customers(acme, 101, account_name="same", name="same")}
     for sort in ("account_name", "-name", "usage", "-usage", "associated_on"):
         pages = [listed(client, page=page, sort=sort) for page in (1, 2, 3)]
         assert [len(page) for page in pages] == [50, 50, 1]
@@ -184,7 +184,7 @@ def test_fifty_a_page_none_twice_none_missing_also_among_equals(acme, client):
 
 
 def test_links_of_pages_keep_filters_and_order(acme, client):
-    make.customers(acme, 51, account_name="same & more")
+    factories.customers(acme, 51, account_name="same & more")
     content = unescape(client.get("/customers/", {"q": "e & m", "sort": "-name"}).content.decode())
     link = next(link for link in re.findall(r'href="/customers/(\?[^"]*)"', content) if "page=2" in link)
     assert len(ROW.findall(client.get(f"/customers/{link}").content.decode())) == 1
@@ -207,7 +207,7 @@ def test_links_of_pages_keep_filters_and_order(acme, client):
     ],
 )
 def test_parameters_that_mean_nothing_do_no_harm(query, acme, client):
-    make.customer(acme, "1", name="[a]")
+    factories.customer(acme, "1", name="[a]")
     assert listed(client, **query) == ["1"]
 
 
@@ -216,7 +216,7 @@ def test_without_customers_it_says_so(client):
 
 
 def test_without_a_match_it_offers_to_clear_the_filters(acme, client):
-    make.customer(acme)
+    factories.customer(acme)
     content = client.get("/customers/", {"q": "nothing like it"}).content.decode()
     assert "No customer matches these filters." in content
     assert re.search(r'href="/customers/"[^>]*>Clear filters', content)
@@ -228,7 +228,7 @@ def test_without_a_match_it_offers_to_clear_the_filters(acme, client):
 )
 def test_without_permission_it_warns_and_offers_no_set_budget(who, said, acme, ungranted, sign_in, request):
     person = request.getfixturevalue(who)
-    customer = make.customer(person.partner)
+    customer = factories.customer(person.partner)
     content = sign_in(person).get("/customers/").content.decode()
     assert said in content.split('<p class="strip strip-warning">')[1].split("</p>")[0]
     assert "/budgets/set/" not in content
@@ -237,7 +237,7 @@ def test_without_permission_it_warns_and_offers_no_set_budget(who, said, acme, u
 
 
 def test_a_referral_customer_offers_no_set_budget_and_says_why(acme, client):
-    customer = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    customer = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     assert "A customer of the referral model has no budget." in rows(client)[customer.customer_id]
 
 
@@ -249,7 +249,7 @@ def test_a_row_says_what_is_known_of_budget_estimate_and_freezing(mixed, client)
 
 
 def test_a_frozen_row_says_since_when_and_why_with_the_figures_of_then(mixed, client):
-    make.report((mixed["frozen"], "2026-09", "33"))
+    factories.report((mixed["frozen"], "2026-09", "33"))
     said = rows(client)["frozen"]
     assert "Frozen since 2026-09-15 10:00, budget exhausted (20.00 of 20.00 used)" in said
     assert "20.00 33.00 as of 2026-09-15 10:00 165%" in said
@@ -270,7 +270,7 @@ def test_times_are_in_the_partners_zone_which_is_named(acme, mixed, client):
 
 @pytest.mark.parametrize("customer_id", ["/subscriptions/64e3/x y", "a&b=c#d?e", "100%25", "a+b", "é\"'<b>医"])
 def test_any_customer_id_survives_row_and_links(customer_id, acme, client):
-    make.customer(acme, customer_id)
+    factories.customer(acme, customer_id)
     assert listed(client, q=customer_id) == [customer_id]
     content = client.get("/customers/").content.decode()
     link = re.findall(r'href="(/budgets/set/[^"]*)"', content)[0]
@@ -278,8 +278,8 @@ def test_any_customer_id_survives_row_and_links(customer_id, acme, client):
 
 
 def test_the_distributor_sees_its_resellers_customers_and_acts_where_no_grant_is(acme, ungranted, dora, sign_in):
-    granted, free = make.customer(acme, "granted"), make.customer(ungranted, "free")
-    stranger = make.customer(make.reseller(make.distributor("other-distribution"), "other-reseller"))
+    granted, free = factories.customer(acme, "granted"), factories.customer(ungranted, "free")
+    stranger = factories.customer(factories.reseller(factories.distributor("other-distribution"), "other-reseller"))
     client = sign_in(dora)
     shown = rows(client)
     assert stranger.customer_id not in shown
@@ -288,7 +288,7 @@ def test_the_distributor_sees_its_resellers_customers_and_acts_where_no_grant_is
     assert "Plain Reseller" in shown[free.customer_id]
     content = client.get("/customers/").content.decode()
     assert ("?customer=free" in content, "/budgets/set/?customer=granted" in content) == (True, False)
-    give_grant(ungranted, monthly_quota=make.MILLION, one_time_quota=None, operator=dora)
+    give_grant(ungranted, monthly_quota=factories.MILLION, one_time_quota=None, operator=dora)
     assert "/budgets/set/" not in client.get("/customers/").content.decode()
 
 
@@ -304,22 +304,22 @@ def test_the_fragment_is_the_list_alone_with_the_counts_out_of_band(mixed, clien
 
 
 def test_a_month_to_come_is_no_estimate_yet(acme, ann, sign_in):
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
-    make.report((customer, "2999-01", "5"))
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2999-01", "5"))
     page = sign_in(ann).get("/customers/")
     [row] = page.context["page"].object_list
     assert (row.used, row.as_of) == ("0.00", "")
 
 
 def test_an_account_name_breaks_after_its_signs_and_is_never_markup(acme, client):
-    make.customer(acme, account_name="kestwick_foods-0012.<b>@x_")
+    factories.customer(acme, account_name="kestwick_foods-0012.<b>@x_")
     content = client.get("/customers/").content.decode()
     assert "kestwick_<wbr>foods-<wbr>0012.<wbr>&lt;b&gt;@<wbr>x_</a></th>" in content
 
 
 def test_what_people_typed_is_escaped_in_the_rows(acme, client):
-    make.customer(acme, "1", account_name="<b>one & \"two\" 'three'</b>", name="<i>")
+    factories.customer(acme, "1", account_name="<b>one & \"two\" 'three'</b>", name="<i>")
     content = client.get("/customers/").content.decode()
     assert "<b>one" not in content
     # The line may break after the stroke.

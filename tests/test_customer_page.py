@@ -9,12 +9,12 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from budgets.actions.freezing import freeze_accounts
+from budgets.actions.account_state import freeze_accounts
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, RevealRecord
-from partnercenter.database import lock
+from partnercenter.lib.sql import lock
 from partnercenter.models import BudgetType, Channel, Partner, User
-from tests import make
+from tests import factories
 
 PAGE = "/customers/detail/"
 ID = "/subscriptions/0a/b c"
@@ -28,7 +28,7 @@ def september(time_machine):
 
 @pytest.fixture
 def customer(acme) -> Customer:
-    return make.customer(
+    return factories.customer(
         acme,
         ID,
         account_name="kestwick_foods",
@@ -113,8 +113,8 @@ def test_just_associated_it_is_frozen_without_a_budget_and_says_why(client, cust
 
 
 def test_a_budget_shows_what_is_used_of_it_as_of_when_and_the_policy(client, customer, ann):
-    make.budget(customer, ann, "1000", BudgetType.MONTHLY)
-    make.report((customer, "2026-09", "412.50"), at=make.moment("2026-09-20 03:00"))
+    factories.budget(customer, ann, "1000", BudgetType.MONTHLY)
+    factories.report((customer, "2026-09", "412.50"), at=factories.moment("2026-09-20 03:00"))
     said = text(client, customer)
     assert "412.50 of 1,000.00 USD used 41% Current estimate as of 2026-09-20 11:00, Asia/Shanghai" in said
     assert "Budget Type Monthly budget counted since 2026-09 Remaining (USD) 587.50 Account Freezing Automatic" in said
@@ -123,8 +123,10 @@ def test_a_budget_shows_what_is_used_of_it_as_of_when_and_the_policy(client, cus
 
 
 def test_a_month_over_budget_is_marked_in_picture_and_table_and_the_current_one_as_so_far(client, customer, ann):
-    make.budget(customer, ann, "100", BudgetType.MONTHLY, AccountFreezing.MANUAL)
-    make.report((customer, "2026-08", "50"), (customer, "2026-09", "112.50"), at=make.moment("2026-09-20 03:00"))
+    factories.budget(customer, ann, "100", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    factories.report(
+        (customer, "2026-08", "50"), (customer, "2026-09", "112.50"), at=factories.moment("2026-09-20 03:00")
+    )
     content, said = html(client, customer), text(client, customer)
     assert content.count('class="chart-bar chart-exceeded chart-so-far"') == 1
     assert "2026-09 so far, as of 2026-09-20 11:00 112.50 100.00 Monthly budget 112.50 Exceeded by 12.50" in said
@@ -133,8 +135,8 @@ def test_a_month_over_budget_is_marked_in_picture_and_table_and_the_current_one_
 
 
 def test_a_one_time_budget_beside_it_is_drawn_without_a_line(client, customer, ann):
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-09", "12"))
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-09", "12"))
     assert "Monthly budget" not in text(client, customer)
 
 
@@ -148,7 +150,7 @@ def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_
     assert "After 2026-10-05 12:00 data may be deleted." in text(sign_in(ann), customer)
     seen = {}
     for day in ("2026-09-28 03:59", "2026-09-28 04:00", "2026-10-04 04:00", "2026-10-05 04:00"):
-        september.move_to(make.moment(day))
+        september.move_to(factories.moment(day))
         strip = STRIP.search(html(sign_in(ann), customer))
         seen[day[5:]] = strip.groups() if strip else None
     assert seen == {
@@ -172,7 +174,7 @@ def test_what_applies_to_its_account_is_offered(client, customer, ann):
     resources = f"/customers/freeze/{about}&kind=ACCOUNT_AND_RESOURCE"
     budget, unfreeze = f"/budgets/set/{about}", f"/customers/unfreeze/{about}"
     assert offered(client, customer) == {"set-budget": budget, "freeze-resources": resources, "unfreeze": unfreeze}
-    make.budget(customer, ann, "100")
+    factories.budget(customer, ann, "100")
     freezing = {"freeze": f"/customers/freeze/{about}&kind=ACCOUNT", "freeze-resources": resources}
     assert offered(client, customer) == {"set-budget": budget} | freezing
     freeze(customer, ann, FreezeKind.ACCOUNT_AND_RESOURCE)
@@ -188,7 +190,7 @@ def test_people_of_a_frozen_reseller_find_no_unfreezing(client, customer, acme):
 
 
 def test_a_referral_customer_has_no_budget_may_do_everything_and_nothing_warns(client, acme):
-    customer = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    customer = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     said = text(client, customer)
     assert "Budget A customer of the referral model has no budget." in said
     assert "The account was never frozen." in text(client, customer, "freezes")
@@ -197,7 +199,7 @@ def test_a_referral_customer_has_no_budget_may_do_everything_and_nothing_warns(c
 
 
 def test_below_a_restricted_reseller_the_customer_is_frozen_and_the_page_says_by_whom(client, customer, ann, acme):
-    make.budget(customer, ann, "100")
+    factories.budget(customer, ann, "100")
     Partner.objects.filter(pk=acme.pk).update(
         status=Partner.Status.RESTRICTED, status_since=timezone.now(), status_reason="Unpaid"
     )
@@ -219,11 +221,11 @@ def test_who_may_only_look_is_told_why_and_finds_no_way_to_act(who, why, custome
 
 
 def test_a_reseller_without_a_grant_is_told_whom_to_ask(una, ungranted, sign_in):
-    assert "Contact your distributor Dora Distribution" in text(sign_in(una), make.customer(ungranted))
+    assert "Contact your distributor Dora Distribution" in text(sign_in(una), factories.customer(ungranted))
 
 
 def test_the_distributor_sees_whose_customer_it_is_and_acts_where_no_grant_is_given(dora, ungranted, sign_in):
-    customer = make.customer(ungranted)
+    customer = factories.customer(ungranted)
     said = text(sign_in(dora), customer)
     assert "Reseller Plain Reseller" in said
     assert {"set-budget", "unfreeze"} <= offered(sign_in(dora), customer).keys()

@@ -12,15 +12,15 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
+from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from customers.actions import Author, add_note
 from customers.models import Customer, CustomerNote, ExportRecord, FreezeKind, FreezeOrigin
-from partnercenter.database import lock
+from partnercenter.lib.errors import InvalidRequest
+from partnercenter.lib.sql import lock
 from partnercenter.models import Channel, Partner, User
-from partnercenter.refusals import InvalidRequest
-from tests import make
+from tests import factories
+from tests.concurrency.threads import emptied_quickly, overtake, stop_before
 from tests.test_exports import sent
-from tests.threads import emptied_quickly, overtake, stop_before
 
 PAGE, EXPORT = "/customers/detail/", "/customers/detail/records/export/"
 ID = "/subscriptions/0a"
@@ -38,7 +38,7 @@ def clock(time_machine):
 @pytest.fixture
 def customer(acme: Partner) -> Customer:
     """Frozen since association on 10 September."""
-    return make.customer(acme, ID, account_name="kestwick_foods", name="Kestwick Foods")
+    return factories.customer(acme, ID, account_name="kestwick_foods", name="Kestwick Foods")
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ def by_hand(customer: Customer, operator: User, reason: str, *, frozen: bool = T
 @pytest.fixture
 def history(customer, ann, ben, clock) -> None:
     """Budgets by ann on the 10th and the 12th, by ben on the 20th, which unfreezes; frozen by ben on the 25th."""
-    make.budget(customer, ann, "100", unfreeze=False)
+    factories.budget(customer, ann, "100", unfreeze=False)
     clock.move_to("2026-09-12T04:00:00Z")
-    make.budget(customer, ann, "200", unfreeze=False, channel=Channel.IMPORT)
+    factories.budget(customer, ann, "200", unfreeze=False, channel=Channel.IMPORT)
     clock.move_to("2026-09-20T04:00:00Z")
-    make.budget(customer, ben, "300")
+    factories.budget(customer, ben, "300")
     clock.move_to("2026-09-25T04:00:00Z")
     by_hand(customer, ben, "Unpaid invoice")
 
@@ -128,7 +128,7 @@ def test_freeze_records_are_filtered_likewise(history, asked, shown, client):
 def test_days_are_those_of_the_partners_zone(acme, customer, ann, clock, sign_in):
     # Half past midnight on the 13th where the partner is.
     clock.move_to("2026-09-12T16:30:00Z")
-    make.budget(customer, ann, "100")
+    factories.budget(customer, ann, "100")
     client = sign_in(ann)
     assert days(client, "adjustments", since="2026-09-13", until="2026-09-13") == [13]
     Partner.objects.filter(pk=acme.pk).update(time_zone="Europe/Berlin")
@@ -150,14 +150,14 @@ def test_nothing_found_says_so_and_keeps_the_way_back(history, client):
 
 def test_many_records_come_page_by_page_with_their_filters(client, customer, ann):
     for amount in range(1, 13):
-        make.budget(customer, ann, str(amount))
+        factories.budget(customer, ann, str(amount))
     content = fragment(client, "adjustments", operator="ann", page="2")
     assert [row.split()[8] for row in rows(content)] == ["1.00", "--"]
     assert f"?customer={ID.replace('/', '%2F')}&amp;tab=adjustments&amp;operator=ann&amp;page=1" in content
 
 
 def test_no_record_of_another_customer_is_among_them(client, customer, acme, ann):
-    make.budget(make.customer(acme), ann, "100")
+    factories.budget(factories.customer(acme), ann, "100")
     assert days(client, "adjustments") == []
     assert len(days(client, "freezes")) == 1
 
@@ -178,9 +178,9 @@ def test_the_records_are_exported_as_they_are_filtered_masked_and_recorded(histo
 
 
 def test_freeze_records_are_exported_with_all_they_hold(history, client, customer, ann):
-    make.report((customer, "2026-09", "412.50"), at=make.moment("2026-09-25 03:00"))
+    factories.report((customer, "2026-09", "412.50"), at=factories.moment("2026-09-25 03:00"))
     by_hand(customer, ann, "=Paid", frozen=False)
-    make.budget(customer, ann, "400")
+    factories.budget(customer, ann, "400")
     newest, unfrozen, by_ben = export(client, tab="freezes")[:3]
     assert {newest["customer_name"], unfrozen["customer_name"]} == {"K****s"}
     assert (newest["budget_type"], newest["amount"], newest["used"]) == ("ONE_TIME", "400.00", "412.50")

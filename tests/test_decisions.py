@@ -16,19 +16,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from budgets.actions import restore_budgets
-from budgets.actions.deciding import snooze_decisions, wake_decisions
-from budgets.actions.freezing import freeze_accounts
-from budgets.decisions import SHOWN, Decisions
+from budgets.actions.account_state import freeze_accounts
+from budgets.actions.billing_month import restore_budgets
+from budgets.actions.decisions import snooze_decisions, wake_decisions
+from budgets.queries.decisions import SHOWN, Decisions
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, RevealRecord, Snooze
-from partnercenter.database import lock
+from partnercenter.lib.errors import InvalidRequest, PermissionRefused
+from partnercenter.lib.sql import lock
 from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import InvalidRequest, PermissionRefused
-from tests import make
+from tests import factories
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
 PATH, SNOOZE, WAKE = "/customers/decisions/", "/customers/decisions/snooze/", "/customers/decisions/wake/"
 
@@ -58,9 +58,9 @@ def used_up(
     partner: Partner, operator: User, customer_id: str, used: str = "120", amount: str = "100", **more: Any
 ) -> Customer:
     """A customer who has used up a budget under Manual."""
-    customer = make.customer(partner, customer_id, **more)
-    make.budget(customer, operator, amount, account_freezing=AccountFreezing.MANUAL)
-    make.report((customer, "2026-09", used))
+    customer = factories.customer(partner, customer_id, **more)
+    factories.budget(customer, operator, amount, account_freezing=AccountFreezing.MANUAL)
+    factories.report((customer, "2026-09", used))
     return customer
 
 
@@ -85,19 +85,21 @@ def freeze(customer: Customer, operator: User) -> None:
 
 
 def test_used_up_under_manual_and_not_frozen_is_to_be_decided_and_nothing_else(client, acme, ann, kestwick):
-    within, automatic, frozen, by_association = make.customers(acme, 4)
-    make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
-    make.budget([within, frozen], ann, "100", account_freezing=AccountFreezing.MANUAL)
-    make.budget(automatic, ann, "100")
-    make.budget(by_association, ann, "100", account_freezing=AccountFreezing.MANUAL, unfreeze=False)
-    make.report(*[(each, "2026-09", "100") for each in (automatic, frozen, by_association)], (within, "2026-09", "99"))
+    within, automatic, frozen, by_association = factories.customers(acme, 4)
+    factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    factories.budget([within, frozen], ann, "100", account_freezing=AccountFreezing.MANUAL)
+    factories.budget(automatic, ann, "100")
+    factories.budget(by_association, ann, "100", account_freezing=AccountFreezing.MANUAL, unfreeze=False)
+    factories.report(
+        *[(each, "2026-09", "100") for each in (automatic, frozen, by_association)], (within, "2026-09", "99")
+    )
     freeze(frozen, ann)
     assert list(rows(client)) == ["kestwick"]
 
 
 def test_a_row_says_age_overspend_per_day_and_account_manager(sign_in, ann, kestwick, clock):
     clock.shift(timedelta(hours=27))
-    make.report((kestwick, "2026-09", "150.50"))
+    factories.report((kestwick, "2026-09", "150.50"))
     said = rows(sign_in(ann))["kestwick"]
     assert "2026-09-15 10:00 1 day 3 h" in said
     assert "100.00 One-time budget 150.50" in said
@@ -105,9 +107,9 @@ def test_a_row_says_age_overspend_per_day_and_account_manager(sign_in, ann, kest
 
 
 def test_what_is_spent_per_day_is_this_months_total_over_its_days_so_far(client, acme, ann):
-    customer = make.customer(acme, "long")
-    make.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
-    make.report((customer, "2026-08", "900"), (customer, "2026-09", "120"))
+    customer = factories.customer(acme, "long")
+    factories.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    factories.report((customer, "2026-08", "900"), (customer, "2026-09", "120"))
     assert " 8.00 --" in rows(client)["long"]
 
 
@@ -122,14 +124,14 @@ def test_the_longest_used_up_comes_first_and_each_figure_sorts(client, acme, ann
     assert list(rows(client, sort="-overspend")) == ["over", "kestwick", "fast"]
     assert list(rows(client, sort="-per_day")) == ["fast", "over", "kestwick"]
     assert list(rows(client, sort="nonsense")) == ["kestwick", "over", "fast"]
-    assert make.stored(fast).exhausted
+    assert factories.stored(fast).exhausted
 
 
 @pytest.mark.parametrize("sort", ["since", "-since", "overspend", "-overspend", "per_day", "-per_day"])
 def test_pages_have_each_once_whichever_way_they_are_turned(client, acme, ann, sort):
-    customers = make.customers(acme, 25)
-    make.budget(customers, ann, "100", account_freezing=AccountFreezing.MANUAL)
-    make.report(*[(each, "2026-09", f"{100 + number % 7}.25") for number, each in enumerate(customers)])
+    customers = factories.customers(acme, 25)
+    factories.budget(customers, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    factories.report(*[(each, "2026-09", f"{100 + number % 7}.25") for number, each in enumerate(customers)])
     numbered = [list(rows(client, sort=sort, size=10, page=page)) for page in (1, 2, 3)]
     assert sorted(chain.from_iterable(numbered)) == sorted(each.customer_id for each in customers)
     order = Decisions(ann, QueryDict(f"sort={sort}"), timezone.now()).order()
@@ -162,8 +164,8 @@ def test_one_is_snoozed_with_a_day_and_a_reason_and_shown_as_such(client, kestwi
     assert "2026-09-20 by ann, 2026-09-15 10:00: Pays on Friday" in said
     snooze = Snooze.objects.get()
     # The day begins in the partner's zone.
-    assert snooze.until == make.moment("2026-09-19 16:00")
-    assert snooze.exhausted_since == make.stored(kestwick).exhausted_since
+    assert snooze.until == factories.moment("2026-09-19 16:00")
+    assert snooze.exhausted_since == factories.stored(kestwick).exhausted_since
 
 
 def test_htmx_is_told_to_close_the_dialog_and_to_reload(client, kestwick):
@@ -174,7 +176,7 @@ def test_htmx_is_told_to_close_the_dialog_and_to_reload(client, kestwick):
 
 
 def test_many_are_snoozed_at_once_and_who_is_not_to_be_decided_about_is_passed_over(client, acme, ann, kestwick):
-    other, within = used_up(acme, ann, "other"), make.customer(acme, "within")
+    other, within = used_up(acme, ann, "other"), factories.customer(acme, "within")
     given = {"customer": ["kestwick", "other", "within"], "until": "2026-09-20", "reason": "Summer"}
     response = client.post(SNOOZE, given, follow=True)
     assert "2 decisions are snoozed until 2026-09-20." in response.content.decode()
@@ -221,30 +223,30 @@ def test_from_tomorrow_to_a_year_from_now(client, kestwick, until):
 
 
 def test_tomorrow_is_that_of_the_partners_zone(kestwick, ann, acme, clock):
-    clock.move_to(make.moment("2026-09-15 17:00"))
+    clock.move_to(factories.moment("2026-09-15 17:00"))
     with pytest.raises(InvalidRequest, match="from tomorrow"):
         put_off(kestwick, ann, "2026-09-16")
     Partner.objects.filter(pk=acme.pk).update(time_zone="America/New_York")
     ann = User.objects.get(pk=ann.pk)
     assert put_off(kestwick, ann, "2026-09-16") == 1
-    assert Snooze.objects.get().until == make.moment("2026-09-16 04:00")
+    assert Snooze.objects.get().until == factories.moment("2026-09-16 04:00")
 
 
 def test_a_snooze_comes_back_by_itself_at_the_first_moment_of_its_day(sign_in, ann, kestwick, clock):
     put_off(kestwick, ann)
-    clock.move_to(make.moment("2026-09-19 15:59"))
+    clock.move_to(factories.moment("2026-09-19 15:59"))
     assert list(rows(sign_in(ann))) == []
-    clock.move_to(make.moment("2026-09-19 16:00"))
+    clock.move_to(factories.moment("2026-09-19 16:00"))
     assert list(rows(sign_in(ann))) == ["kestwick"]
 
 
 def test_another_using_up_is_another_decision(client, kestwick, ann, clock):
     put_off(kestwick, ann)
     clock.shift(timedelta(hours=1))
-    make.budget(kestwick, ann, "130", account_freezing=AccountFreezing.MANUAL)
+    factories.budget(kestwick, ann, "130", account_freezing=AccountFreezing.MANUAL)
     assert rows(client) == rows(client, snoozed="1") == {}
     clock.shift(timedelta(hours=1))
-    make.report((kestwick, "2026-09", "140"))
+    factories.report((kestwick, "2026-09", "140"))
     assert list(rows(client)) == ["kestwick"]
     assert rows(client, snoozed="1") == {}
 
@@ -252,27 +254,27 @@ def test_another_using_up_is_another_decision(client, kestwick, ann, clock):
 def test_spending_more_while_it_is_snoozed_changes_nothing(client, kestwick, ann, clock):
     put_off(kestwick, ann)
     clock.shift(timedelta(hours=1))
-    make.report((kestwick, "2026-09", "500"))
+    factories.report((kestwick, "2026-09", "500"))
     assert list(rows(client, snoozed="1")) == ["kestwick"]
 
 
 def test_the_month_that_restores_ends_a_snooze_and_used_up_again_it_is_open(acme, ann, sign_in, clock):
-    customer = make.customer(acme, "monthly")
-    make.budget(customer, ann, "100", BudgetType.MONTHLY, AccountFreezing.MANUAL)
-    make.report((customer, "2026-09", "150"))
+    customer = factories.customer(acme, "monthly")
+    factories.budget(customer, ann, "100", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    factories.report((customer, "2026-09", "150"))
     put_off(customer, ann, "2026-12-24")
-    clock.move_to(make.moment("2026-10-02 00:00"))
+    clock.move_to(factories.moment("2026-10-02 00:00"))
     restore_budgets()
     assert rows(sign_in(ann)) == rows(sign_in(ann), snoozed="1") == {}
-    make.report((customer, "2026-10", "150"))
+    factories.report((customer, "2026-10", "150"))
     assert list(rows(sign_in(ann))) == ["monthly"]
 
 
 def test_frozen_or_raised_or_made_automatic_it_is_no_decision_any_more(client, acme, ann, kestwick):
     raised, automatic = used_up(acme, ann, "raised"), used_up(acme, ann, "automatic")
     freeze(kestwick, ann)
-    make.budget(raised, ann, "200")
-    make.budget(automatic, ann, "100")
+    factories.budget(raised, ann, "200")
+    factories.budget(automatic, ann, "100")
     assert rows(client) == {}
     assert "There is nothing to decide." in client.get(PATH).content.decode()
 
@@ -294,13 +296,13 @@ def test_woken_it_is_open_again_and_waking_twice_changes_nothing(client, kestwic
         "nothing to decide here any more" in client.post(WAKE, {"customer": "kestwick"}, follow=True).content.decode()
     )
     assert list(Snooze.objects.order_by("pk").values_list("until", flat=True)) == [
-        make.moment("2026-09-19 16:00"),
+        factories.moment("2026-09-19 16:00"),
         NOW,
     ]
 
 
 def test_who_was_decided_about_meanwhile_cannot_be_snoozed(client, kestwick, ann):
-    make.budget(kestwick, ann, "500")
+    factories.budget(kestwick, ann, "500")
     given = {"customer": "kestwick", "until": "2026-09-20", "reason": "Pays on Friday"}
     assert "nothing to decide here any more" in client.post(SNOOZE, given, follow=True).content.decode()
     assert not Snooze.objects.exists()
@@ -337,9 +339,9 @@ def test_a_grant_revoked_meanwhile_holds_at_once(kestwick, ann, acme, dora):
 def test_the_distributor_sees_its_resellers_decisions_and_acts_where_no_grant_is(
     kestwick, ann, una, ungranted, dora, sign_in
 ):
-    theirs = make.customer(ungranted, "theirs")
-    make.budget(theirs, dora, "100", account_freezing=AccountFreezing.MANUAL)
-    make.report((theirs, "2026-09", "150"))
+    theirs = factories.customer(ungranted, "theirs")
+    factories.budget(theirs, dora, "100", account_freezing=AccountFreezing.MANUAL)
+    factories.report((theirs, "2026-09", "150"))
     shown = rows(sign_in(dora))
     assert "Plain Reseller" in shown["theirs"]
     assert "Snooze theirs" not in shown["kestwick"]
@@ -365,10 +367,10 @@ def test_names_are_masked_until_the_eye_is_pressed_and_showing_them_is_recorded(
 
 
 def test_counts_stop_where_they_would_cost(client, acme, ann, monkeypatch):
-    monkeypatch.setattr("budgets.decisions.COUNTED", 3)
-    customers = make.customers(acme, 5)
-    make.budget(customers, ann, "1", account_freezing=AccountFreezing.MANUAL)
-    make.report(*[(each, "2026-09", "2") for each in customers])
+    monkeypatch.setattr("budgets.queries.decisions.COUNTED", 3)
+    customers = factories.customers(acme, 5)
+    factories.budget(customers, ann, "1", account_freezing=AccountFreezing.MANUAL)
+    factories.report(*[(each, "2026-09", "2") for each in customers])
     assert client.get(PATH).context["open"] == 4
 
 
@@ -376,9 +378,9 @@ def test_counts_stop_where_they_would_cost(client, acme, ann, monkeypatch):
 def test_the_number_of_queries_is_the_same_for_three_and_for_forty(client, acme, ann, query):
     counted = []
     for number in (3, 37):
-        customers = make.customers(acme, number, account_manager="Mara")
-        make.budget(customers, ann, "1", account_freezing=AccountFreezing.MANUAL)
-        make.report(*[(each, "2026-09", "2") for each in customers])
+        customers = factories.customers(acme, number, account_manager="Mara")
+        factories.budget(customers, ann, "1", account_freezing=AccountFreezing.MANUAL)
+        factories.report(*[(each, "2026-09", "2") for each in customers])
         some = customers[: number // 2]
         snooze_decisions(chosen(*some), until=date(2026, 9, 20), reason="x", operator=ann)
         with CaptureQueriesContext(connection) as captured:
@@ -391,9 +393,9 @@ def test_the_number_of_queries_is_the_same_for_three_and_for_forty(client, acme,
 def test_the_number_of_statements_is_the_same_for_one_and_for_thirty(acme, ann, action):
     counted = []
     for number in (1, 30):
-        customers = make.customers(acme, number)
-        make.budget(customers, ann, "1", account_freezing=AccountFreezing.MANUAL)
-        make.report(*[(each, "2026-09", "2") for each in customers])
+        customers = factories.customers(acme, number)
+        factories.budget(customers, ann, "1", account_freezing=AccountFreezing.MANUAL)
+        factories.report(*[(each, "2026-09", "2") for each in customers])
         some = chosen(*customers)
         with CaptureQueriesContext(connection) as captured:
             assert snooze_decisions(some, until=date(2026, 9, 20), reason="x", operator=ann) == number
@@ -424,11 +426,11 @@ def test_the_customers_page_says_until_when_its_decision_is_put_off(client, kest
 
 def test_used_up_again_by_the_restore_itself_is_another_decision(acme, ann, sign_in, clock):
     """What was stated of the new month beforehand uses the budget up as it restores: since then."""
-    customer = make.customer(acme, "monthly")
-    make.budget(customer, ann, "100", BudgetType.MONTHLY, AccountFreezing.MANUAL)
-    make.report((customer, "2026-09", "150"), (customer, "2026-10", "160"))
+    customer = factories.customer(acme, "monthly")
+    factories.budget(customer, ann, "100", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    factories.report((customer, "2026-09", "150"), (customer, "2026-10", "160"))
     put_off(customer, ann, "2026-12-24")
-    clock.move_to(make.moment("2026-10-02 00:00"))
+    clock.move_to(factories.moment("2026-10-02 00:00"))
     restore_budgets()
     assert list(rows(sign_in(ann))) == ["monthly"]
-    assert make.stored(customer).exhausted_since == make.moment("2026-10-02 00:00")
+    assert factories.stored(customer).exhausted_since == factories.moment("2026-10-02 00:00")

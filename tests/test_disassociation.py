@@ -8,13 +8,13 @@ from django.core.management import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from budgets.actions import associate_customers, disassociate_customers
-from budgets.checking import differences
+from budgets.actions.association import associate_customers, disassociate_customers
 from budgets.models import AdjustmentRecord, Budget, Expenditure
+from budgets.queries.integrity import differences
 from customers.actions import NewCustomer
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import BudgetType, Grant
-from tests import make
+from tests import factories
 from tests.test_commands import run
 
 HEADER = "customer_id,partner\n"
@@ -31,9 +31,9 @@ def september(time_machine, db):
 @pytest.fixture
 def customer(acme, ann) -> Customer:
     """With a one-time budget of 100, which counts the 70 of September and not the 40 of August."""
-    customer = make.customer(acme, "/subscriptions/0a")
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-08", "40"), (customer, "2026-09", "70"))
+    customer = factories.customer(acme, "/subscriptions/0a")
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-08", "40"), (customer, "2026-09", "70"))
     return customer
 
 
@@ -73,9 +73,9 @@ def test_the_budget_goes_with_a_record_by_system_and_gives_its_quota_back(custom
 
 
 def test_only_what_they_had_leaves_the_pools_of_each_partner(acme, borealis, ann, carl):
-    here, stays, there = make.customer(acme), make.customer(acme), make.customer(borealis)
-    make.budget([here, stays], ann, "100")
-    make.budget(there, carl, "7", BudgetType.MONTHLY)
+    here, stays, there = factories.customer(acme), factories.customer(acme), factories.customer(borealis)
+    factories.budget([here, stays], ann, "100")
+    factories.budget(there, carl, "7", BudgetType.MONTHLY)
     leave(here, there)
     pools = Grant.objects.values_list("partner", "monthly_allocated", "one_time_allocated")
     assert set(pools) == {(acme.pk, 0, 100), (borealis.pk, 0, 0)}
@@ -92,19 +92,19 @@ def test_who_left_does_not_exist_any_more(customer, ann, sign_in):
 
 
 def test_the_account_stays_as_frozen_as_it_is_and_its_records_stay(customer, acme):
-    fresh_from_association = make.customer(acme)
-    make.report((customer, "2026-09", "100"))
-    frozen = make.fresh(customer).frozen_since
+    fresh_from_association = factories.customer(acme)
+    factories.report((customer, "2026-09", "100"))
+    frozen = factories.fresh(customer).frozen_since
     records = FreezeRecord.objects.count()
     leave(customer, fresh_from_association)
-    gone = make.fresh(customer)
+    gone = factories.fresh(customer)
     assert (gone.freeze_origin, gone.frozen_since) == ("BUDGET_EXHAUSTED", frozen)
-    assert make.fresh(fresh_from_association).freeze_origin == "ASSOCIATION"
+    assert factories.fresh(fresh_from_association).freeze_origin == "ASSOCIATION"
     assert FreezeRecord.objects.count() == records
 
 
 def test_a_referral_customer_leaves_as_it_came(acme):
-    customer = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    customer = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     assert leave(customer) == 1
     assert not AdjustmentRecord.objects.exists()
     assert not FreezeRecord.objects.exists()
@@ -112,17 +112,17 @@ def test_a_referral_customer_leaves_as_it_came(acme):
 
 def test_who_left_already_does_not_leave_again(customer):
     leave(customer)
-    left = make.fresh(customer).disassociated_on
+    left = factories.fresh(customer).disassociated_on
     assert leave(customer) == 0
     assert customer.adjustment_records.count() == 2
-    assert make.fresh(customer).disassociated_on == left
+    assert factories.fresh(customer).disassociated_on == left
 
 
 def test_months_before_stay_theirs_and_what_comes_is_nobodys(customer):
     leave(customer)
     assert totals(customer) == {202608: 40}
     assert totals(None) == {202609: 70}
-    taken = make.report((customer.customer_id, "2026-08", "41"), (customer.customer_id, "2026-09", "75"))
+    taken = factories.report((customer.customer_id, "2026-08", "41"), (customer.customer_id, "2026-09", "75"))
     assert (taken.unknown, taken.unknown_accounts) == (1, [customer.customer_id])
     assert totals(customer) == {202608: 41}
     assert totals(None) == {202609: 75}
@@ -134,18 +134,18 @@ def test_who_comes_again_is_somebody_new_for_whom_the_month_counts_from_its_firs
     assert again.pk != customer.pk
     assert (again.freeze_origin, again.freeze_records.count()) == ("ASSOCIATION", 1)
     assert totals(again) == {202609: 70}
-    make.budget(again, ann, "100")
-    assert make.stored(again).used == 70
+    factories.budget(again, ann, "100")
+    assert factories.stored(again).used == 70
     assert again.adjustment_records.get().amount_before is None
-    make.report((again, "2026-08", "45"), (again, "2026-09", "80"))
+    factories.report((again, "2026-08", "45"), (again, "2026-09", "80"))
     assert totals(customer) == {202608: 45}
-    assert make.stored(again).used == 80
+    assert factories.stored(again).used == 80
 
 
 def test_what_was_spent_while_nobody_knew_the_account_is_theirs_who_comes_next(customer, borealis, september):
     leave(customer)
     september.move_to("2026-11-20T04:00:00Z", tick=False)
-    make.report(*[(customer.customer_id, month, "5") for month in ("2026-08", "2026-10", "2026-11")])
+    factories.report(*[(customer.customer_id, month, "5") for month in ("2026-08", "2026-10", "2026-11")])
     again = come_again(customer, borealis)
     assert totals(customer) == {202608: 5}
     assert totals(again) == {202609: 70, 202610: 5, 202611: 5}
@@ -154,20 +154,20 @@ def test_what_was_spent_while_nobody_knew_the_account_is_theirs_who_comes_next(c
 def test_a_partner_cannot_restate_what_was_spent_as_anothers_customer(customer, borealis, carl):
     leave(customer)
     again = come_again(customer, borealis)
-    taken = make.report((again, "2026-08", "1"), (again, "2026-09", "90"), operator=carl, only=borealis)
+    taken = factories.report((again, "2026-08", "1"), (again, "2026-09", "90"), operator=carl, only=borealis)
     assert (taken.not_yours, taken.changed) == (1, 1)
     assert totals(customer) == {202608: 40}
     assert totals(again) == {202609: 90}
 
 
 def test_a_review_of_who_left_is_outdated_and_the_others_can_be_set(acme, ann, sign_in):
-    leaving, *staying = make.customers(acme, 3)
-    operation, client = make.reviewed([leaving, *staying], ann, "100"), sign_in(ann)
+    leaving, *staying = factories.customers(acme, 3)
+    operation, client = factories.reviewed([leaving, *staying], ann, "100"), sign_in(ann)
     leave(leaving)
     path = f"/operations/{operation.pk}/"
     assert client.get(path).status_code == 200
     assert client.post(path).status_code == 409
-    assert make.confirmed(operation, only_unchanged=True).passed_over == 1
+    assert factories.confirmed(operation, only_unchanged=True).passed_over == 1
     assert {budget.customer for budget in Budget.objects.all()} == set(staying)
 
 
@@ -181,9 +181,9 @@ def test_a_form_of_who_left_is_not_found(customer, ann, sign_in):
 
 
 def test_undo_leaves_who_left(acme, ann, sign_in):
-    leaving, staying = make.customers(acme, 2)
-    batch = make.reviewed([leaving, staying], ann, "100")
-    make.confirmed(batch)
+    leaving, staying = factories.customers(acme, 2)
+    batch = factories.reviewed([leaving, staying], ann, "100")
+    factories.confirmed(batch)
     leave(leaving)
     client = sign_in(ann)
     undo = client.post(f"/budgets/batches/{batch.pk}/undo/")["Location"]
@@ -195,9 +195,9 @@ def test_undo_leaves_who_left(acme, ann, sign_in):
 
 
 def test_undo_of_an_undo_leaves_who_left_without_a_budget(acme, ann, sign_in):
-    customers = make.customers(acme, 2)
-    batch, client = make.reviewed(customers, ann, "100"), sign_in(ann)
-    make.confirmed(batch)
+    customers = factories.customers(acme, 2)
+    batch, client = factories.reviewed(customers, ann, "100"), sign_in(ann)
+    factories.confirmed(batch)
     undo = client.post(f"/budgets/batches/{batch.pk}/undo/")["Location"]
     client.post(undo)
     leave(customers[0])
@@ -209,8 +209,8 @@ def test_undo_of_an_undo_leaves_who_left_without_a_budget(acme, ann, sign_in):
 def test_it_asks_as_often_for_fifty_as_for_three(acme, ann):
     counted = []
     for number in (3, 50):
-        customers = make.customers(acme, number)
-        make.budget(customers, ann, "100")
+        customers = factories.customers(acme, number)
+        factories.budget(customers, ann, "100")
         with CaptureQueriesContext(connection) as captured:
             assert leave(*customers) == number
         counted.append(len(captured))
@@ -218,11 +218,11 @@ def test_it_asks_as_often_for_fifty_as_for_three(acme, ann):
 
 
 def test_the_command_disassociates_the_customers_of_a_file(customer, acme, file):
-    stays = make.customer(acme, "stays")
+    stays = factories.customer(acme, "stays")
     said = run("disassociate_customers", file("/subscriptions/0a,acme-reseller"))
     assert "1 customer disassociated." in said
-    assert make.fresh(customer).disassociated_on
-    assert not make.fresh(stays).disassociated_on
+    assert factories.fresh(customer).disassociated_on
+    assert not factories.fresh(stays).disassociated_on
 
 
 @pytest.mark.parametrize(
@@ -239,12 +239,12 @@ def test_the_command_disassociates_the_customers_of_a_file(customer, acme, file)
     ],
 )
 def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(customer, acme, borealis, file, line, reason):
-    make.customer(borealis, "there")
-    leave(make.customer(acme, "left"))
+    factories.customer(borealis, "there")
+    leave(factories.customer(acme, "left"))
     with pytest.raises(CommandError) as refused:
         run("disassociate_customers", file("/subscriptions/0a,acme-reseller", "", line))
     assert f"leaving.csv, line 4: {reason}" in str(refused.value)
-    assert not make.fresh(customer).disassociated_on
+    assert not factories.fresh(customer).disassociated_on
 
 
 def test_the_header_must_name_both(customer, tmp_path):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command, get_commands, load_command_class
 
+from budgets.management.commands.seed_demo import accounts_table
 from customers.models import Customer, FreezeOrigin
-from partnercenter.management.commands.seed_demo import accounts_table
 from partnercenter.models import User
-from tests import make
+from tests import factories
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -137,11 +137,11 @@ def test_the_errand_of_the_readme_goes_as_told(db, settings, tmp_path):
     customer = Customer.objects.get(customer_id=told[1], partner__account_name="acme-reseller")
     assert (customer.freeze_origin, hasattr(customer, "budget")) == (FreezeOrigin.ASSOCIATION, False)
     ann = User.objects.get(username="ann")
-    make.budget(customer, ann, "1000")
-    assert not make.fresh(customer).is_frozen
+    factories.budget(customer, ann, "1000")
+    assert not factories.fresh(customer).is_frozen
     report = tmp_path / "report.csv"
     report.write_bytes(subprocess.run(["bash", "-c", told[2]], check=True, capture_output=True).stdout)
     call_command(told[4], report, stdout=StringIO())
-    assert make.fresh(customer).freeze_origin == FreezeOrigin.BUDGET_EXHAUSTED
-    make.budget(customer, ann, "2000")
-    assert not make.fresh(customer).is_frozen
+    assert factories.fresh(customer).freeze_origin == FreezeOrigin.BUDGET_EXHAUSTED
+    factories.budget(customer, ann, "2000")
+    assert not factories.fresh(customer).is_frozen

@@ -12,14 +12,15 @@ import pytest
 import time_machine
 from django.test import Client
 
-from budgets.actions import ByHand, act_by_hand
+from budgets.actions.freeze_terms import ByHand
+from budgets.actions.manual_freeze import act_by_hand
 from customers import agreement
-from customers.filters import BY_FLAGS, NARROW_BY, CustomerFilterForm
+from customers.listing.filters import BY_FLAGS, NARROW_BY, CustomerFilterForm
 from customers.models import Customer, FreezeKind
 from partnercenter.models import BudgetType, Operation
-from tests import make
+from tests import factories
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 # A value of each filter that some of the customers below match, and some do not.
 VALUES = {
     "q": "kest",
@@ -50,14 +51,14 @@ def clock() -> Iterator[Any]:
 
 @pytest.fixture
 def customers(acme, ungranted, ann, clock) -> None:
-    old = make.customer(acme, "old", account_name="kestwick", account_manager="Li Lei", tags=("vip",))
-    make.budget(old, ann, "100", BudgetType.MONTHLY)
-    make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    old = factories.customer(acme, "old", account_name="kestwick", account_manager="Li Lei", tags=("vip",))
+    factories.budget(old, ann, "100", BudgetType.MONTHLY)
+    factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     clock.move_to(NOW)
-    spent, over = make.customer(acme, "spent"), make.customer(acme, "over")
-    make.budget([spent, over], ann, "100")
-    make.customer(ungranted, "others")
-    make.report((old, "2026-09", "80"), (spent, "2026-09", "40"), (over, "2026-09", "200"), at=NOW)
+    spent, over = factories.customer(acme, "spent"), factories.customer(acme, "over")
+    factories.budget([spent, over], ann, "100")
+    factories.customer(ungranted, "others")
+    factories.report((old, "2026-09", "80"), (spent, "2026-09", "40"), (over, "2026-09", "200"), at=NOW)
     resources = ByHand(Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "a reason", agreement.CURRENT)
     act_by_hand(Customer.objects.filter(pk=spent.pk), resources, operator=ann)
     clock.move_to(NOW + timedelta(days=9))

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets.chart import HEIGHT, MOST_LINES, WIDTH, Chart, chart_of
-from budgets.history import Month, last_months
 from budgets.models import Expenditure
+from budgets.queries.history import Month, last_months
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType
-from tests import make
+from tests import factories
 
 MONTHLY, ONE_TIME = BudgetType.MONTHLY, BudgetType.ONE_TIME
 
@@ -24,7 +24,7 @@ class Clock:
         self._move_to = time_machine.move_to
 
     def on(self, moment: str) -> None:
-        self._move_to(make.moment(moment), tick=False)
+        self._move_to(factories.moment(moment), tick=False)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def long_ago(clock) -> None:
 
 @pytest.fixture
 def customer(long_ago, acme) -> Customer:
-    return make.customer(acme)
+    return factories.customer(acme)
 
 
 def history(customer: Customer, current: int = 202609) -> dict[str, Month]:
@@ -55,45 +55,47 @@ def test_the_months_are_the_current_one_and_the_eleven_before_it(customer):
 
 def test_what_was_not_reported_is_nothing_and_not_zero(customer, clock):
     clock.on("2026-09-20 04:00")
-    make.report((customer, "2026-08", "0"), (customer, "2026-09", "12.50"), at=make.moment("2026-09-20 03:00"))
+    factories.report(
+        (customer, "2026-08", "0"), (customer, "2026-09", "12.50"), at=factories.moment("2026-09-20 03:00")
+    )
     months = history(customer)
     assert [months[name].total for name in ("2026-07", "2026-08", "2026-09")] == [None, Decimal(0), Decimal("12.50")]
-    assert months["2026-09"].as_of == make.moment("2026-09-20 03:00")
+    assert months["2026-09"].as_of == factories.moment("2026-09-20 03:00")
 
 
 def test_months_before_and_to_come_are_not_shown(customer, clock):
     clock.on("2026-09-20 04:00")
-    make.report((customer, "2025-09", "1"), (customer, "2026-10", "2"))
+    factories.report((customer, "2025-09", "1"), (customer, "2026-10", "2"))
     assert {month.total for month in history(customer).values()} == {None}
 
 
 def test_a_late_report_of_last_month_shows_that_month_as_exceeded(customer, ann, clock):
     clock.on("2026-08-20 04:00")
-    make.budget(customer, ann, "100", MONTHLY)
+    factories.budget(customer, ann, "100", MONTHLY)
     clock.on("2026-09-20 04:00")
-    make.report((customer, "2026-08", "130.25"), (customer, "2026-09", "40"))
+    factories.report((customer, "2026-08", "130.25"), (customer, "2026-09", "40"))
     months = history(customer)
     assert months["2026-08"].exceeded_by == Decimal("30.25")
     assert (months["2026-09"].used, months["2026-09"].is_exceeded) == (Decimal(40), False)
-    assert not make.fresh(customer).is_frozen
+    assert not factories.fresh(customer).is_frozen
 
 
 def test_a_budget_that_was_just_used_up_is_exceeded_by_nothing(customer, ann, clock):
     clock.on("2026-09-20 04:00")
-    make.budget(customer, ann, "100", MONTHLY)
-    make.report((customer, "2026-09", "100"))
+    factories.budget(customer, ann, "100", MONTHLY)
+    factories.report((customer, "2026-09", "100"))
     month = history(customer)["2026-09"]
     assert (month.is_exceeded, month.exceeded_by) == (True, Decimal(0))
 
 
 def test_each_month_is_held_against_the_budget_in_force_at_its_end(customer, ann, clock):
     clock.on("2026-07-10 04:00")
-    make.budget(customer, ann, "100", MONTHLY)
+    factories.budget(customer, ann, "100", MONTHLY)
     # The last moment of July and the first of August where the vendor bills.
     clock.on("2026-07-31 15:59")
-    make.budget(customer, ann, "200", MONTHLY)
+    factories.budget(customer, ann, "200", MONTHLY)
     clock.on("2026-07-31 16:00")
-    make.budget(customer, ann, "300", MONTHLY)
+    factories.budget(customer, ann, "300", MONTHLY)
     clock.on("2026-09-20 04:00")
     amounts = [month.amount for month in history(customer).values()]
     assert amounts == [None] * 9 + [Decimal(200), Decimal(300), Decimal(300)]
@@ -101,9 +103,9 @@ def test_each_month_is_held_against_the_budget_in_force_at_its_end(customer, ann
 
 def test_a_one_time_budget_counts_from_its_own_month_on(customer, ann, clock):
     clock.on("2026-07-10 04:00")
-    make.budget(customer, ann, "100", ONE_TIME, AccountFreezing.MANUAL)
+    factories.budget(customer, ann, "100", ONE_TIME, AccountFreezing.MANUAL)
     clock.on("2026-09-20 04:00")
-    make.report((customer, "2026-06", "500"), (customer, "2026-07", "60"), (customer, "2026-09", "45"))
+    factories.report((customer, "2026-06", "500"), (customer, "2026-07", "60"), (customer, "2026-09", "45"))
     months = history(customer)
     assert [months[f"2026-0{n}"].used for n in (6, 7, 8, 9)] == [None, Decimal(60), Decimal(60), Decimal(105)]
     assert [months[f"2026-0{n}"].is_exceeded for n in (7, 8, 9)] == [False, False, True]
@@ -111,17 +113,17 @@ def test_a_one_time_budget_counts_from_its_own_month_on(customer, ann, clock):
 
 def test_a_one_time_budget_counts_what_lies_before_the_twelve_months(customer, ann, clock):
     clock.on("2025-03-10 04:00")
-    make.budget(customer, ann, "100", ONE_TIME)
+    factories.budget(customer, ann, "100", ONE_TIME)
     clock.on("2026-09-20 04:00")
-    make.report((customer, "2025-03", "70"), (customer, "2026-09", "20"))
+    factories.report((customer, "2025-03", "70"), (customer, "2026-09", "20"))
     assert history(customer)["2025-10"].used == Decimal(70)
 
 
 def test_a_refund_below_zero_frees_what_it_gave_back(customer, ann, clock):
     clock.on("2026-08-10 04:00")
-    make.budget(customer, ann, "100", ONE_TIME, AccountFreezing.MANUAL)
+    factories.budget(customer, ann, "100", ONE_TIME, AccountFreezing.MANUAL)
     clock.on("2026-09-20 04:00")
-    make.report((customer, "2026-08", "110"), (customer, "2026-09", "-30.50"))
+    factories.report((customer, "2026-08", "110"), (customer, "2026-09", "-30.50"))
     months = history(customer)
     assert (months["2026-08"].is_exceeded, months["2026-09"].used) == (True, Decimal("79.50"))
     assert not months["2026-09"].is_exceeded
@@ -129,19 +131,19 @@ def test_a_refund_below_zero_frees_what_it_gave_back(customer, ann, clock):
 
 def test_the_current_month_is_used_as_the_budget_itself_says(customer, ann, clock):
     clock.on("2026-07-10 04:00")
-    make.budget(customer, ann, "1000", ONE_TIME)
+    factories.budget(customer, ann, "1000", ONE_TIME)
     clock.on("2026-09-20 04:00")
-    make.report((customer, "2026-07", "60"), (customer, "2026-09", "45.10"))
+    factories.report((customer, "2026-07", "60"), (customer, "2026-09", "45.10"))
     for budget_type in (ONE_TIME, MONTHLY, ONE_TIME):
-        make.budget(customer, ann, "1000", budget_type)
-        assert history(customer)["2026-09"].used == make.stored(customer).used
+        factories.budget(customer, ann, "1000", budget_type)
+        assert history(customer)["2026-09"].used == factories.stored(customer).used
 
 
 def test_it_takes_three_queries_however_much_there_is(customer, ann, clock, django_assert_num_queries):
     clock.on("2026-09-20 04:00")
     for number in range(1, 15):
-        make.budget(customer, ann, str(number * 10), MONTHLY)
-        make.report((customer, f"2026-{number % 9 + 1:02}", str(number)))
+        factories.budget(customer, ann, str(number * 10), MONTHLY)
+        factories.report((customer, f"2026-{number % 9 + 1:02}", str(number)))
     with django_assert_num_queries(3):
         last_months(customer, 202609)
 
@@ -220,6 +222,6 @@ def test_whatever_was_spent_the_picture_holds_it(totals, amount):
 
 def test_the_page_of_a_customer_that_was_associated_later_has_what_waited_for_it(acme, clock):
     clock.on("2026-09-20 04:00")
-    make.report(("late", "2026-08", "12.00"))
+    factories.report(("late", "2026-08", "12.00"))
     assert Expenditure.objects.get().customer is None
-    assert history(make.customer(acme, "late"))["2026-08"].total == Decimal(12)
+    assert history(factories.customer(acme, "late"))["2026-08"].total == Decimal(12)

@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from budgets.models import Budget, Expenditure, ExpenditureReport
-from budgets.standing import may_purchase
+from budgets.queries.standing import may_purchase
 from customers.models import AccountFreezing, Customer, FreezeOrigin, FreezeRecord
 from partnercenter.models import BudgetType
-from tests import make
+from tests import factories
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared/data/focus/focus_sample.csv"
 IN_THAT_MONTH = "2024-09-20T04:00:00Z"
@@ -53,7 +53,7 @@ def clock(time_machine):
 def test_the_totals_equal_an_independent_computation_for_every_sub_account(clock, acme):
     expected = totals_of_sample()
     for account in {account for account, _month in expected}:
-        make.customer(acme, account)
+        factories.customer(acme, account)
     said = summary(run("import_expenditure", SAMPLE))
     stored = {(row.account, f"{row.month // 100}-{row.month % 100:02}"): row.total for row in Expenditure.objects.all()}
     assert stored == expected
@@ -67,9 +67,9 @@ def test_the_totals_equal_an_independent_computation_for_every_sub_account(clock
 @real
 def test_taken_in_twice_nothing_changes(clock, acme, ann):
     for account in {account for account, _month in totals_of_sample()}:
-        make.customer(acme, account)
+        factories.customer(acme, account)
     customers = list(Customer.objects.all())
-    make.budget(customers, ann, "0.01")
+    factories.budget(customers, ann, "0.01")
     first = summary(run("import_expenditure", SAMPLE, "--reported-at", "2024-09-20T03:00:00Z"))
     before = everything()
     again = summary(run("import_expenditure", SAMPLE, "--reported-at", "2024-09-20T03:00:00Z"))
@@ -89,11 +89,11 @@ def test_an_automatic_budget_below_the_total_freezes_exactly_that_account_once(c
     month = {account: total for (account, month), total in totals_of_sample().items() if month == "2024-09"}
     account, total = max(month.items(), key=lambda pair: pair[1])
     for each in month:
-        make.customer(acme, each)
+        factories.customer(acme, each)
     others = Customer.objects.exclude(customer_id=account)
     chosen = Customer.objects.get(customer_id=account)
-    make.budget(others, ann, "900.00")
-    make.budget(chosen, ann, str(total - Decimal("0.01")))
+    factories.budget(others, ann, "900.00")
+    factories.budget(chosen, ann, str(total - Decimal("0.01")))
     assert all(each < 900 for each in month.values() if each != total)
 
     said = summary(run("import_expenditure", SAMPLE))
@@ -101,17 +101,17 @@ def test_an_automatic_budget_below_the_total_freezes_exactly_that_account_once(c
 
     assert said["frozen"] == "1"
     assert list(Customer.objects.frozen().values_list("customer_id", flat=True)) == [account]
-    frozen = make.fresh(chosen)
+    frozen = factories.fresh(chosen)
     assert frozen.freeze_origin == FreezeOrigin.BUDGET_EXHAUSTED
     record = frozen.freeze_records.get(operation=FreezeRecord.Operation.FREEZE, origin_after="BUDGET_EXHAUSTED")
     assert (record.used, record.amount) == (total, total - Decimal("0.01"))
     assert record.covers_until is not None
     assert not may_purchase(frozen).yearly_monthly
 
-    make.budget(chosen, ann, str(total + 1), unfreeze=True)
-    assert may_purchase(make.fresh(chosen)).yearly_monthly
+    factories.budget(chosen, ann, str(total + 1), unfreeze=True)
+    assert may_purchase(factories.fresh(chosen)).yearly_monthly
     run("import_expenditure", SAMPLE)
-    assert not make.fresh(chosen).is_frozen
+    assert not factories.fresh(chosen).is_frozen
 
 
 @real
@@ -127,7 +127,7 @@ def test_parts_of_an_export_gzipped_or_not_are_one_report(clock, acme, tmp_path)
 
 
 def test_a_bad_file_is_refused_whole_with_its_line_numbers(acme, tmp_path):
-    make.customer(acme, "c-1")
+    factories.customer(acme, "c-1")
     bad = tmp_path / "bad.csv"
     bad.write_text("customer_id,month,list_price_total\nc-1,2026-09,10\nc-1,2026-13,10\nc-2,2026-09,NaN\n")
     with pytest.raises(CommandError) as refused:
@@ -158,19 +158,19 @@ def test_what_unknown_accounts_spent_is_kept_and_counts_once_they_are_associated
     said = run("import_expenditure", file)
     assert summary(said)["unknown"] == "1"
     assert "  newcomer" in said.splitlines()
-    newcomer = make.customer(acme, "newcomer")
-    make.budget(newcomer, ann, "100.00", BudgetType.ONE_TIME, AccountFreezing.MANUAL)
-    assert make.stored(newcomer).used == Decimal("70.00")
+    newcomer = factories.customer(acme, "newcomer")
+    factories.budget(newcomer, ann, "100.00", BudgetType.ONE_TIME, AccountFreezing.MANUAL)
+    assert factories.stored(newcomer).used == Decimal("70.00")
 
 
 def test_the_same_report_writes_no_row_at_all(acme, ann, time_machine):
     time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
-    at = make.moment("2026-09-01 00:00")
-    make.report((customer, "2026-09", "10"), at=at)
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
+    at = factories.moment("2026-09-01 00:00")
+    factories.report((customer, "2026-09", "10"), at=at)
     reports, before = ExpenditureReport.objects.count(), row_versions()
-    taken = make.report((customer, "2026-09", "10"), at=at)
+    taken = factories.report((customer, "2026-09", "10"), at=at)
     assert taken.report is None
     assert (ExpenditureReport.objects.count(), row_versions()) == (reports, before)
 
@@ -185,10 +185,10 @@ def row_versions() -> list[object]:
 
 
 def test_a_newer_report_with_an_equal_total_moves_its_time_so_that_an_older_one_is_ignored(acme, ann):
-    customer = make.customer(acme)
-    make.report((customer, "2026-09", "100"), at=make.moment("2026-09-10 01:00"))
-    make.report((customer, "2026-09", "100"), at=make.moment("2026-09-10 03:00"))
-    late = make.report((customer, "2026-09", "90"), at=make.moment("2026-09-10 02:00"))
+    customer = factories.customer(acme)
+    factories.report((customer, "2026-09", "100"), at=factories.moment("2026-09-10 01:00"))
+    factories.report((customer, "2026-09", "100"), at=factories.moment("2026-09-10 03:00"))
+    late = factories.report((customer, "2026-09", "90"), at=factories.moment("2026-09-10 02:00"))
     assert late.older == 1
     assert Expenditure.objects.get().total == Decimal("100.00")
-    assert Expenditure.objects.get().reported_at == make.moment("2026-09-10 03:00")
+    assert Expenditure.objects.get().reported_at == factories.moment("2026-09-10 03:00")

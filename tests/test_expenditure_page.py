@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from budgets.models import Expenditure, ExpenditureReport
-from tests import make
+from tests import factories
 
 PAGE = "/customers/expenditure/"
 HEADER = "customer_id,month,list_price_total\n"
@@ -27,8 +27,8 @@ def upload(client, *texts: str | bytes):
 
 
 def test_a_report_is_taken_in_and_its_page_says_what_it_did(acme, ann, sign_in):
-    mine = make.customer(acme, "mine")
-    make.budget(mine, ann, "100")
+    mine = factories.customer(acme, "mine")
+    factories.budget(mine, ann, "100")
     client = sign_in(ann)
     answer = upload(client, f"{HEADER}mine,2026-09,100\n")
     assert answer.status_code == 302
@@ -37,12 +37,12 @@ def test_a_report_is_taken_in_and_its_page_says_what_it_did(acme, ann, sign_in):
     assert "1 account is frozen" in page
     assert mine.account_name in page
     assert mine.name not in page
-    assert make.fresh(mine).is_frozen
+    assert factories.fresh(mine).is_frozen
 
 
 def test_what_is_not_the_partners_own_is_counted_and_not_stored(acme, borealis, ann, sign_in):
-    make.customer(acme, "mine")
-    make.customer(borealis, "theirs")
+    factories.customer(acme, "mine")
+    factories.customer(borealis, "theirs")
     upload(sign_in(ann), f"{HEADER}mine,2026-09,10\ntheirs,2026-09,10\nnobody,2026-09,10\n")
     assert list(Expenditure.objects.values_list("account", flat=True)) == ["mine"]
     summary = ExpenditureReport.objects.get().summary
@@ -50,7 +50,7 @@ def test_what_is_not_the_partners_own_is_counted_and_not_stored(acme, borealis, 
 
 
 def test_bad_lines_are_listed_and_nothing_is_taken_in(acme, ann, sign_in):
-    make.customer(acme, "mine")
+    factories.customer(acme, "mine")
     answer = upload(sign_in(ann), f"{HEADER}mine,2026-09,10\nmine,September,10\n")
     assert answer.status_code == 422
     assert "part0.csv, line 3: " in answer.content.decode()
@@ -58,7 +58,7 @@ def test_bad_lines_are_listed_and_nothing_is_taken_in(acme, ann, sign_in):
 
 
 def test_several_files_gzipped_or_not_are_one_report(acme, ann, sign_in):
-    make.customers(acme, 2)
+    factories.customers(acme, 2)
     ids = sorted(acme.customers.values_list("customer_id", flat=True))
     upload(sign_in(ann), f"{HEADER}{ids[0]},2026-09,10\n", gzip.compress(f"{HEADER}{ids[1]},2026-09,5.5\n".encode()))
     assert dict(Expenditure.objects.values_list("account", "total")) == {
@@ -95,10 +95,10 @@ def test_a_report_that_changes_nothing_says_so_and_leaves_no_row(acme, ann, sign
 
 
 def test_of_the_platforms_reports_a_partner_sees_only_whom_of_its_own_they_froze(acme, borealis, ann, carl, sign_in):
-    mine, theirs = make.customer(acme, "mine"), make.customer(borealis, "theirs")
-    make.budget(mine, ann, "10")
-    make.budget(theirs, carl, "10")
-    make.report((mine, "2026-09", "10"), (theirs, "2026-09", "12345.67"))
+    mine, theirs = factories.customer(acme, "mine"), factories.customer(borealis, "theirs")
+    factories.budget(mine, ann, "10")
+    factories.budget(theirs, carl, "10")
+    factories.report((mine, "2026-09", "10"), (theirs, "2026-09", "12345.67"))
     client = sign_in(ann)
     report = ExpenditureReport.objects.get()
     pages = client.get(PAGE).content.decode() + client.get(f"{PAGE}{report.pk}/").content.decode()
@@ -109,7 +109,7 @@ def test_of_the_platforms_reports_a_partner_sees_only_whom_of_its_own_they_froze
 
 
 def test_who_uploads_another_partners_file_is_told_whose_it_is_not(borealis, ann, sign_in):
-    make.customer(borealis, "theirs")
+    factories.customer(borealis, "theirs")
     answer = sign_in(ann).post(
         PAGE, {"file": SimpleUploadedFile("a.csv", f"{HEADER}theirs,2026-09,1\n".encode())}, follow=True
     )
@@ -117,7 +117,7 @@ def test_who_uploads_another_partners_file_is_told_whose_it_is_not(borealis, ann
 
 
 def test_another_partners_report_does_not_exist(acme, borealis, ann, carl, sign_in):
-    make.customer(borealis, "theirs")
+    factories.customer(borealis, "theirs")
     upload(sign_in(carl), f"{HEADER}theirs,2026-09,10\n")
     report = ExpenditureReport.objects.get()
     assert sign_in(carl).get(f"{PAGE}{report.pk}/").status_code == 200

@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from budgets.actions import Imported, review_import
+from budgets.actions.import_budgets import Imported, review_import
 from customers.actions import record_export
 from customers.models import AccountFreezing, Customer, ExportRecord
-from partnercenter.csv_files import as_meant, csv_download, defused
+from partnercenter.lib.csv_files import as_meant, csv_download, defused
 from partnercenter.models import BudgetType
-from tests import make
+from tests import factories
 
 EXPORT, HISTORY = "/customers/export/", "/customers/exports/"
 STARTS = "=+-@\t\r\n＝＋－＠"
@@ -65,9 +65,9 @@ def test_a_download_reads_back_exactly(written):
 
 
 def test_the_list_is_exported_with_the_columns_to_import_first(acme, ann, sign_in):
-    customer = make.customer(acme, "one", account_name="one_account", name="Kestwick", tags=("a", "b"))
-    make.budget(customer, ann, "1200.50", BudgetType.MONTHLY)
-    make.report((customer, "2026-09", "600.25"), at=make.moment("2026-09-20 03:00"))
+    customer = factories.customer(acme, "one", account_name="one_account", name="Kestwick", tags=("a", "b"))
+    factories.budget(customer, ann, "1200.50", BudgetType.MONTHLY)
+    factories.report((customer, "2026-09", "600.25"), at=factories.moment("2026-09-20 03:00"))
     answer = sign_in(ann).get(EXPORT)
     assert answer["Content-Disposition"] == 'attachment; filename="customers-2026-09-20.csv"'
     text = sent(answer)
@@ -79,7 +79,7 @@ def test_the_list_is_exported_with_the_columns_to_import_first(acme, ann, sign_i
 
 
 def test_names_stay_masked_even_when_the_eye_is_open(acme, ann, sign_in):
-    make.customer(acme, name="Kestwick Foods")
+    factories.customer(acme, name="Kestwick Foods")
     client = sign_in(ann)
     client.post("/customers/names/", {"shown": "1"})
     assert "Kestwick Foods" in client.get("/customers/").content.decode()
@@ -99,39 +99,39 @@ def test_names_stay_masked_even_when_the_eye_is_open(acme, ann, sign_in):
     ],
 )
 def test_what_the_list_shows_is_exported_in_its_order(acme, borealis, ann, sign_in, query, expected):
-    made = [make.customer(acme, each, account_name=f"account_{each}") for each in ("a", "b", "c")]
-    make.customer(borealis, "theirs")
-    make.budget(made[0], ann, "10")
-    make.budget(made[1], ann, "20")
+    made = [factories.customer(acme, each, account_name=f"account_{each}") for each in ("a", "b", "c")]
+    factories.customer(borealis, "theirs")
+    factories.budget(made[0], ann, "10")
+    factories.budget(made[1], ann, "20")
     assert ids(sign_in(ann), query) == expected
 
 
 def test_more_than_one_chunk_is_exported_in_order(acme, ann, sign_in, monkeypatch):
-    monkeypatch.setattr("customers.exporting.AT_ONCE", 2)
-    made = make.customers(acme, 5)
-    make.budget(made[:3], ann, "10")
+    monkeypatch.setattr("customers.listing.export.AT_ONCE", 2)
+    made = factories.customers(acme, 5)
+    factories.budget(made[:3], ann, "10")
     assert ids(sign_in(ann), "?sort=amount") == [each.customer_id for each in made]
 
 
 def test_a_distributor_is_told_whose_customers_they_are(acme, borealis, dora, sign_in):
-    make.customer(acme, "one", account_name="a")
-    make.customer(borealis, "other", account_name="b")
+    factories.customer(acme, "one", account_name="a")
+    factories.customer(borealis, "other", account_name="b")
     told = [(row["customer_id"], row["reseller"]) for row in rows(sign_in(dora).get(EXPORT))]
     assert told == [("one", "Acme Reseller"), ("other", "Borealis Reseller")]
 
 
 def test_an_export_goes_back_in_and_changes_nothing(acme, ann, sign_in):
     named = [
-        make.customer(acme, "=1", name="=cmd", account_name="-1"),
-        make.customer(acme, "'=2", name="'=x", account_name='a "b",\u3000c'),
-        make.customer(acme, "-1", name="-1", account_name="＝x"),
+        factories.customer(acme, "=1", name="=cmd", account_name="-1"),
+        factories.customer(acme, "'=2", name="'=x", account_name='a "b",\u3000c'),
+        factories.customer(acme, "-1", name="-1", account_name="＝x"),
     ]
-    make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
-    make.customer(acme, "bare")
-    make.budget(named[0], ann, "12.34", BudgetType.MONTHLY, unfreeze=False)
-    make.budget(named[1], ann, "5", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
-    make.budget(named[2], ann, "60")
-    make.report((named[2], "2026-09", "70"))
+    factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    factories.customer(acme, "bare")
+    factories.budget(named[0], ann, "12.34", BudgetType.MONTHLY, unfreeze=False)
+    factories.budget(named[1], ann, "5", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    factories.budget(named[2], ann, "60")
+    factories.report((named[2], "2026-09", "70"))
     exported = b"".join(sign_in(ann).get(EXPORT).streaming_content)
     assert b"\n'=1," in exported
     assert b"\n''=2," in exported
@@ -140,8 +140,8 @@ def test_an_export_goes_back_in_and_changes_nothing(acme, ann, sign_in):
 
 
 def test_what_a_spreadsheet_made_of_an_export_sets_what_was_changed_in_it(acme, ann, sign_in):
-    make.customer(acme, "=1", name="=cmd")
-    make.customer(acme, "other")
+    factories.customer(acme, "=1", name="=cmd")
+    factories.customer(acme, "other")
     text = sent(sign_in(ann).get(EXPORT)).replace("'=1,,,,0", "'=1,ONE_TIME,7,,0")
     told = review_import("customers.csv", BytesIO(text.encode()), operator=ann)
     assert told.operation is not None
@@ -156,14 +156,14 @@ def test_only_administrators_export(path, who, sign_in, request):
 
 
 def test_the_list_offers_export_with_its_present_filters_to_administrators(acme, ann, ben, sign_in):
-    make.customer(acme)
+    factories.customer(acme)
     page = sign_in(ann).get("/customers/?status=FROZEN&sort=name&page=1").content.decode()
     assert 'href="/customers/export/?status=FROZEN&amp;sort=name"' in page
     assert "/customers/export/" not in sign_in(ben).get("/customers/").content.decode()
 
 
 def test_every_export_is_in_the_history_before_a_byte_is_sent(acme, ann, carl, sign_in):
-    make.customers(acme, 2)
+    factories.customers(acme, 2)
     client = sign_in(ann)
     client.get(f"{EXPORT}?status=FROZEN")
     record = ExportRecord.objects.get()
@@ -195,8 +195,11 @@ def test_a_long_history_has_pages_to_go_to(acme, ann, sign_in):
 
 
 def test_a_batch_is_exported_with_before_and_after(acme, ann, sign_in):
-    customers = [make.customer(acme, "one", name="Kestwick", account_name="=one"), make.customer(acme, "other")]
-    make.budget(customers[0], ann, "50", BudgetType.MONTHLY)
+    customers = [
+        factories.customer(acme, "one", name="Kestwick", account_name="=one"),
+        factories.customer(acme, "other"),
+    ]
+    factories.budget(customers[0], ann, "50", BudgetType.MONTHLY)
     client = sign_in(ann)
     batch = batch_of(customers, client)
     assert f"{batch}export/" in client.get(batch).content.decode()
@@ -210,7 +213,7 @@ def test_a_batch_is_exported_with_before_and_after(acme, ann, sign_in):
 
 @pytest.mark.parametrize(("who", "status"), [("carl", 404), ("vera", 403), ("ben", 403)])
 def test_a_batch_is_exported_by_administrators_of_its_company(acme, ann, who, status, sign_in, request):
-    batch = batch_of(make.customers(acme, 2), sign_in(ann))
+    batch = batch_of(factories.customers(acme, 2), sign_in(ann))
     person = sign_in(request.getfixturevalue(who))
     assert person.get(f"{batch}export/").status_code == status
     assert not ExportRecord.objects.exists()
@@ -224,7 +227,7 @@ def asked(client: Client, path: str) -> int:
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(acme, ann, sign_in):
     client = sign_in(ann)
-    few, many = make.customers(acme, 3), make.customers(acme, 300)
+    few, many = factories.customers(acme, 3), factories.customers(acme, 300)
     client.get("/customers/")
     batches = [batch_of(few, client), batch_of(many, client)]
     assert asked(client, f"{batches[0]}export/") == asked(client, f"{batches[1]}export/")

@@ -14,19 +14,20 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from budgets.actions import restore_budgets, take_in_report
-from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
-from budgets.freeze_sheet import show_lag
+from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
+from budgets.actions.billing_month import restore_budgets
+from budgets.actions.import_report import take_in_report
+from budgets.files.expenditure_reports import read_report
 from budgets.models import Expenditure
-from budgets.reports import read_report
+from budgets.queries.freeze_explanation import show_lag
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, FreezeRecord, RevealRecord
-from partnercenter.database import lock
+from partnercenter.lib.sql import lock
 from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 SHEET = re.compile(r'<article class="card sheet".*?</article>', re.DOTALL)
 
 
@@ -43,7 +44,7 @@ def client(ann: User, sign_in) -> Client:
 
 @pytest.fixture
 def kestwick(acme: Partner) -> Customer:
-    return make.customer(acme, "618033988751", account_name="kestwick_foods", name="Kestwick Foods Ltd")
+    return factories.customer(acme, "618033988751", account_name="kestwick_foods", name="Kestwick Foods Ltd")
 
 
 def newest(customer: Customer) -> FreezeRecord:
@@ -74,7 +75,7 @@ def by_hand(customer: Customer, operator: User, kind: FreezeKind | None, reason:
 
 def frozen_by_report(customer: Customer, operator: User, clock: Any) -> FreezeRecord:
     """A one-time budget of 500, used up by a FOCUS report of two hours later that covers usage up to one hour later."""
-    make.budget(customer, operator, "500")
+    factories.budget(customer, operator, "500")
     clock.move_to(NOW + timedelta(hours=2, minutes=5))
     lines = (
         "SubAccountId,BillingPeriodStart,ChargePeriodEnd,ListCost,BillingCurrency\n"
@@ -102,10 +103,10 @@ def test_the_sheet_reads_the_same_whatever_happens_afterwards(sign_in, kestwick,
     record = frozen_by_report(kestwick, ann, clock)
     said = sheet(sign_in(ann), record)
     clock.shift(timedelta(days=1))
-    make.budget(kestwick, ann, "9000", BudgetType.MONTHLY, AccountFreezing.AUTOMATIC_WITH_RESOURCES)
-    make.report((kestwick, "2026-09", "1.00"), (kestwick, "2026-08", "77.00"))
+    factories.budget(kestwick, ann, "9000", BudgetType.MONTHLY, AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    factories.report((kestwick, "2026-09", "1.00"), (kestwick, "2026-08", "77.00"))
     by_hand(kestwick, ann, FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice")
-    make.report((kestwick, "2026-09", "9999.00"))
+    factories.report((kestwick, "2026-09", "9999.00"))
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=dora)
     clock.shift(timedelta(days=40))
     restore_budgets()
@@ -115,8 +116,8 @@ def test_the_sheet_reads_the_same_whatever_happens_afterwards(sign_in, kestwick,
 
 
 def test_a_report_of_the_platform_does_not_tell_its_files(client, kestwick, ann):
-    make.budget(kestwick, ann, "10")
-    make.report((kestwick, "2026-09", "12"))
+    factories.budget(kestwick, ann, "10")
+    factories.report((kestwick, "2026-09", "12"))
     said = sheet(client, newest(kestwick))
     assert "Report: all customers of the platform" in said
     assert "plain.csv" not in said
@@ -132,18 +133,18 @@ def test_a_freeze_by_association_has_no_budget_and_no_report(client, kestwick):
 
 
 def test_a_budget_set_below_what_is_used_tells_the_setting(client, kestwick, ann):
-    make.budget(kestwick, ann, "100")
-    make.report((kestwick, "2026-09", "60"))
-    make.budget(kestwick, ann, "50")
+    factories.budget(kestwick, ann, "100")
+    factories.report((kestwick, "2026-09", "60"))
+    factories.budget(kestwick, ann, "50")
     said = sheet(client, newest(kestwick))
     assert "ann set the budget from 100.00 to 50.00. What was used by then had used it up." in said
     assert "One-time budget (USD) 50.00 Used (USD) 60.00" in said
 
 
 def test_a_freeze_by_the_new_month_says_so(sign_in, kestwick, ann, clock):
-    make.budget(kestwick, ann, "50", BudgetType.MONTHLY)
-    make.report((kestwick, "2026-10", "60"))
-    clock.move_to(make.moment("2026-10-01 00:00"))
+    factories.budget(kestwick, ann, "50", BudgetType.MONTHLY)
+    factories.report((kestwick, "2026-10", "60"))
+    clock.move_to(factories.moment("2026-10-01 00:00"))
     restore_budgets()
     said = sheet(sign_in(ann), newest(kestwick))
     assert "A new billing month began, and what was spent in it so far had used up the budget." in said
@@ -151,7 +152,7 @@ def test_a_freeze_by_the_new_month_says_so(sign_in, kestwick, ann, clock):
 
 
 def test_a_freeze_by_hand_tells_who_and_the_reason_and_until_when_data_is_kept(client, kestwick, ann):
-    make.budget(kestwick, ann, "50")
+    factories.budget(kestwick, ann, "50")
     by_hand(kestwick, ann, FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice <17>")
     said = sheet(client, newest(kestwick))
     assert "The account and its resources were frozen ann did it by hand." in said
@@ -161,11 +162,11 @@ def test_a_freeze_by_hand_tells_who_and_the_reason_and_until_when_data_is_kept(c
 
 
 def test_an_escalation_by_the_policy_tells_what_the_account_was_frozen_by_before(client, kestwick, ann, clock):
-    make.budget(kestwick, ann, "50")
+    factories.budget(kestwick, ann, "50")
     by_hand(kestwick, ann, FreezeKind.ACCOUNT, "Unpaid invoice")
     clock.shift(timedelta(hours=3))
-    make.budget(kestwick, ann, "60", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES, unfreeze=False)
-    make.report((kestwick, "2026-09", "61"))
+    factories.budget(kestwick, ann, "60", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES, unfreeze=False)
+    factories.report((kestwick, "2026-09", "61"))
     said = sheet(client, newest(kestwick))
     assert "The resources of the frozen account were frozen, too An expenditure report was taken in" in said
     assert "Before Account, partner since 2026-09-15 10:00:00, by ann: Unpaid invoice" in said
@@ -176,9 +177,9 @@ def test_an_escalation_by_the_policy_tells_what_the_account_was_frozen_by_before
     ("amount", "told"), [("700", "ann set the budget from 500.00 to 700.00."), ("500", "stood as it was (ann).")]
 )
 def test_unfreeze_now_tells_what_was_set_and_which_freeze_it_ended(client, kestwick, ann, amount, told):
-    make.budget(kestwick, ann, "500")
+    factories.budget(kestwick, ann, "500")
     by_hand(kestwick, ann, FreezeKind.ACCOUNT, "Unpaid invoice")
-    make.budget(kestwick, ann, amount)
+    factories.budget(kestwick, ann, amount)
     said = sheet(client, newest(kestwick))
     assert f"{told} Unfreezing was ticked with it." in said
     assert "The account was unfrozen" in said
@@ -195,7 +196,7 @@ def test_unfreezing_by_hand_tells_its_own_reason_and_that_of_the_freeze(client, 
 
 
 def test_the_sheets_of_a_customer_lead_to_each_other(client, kestwick, ann):
-    make.budget(kestwick, ann, "500")
+    factories.budget(kestwick, ann, "500")
     began, ended = kestwick.freeze_records.order_by("pk")
     for record, beside in ((began, ended), (ended, began)):
         content = client.get(f"/customers/freeze-records/{record.pk}/").content.decode()
@@ -222,20 +223,20 @@ def test_who_had_the_customer_sees_its_sheets_after_it_left_and_nobody_else(
 
 
 def test_another_distributor_does_not_see_it_nor_does_anybody_what_is_not_there(kestwick, sign_in, client):
-    other = make.user("olga", make.distributor("other-distribution"), User.Role.ADMINISTRATOR)
+    other = factories.user("olga", factories.distributor("other-distribution"), User.Role.ADMINISTRATOR)
     assert sign_in(other).get(f"/customers/freeze-records/{newest(kestwick).pk}/").status_code == 404
     for pk in ("0", "9" * 18, "9" * 30):
         assert client.get(f"/customers/freeze-records/{pk}/").status_code == 404
 
 
 def test_list_dialog_report_and_batch_lead_to_the_sheet(client, kestwick, ann, acme):
-    make.budget(kestwick, ann, "10")
-    taken = make.report((kestwick, "2026-09", "12"), operator=ann, only=acme)
+    factories.budget(kestwick, ann, "10")
+    taken = factories.report((kestwick, "2026-09", "12"), operator=ann, only=acme)
     link = f'href="/customers/freeze-records/{newest(kestwick).pk}/"'
     paths = ("/customers/", f"/budgets/set/?customer={kestwick.customer_id}", f"/customers/expenditure/{taken.report}/")
     for path in paths:
         assert link in client.get(path).content.decode()
-    raised = make.budget(kestwick, ann, "20")
+    raised = factories.budget(kestwick, ann, "20")
     assert "/customers/freeze-records/" not in client.get("/customers/").content.decode()
     ended = f'href="/customers/freeze-records/{newest(kestwick).pk}/"'
     assert ended in client.get(f"/budgets/batches/{raised.batch}/").content.decode()
@@ -244,11 +245,11 @@ def test_list_dialog_report_and_batch_lead_to_the_sheet(client, kestwick, ann, a
 def test_the_number_of_queries_is_the_same_for_the_first_record_and_the_fortieth(
     client, kestwick, ann, django_assert_num_queries
 ):
-    make.budget(kestwick, ann, "10")
+    factories.budget(kestwick, ann, "10")
     first = kestwick.freeze_records.order_by("pk")[1]
     for _each in range(20):
         by_hand(kestwick, ann, FreezeKind.ACCOUNT, "Unpaid invoice")
-        make.budget(kestwick, ann, "10")
+        factories.budget(kestwick, ann, "10")
     for record in (first, newest(kestwick)):
         with django_assert_num_queries(7):
             sheet(client, record)

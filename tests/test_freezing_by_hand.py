@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from budgets.actions import ByHand, Outcome, act_by_hand, apply_by_hand, edit_review, review_again, review_by_hand
+from budgets.actions.freeze_terms import ByHand
+from budgets.actions.manual_freeze import act_by_hand, apply_by_hand, review_by_hand
+from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.set_budgets import Outcome
 from customers.agreement import CURRENT
 from customers.models import (
     AccountFreezing,
@@ -19,12 +22,12 @@ from customers.models import (
     LeftOut,
     State,
 )
+from partnercenter.actions.operations import confirm
+from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import Conflict, InvalidRequest, OperationFinished, PermissionRefused
-from partnercenter.verification import confirm
-from tests import make
-from tests.books import must_add_up
+from tests import factories
+from tests.invariants import must_add_up
 
 ACCOUNT, RESOURCES = FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE
 MANUAL, AUTOMATIC = AccountFreezing.MANUAL, AccountFreezing.AUTOMATIC
@@ -39,8 +42,8 @@ def september(time_machine):
 @pytest.fixture
 def free(acme, ann) -> Customer:
     """A customer with a budget, not frozen."""
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
     return customer
 
 
@@ -61,7 +64,7 @@ def unfreeze(customer: Customer, operator: User, kind: FreezeKind = ACCOUNT, **m
 
 
 def state(customer: Customer) -> tuple[Any, ...]:
-    now = make.fresh(customer)
+    now = factories.fresh(customer)
     return now.freeze_kind, now.freeze_origin, now.freeze_reason
 
 
@@ -75,7 +78,7 @@ def test_a_person_freezes_an_account_with_a_reason(free, ann):
     assert state(free) == (ACCOUNT, FreezeOrigin.PARTNER, "Unpaid invoice")
     assert (record.operator, record.reason, record.channel) == (ann, "Unpaid invoice", "CONSOLE")
     assert (record.batch, record.amount) == (outcome.batch, None)
-    assert make.fresh(free).state & make.stored(free).state & State.FROZEN
+    assert factories.fresh(free).state & factories.stored(free).state & State.FROZEN
     must_add_up()
 
 
@@ -91,9 +94,9 @@ def test_a_person_unfreezes_it_with_a_reason(free, ann, ben):
 def test_with_its_resources_an_account_has_a_retention_deadline(free, ann, settings):
     settings.RESOURCE_RETENTION_DAYS = 15
     freeze(free, ann, RESOURCES)
-    assert make.fresh(free).retention_until == timezone.now() + timedelta(days=15)
+    assert factories.fresh(free).retention_until == timezone.now() + timedelta(days=15)
     unfreeze(free, ann, RESOURCES)
-    assert make.fresh(free).retention_until is None
+    assert factories.fresh(free).retention_until is None
 
 
 def test_what_was_agreed_to_is_recorded_for_the_operation(free, ann):
@@ -116,11 +119,11 @@ def test_a_reason_has_1_to_256_characters(free, ann, reason):
 
 
 def test_escalation_keeps_origin_since_and_reason(free, ann, september):
-    make.report((free, "2026-09", "100"))
-    since = make.fresh(free).frozen_since
+    factories.report((free, "2026-09", "100"))
+    since = factories.fresh(free).frozen_since
     september.shift(timedelta(days=1))
     freeze(free, ann, RESOURCES)
-    now, record = make.fresh(free), FreezeRecord.objects.latest("pk")
+    now, record = factories.fresh(free), FreezeRecord.objects.latest("pk")
     assert (now.freeze_kind, now.freeze_origin, now.frozen_since) == (RESOURCES, FreezeOrigin.BUDGET_EXHAUSTED, since)
     assert now.retention_until is not None
     assert now.retention_until > timezone.now()
@@ -155,30 +158,30 @@ def test_what_does_not_apply_is_told_and_writes_nothing(free, ann, stands, act, 
 
 
 def test_no_unfreezing_while_the_budget_is_used_up_under_automatic_freezing(free, ann):
-    make.report((free, "2026-09", "120"))
+    factories.report((free, "2026-09", "120"))
     with pytest.raises(InvalidRequest, match=r"120\.00 is used of a budget of 100\.00"):
         unfreeze(free, ann)
-    assert make.fresh(free).is_frozen
+    assert factories.fresh(free).is_frozen
 
 
 def test_under_manual_whoever_has_used_it_up_can_be_unfrozen(free, ann):
-    make.budget(free, ann, "100", account_freezing=MANUAL)
-    make.report((free, "2026-09", "120"))
+    factories.budget(free, ann, "100", account_freezing=MANUAL)
+    factories.report((free, "2026-09", "120"))
     freeze(free, ann)
     unfreeze(free, ann)
-    assert not make.fresh(free).is_frozen
+    assert not factories.fresh(free).is_frozen
 
 
 def test_a_freeze_from_association_is_lifted_by_hand_without_a_budget(acme, ann):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     unfreeze(customer, ann)
-    assert not make.fresh(customer).is_frozen
+    assert not factories.fresh(customer).is_frozen
 
 
 def test_of_many_those_to_whom_it_does_not_apply_are_left_out_by_name_and_reason(acme, ann, free):
-    used_up, with_resources, fine, never = make.customers(acme, 4)
-    make.budget([used_up, with_resources, fine], ann, "100")
-    make.report((used_up, "2026-09", "100"))
+    used_up, with_resources, fine, never = factories.customers(acme, 4)
+    factories.budget([used_up, with_resources, fine], ann, "100")
+    factories.report((used_up, "2026-09", "100"))
     freeze(with_resources, ann, RESOURCES)
     freeze(fine, ann)
     operation = review_by_hand(all_of([used_up, with_resources, fine, never, free]), asked("UNFREEZE"), operator=ann)
@@ -196,7 +199,7 @@ def test_of_many_those_to_whom_it_does_not_apply_are_left_out_by_name_and_reason
 
 
 def test_where_it_applies_to_nobody_the_review_says_how_many_and_why(acme, ann, free):
-    customers = [free, *make.customers(acme, 2)]
+    customers = [free, *factories.customers(acme, 2)]
     freeze(free, ann, RESOURCES)
     with pytest.raises(
         InvalidRequest, match=r"can be frozen: is frozen so already \(2\), is frozen in the other kind \(1\)"
@@ -206,13 +209,13 @@ def test_where_it_applies_to_nobody_the_review_says_how_many_and_why(acme, ann, 
 
 
 def test_left_out_and_taken_in_again_it_is_done_to_the_others_once(acme, ann):
-    customers = make.customers(acme, 3)
+    customers = factories.customers(acme, 3)
     first = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
     ids = [customer.customer_id for customer in customers]
     second = edit_review(first, leave_out=ids[:2])
     third = edit_review(second, take_in=ids[:1])
     assert ok(third).unfrozen == 2
-    assert [make.fresh(each).is_frozen for each in customers] == [False, True, False]
+    assert [factories.fresh(each).is_frozen for each in customers] == [False, True, False]
     with pytest.raises(OperationFinished, match="already been completed"):
         ok(third)
     with pytest.raises(OperationFinished, match="was edited"):
@@ -220,14 +223,14 @@ def test_left_out_and_taken_in_again_it_is_done_to_the_others_once(acme, ann):
 
 
 def test_who_is_left_out_for_a_reason_is_not_taken_in(acme, ann, free):
-    frozen = make.customer(acme)
+    frozen = factories.customer(acme)
     operation = review_by_hand(all_of([free, frozen]), asked("UNFREEZE"), operator=ann)
     again = edit_review(operation, take_in=[free.customer_id])
     assert again.reviewed.get(customer=free).left_out == LeftOut.NOT_FROZEN
 
 
 def test_who_is_not_as_reviewed_any_more_makes_it_stale_and_the_unchanged_can_be_done(acme, ann, ben, september):
-    customers = make.customers(acme, 3)
+    customers = factories.customers(acme, 3)
     operation = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
     september.shift(60)
     unfreeze(customers[0], ben)
@@ -241,18 +244,18 @@ def test_who_is_not_as_reviewed_any_more_makes_it_stale_and_the_unchanged_can_be
 
 
 def test_a_budget_used_up_since_makes_unfreezing_stale_and_one_that_is_only_used_does_not(acme, ann):
-    one, other = make.customers(acme, 2)
-    make.budget([one, other], ann, "100", unfreeze=False)
+    one, other = factories.customers(acme, 2)
+    factories.budget([one, other], ann, "100", unfreeze=False)
     operation = review_by_hand(all_of([one, other]), asked("UNFREEZE"), operator=ann)
-    make.report((one, "2026-09", "99.99"), (other, "2026-09", "100"))
+    factories.report((one, "2026-09", "99.99"), (other, "2026-09", "100"))
     with pytest.raises(Conflict):
         ok(operation)
     assert ok(operation, only_unchanged=True).unfrozen == 1
-    assert [make.fresh(each).is_frozen for each in (one, other)] == [False, True]
+    assert [factories.fresh(each).is_frozen for each in (one, other)] == [False, True]
 
 
 def test_reviewed_again_it_is_about_the_states_of_now(acme, ann, ben):
-    customers = make.customers(acme, 3)
+    customers = factories.customers(acme, 3)
     operation = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
     operation = edit_review(operation, leave_out=[customers[2].customer_id])
     unfreeze(customers[0], ben)
@@ -264,13 +267,13 @@ def test_reviewed_again_it_is_about_the_states_of_now(acme, ann, ben):
 
 
 def test_no_quota_is_asked_for_and_without_a_grant_nobody_freezes(acme, ann, free, dora):
-    give_grant(acme, monthly_quota=make.MILLION, one_time_quota=None, operator=None)
+    give_grant(acme, monthly_quota=factories.MILLION, one_time_quota=None, operator=None)
     freeze(free, ann)
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
     with pytest.raises(PermissionRefused, match="Contact your distributor"):
         unfreeze(free, ann)
     unfreeze(free, dora)
-    assert not make.fresh(free).is_frozen
+    assert not factories.fresh(free).is_frozen
 
 
 def test_a_grant_revoked_after_the_review_ends_it(acme, ann, free):
@@ -278,15 +281,15 @@ def test_a_grant_revoked_after_the_review_ends_it(acme, ann, free):
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
     with pytest.raises(PermissionRefused):
         ok(operation)
-    assert not make.fresh(free).is_frozen
+    assert not factories.fresh(free).is_frozen
 
 
 def test_a_referral_customer_is_never_frozen(acme, ann):
-    referral = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    referral = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     with pytest.raises(InvalidRequest, match="referral"):
         freeze(referral, ann)
     operation = review_by_hand(
-        Customer.objects.filter(partner=acme) | all_of(make.customers(acme, 1)),
+        Customer.objects.filter(partner=acme) | all_of(factories.customers(acme, 1)),
         asked("UNFREEZE"),
         operator=ann,
         all_matching=True,
@@ -295,11 +298,11 @@ def test_a_referral_customer_is_never_frozen(acme, ann):
 
 
 def test_of_all_that_match_a_distributor_leaves_out_whom_a_grant_was_given_for(acme, ungranted, dora):
-    granted, own = make.customer(acme), make.customer(ungranted)
+    granted, own = factories.customer(acme), factories.customer(ungranted)
     operation = review_by_hand(Customer.objects.all(), asked("UNFREEZE"), operator=dora, all_matching=True)
     assert operation.reviewed.get(customer=granted).left_out == LeftOut.GRANTED
     assert ok(operation).unfrozen == 1
-    assert not make.fresh(own).is_frozen
+    assert not factories.fresh(own).is_frozen
 
 
 @pytest.fixture
@@ -316,26 +319,26 @@ def test_a_frozen_resellers_people_freeze_and_do_not_unfreeze(free, ann, frozen_
 
 
 def test_a_frozen_resellers_people_set_budgets_without_unfreezing(acme, ann, frozen_acme):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     with pytest.raises(PermissionRefused, match="is frozen by its distributor"):
-        make.budget(customer, ann, "100", unfreeze=True)
-    make.budget(customer, ann, "100", unfreeze=False)
-    assert make.fresh(customer).is_frozen
+        factories.budget(customer, ann, "100", unfreeze=True)
+    factories.budget(customer, ann, "100", unfreeze=False)
+    assert factories.fresh(customer).is_frozen
 
 
 def test_a_reseller_frozen_after_the_review_unfreezes_nobody(acme, ann, request):
-    customers = make.customers(acme, 2)
+    customers = factories.customers(acme, 2)
     by_hand = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
-    batch = make.reviewed(customers, ann, "100")
+    batch = factories.reviewed(customers, ann, "100")
     request.getfixturevalue("frozen_acme")
-    for act in (lambda: ok(by_hand), lambda: make.confirmed(batch)):
+    for act in (lambda: ok(by_hand), lambda: factories.confirmed(batch)):
         with pytest.raises(PermissionRefused):
             act()
     assert Customer.objects.frozen().count() == 2
 
 
 def test_its_distributor_unfreezes_a_frozen_resellers_customers(acme, dora, frozen_acme):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
     unfreeze(customer, dora)
-    assert not make.fresh(customer).is_frozen
+    assert not factories.fresh(customer).is_frozen

@@ -9,12 +9,12 @@ from django.test import Client
 from django.utils import timezone
 
 from customers.agreement import CURRENT, WORDINGS
+from customers.listing.retention import Ending
 from customers.models import AgreementRecord, Customer, ExportRecord, FreezeKind, FreezeRecord
-from customers.retention import Ending
-from partnercenter import jobs
+from partnercenter.actions import jobs
 from partnercenter.models import BudgetType, Job, Operation, Partner
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
 FREEZE, UNFREEZE = "/customers/freeze/", "/customers/unfreeze/"
 ACCOUNT = {"kind": "ACCOUNT", "reason": "Unpaid invoice"}
@@ -36,15 +36,15 @@ def client(ann, sign_in) -> Client:
 @pytest.fixture
 def free(acme, ann) -> Customer:
     """A customer with a budget, not frozen, whose ID has slashes."""
-    customer = make.customer(acme, "/sub/1 & 2")
-    make.budget(customer, ann, "100")
+    customer = factories.customer(acme, "/sub/1 & 2")
+    factories.budget(customer, ann, "100")
     return customer
 
 
 @pytest.fixture
 def three(acme, ann) -> list[Customer]:
-    customers = make.customers(acme, 3)
-    make.budget(customers, ann, "100")
+    customers = factories.customers(acme, 3)
+    factories.budget(customers, ann, "100")
     return customers
 
 
@@ -53,7 +53,7 @@ def ids(customers: list[Customer]) -> list[str]:
 
 
 def kind(customer: Customer) -> str:
-    return make.fresh(customer).freeze_kind
+    return factories.fresh(customer).freeze_kind
 
 
 def groups(client: Client, path: str) -> dict[str, int]:
@@ -130,7 +130,7 @@ def test_what_is_typed_wrong_is_told_at_its_field(client, free, path, wrong):
 
 
 def test_what_does_not_apply_is_told_in_the_form_and_writes_nothing(client, free, acme):
-    frozen = make.customer(acme)
+    frozen = factories.customer(acme)
     before = FreezeRecord.objects.count()
     for path, customer, told in (
         (UNFREEZE, free, "The account is not frozen."),
@@ -143,17 +143,17 @@ def test_what_does_not_apply_is_told_in_the_form_and_writes_nothing(client, free
 
 
 def test_unfreezing_what_is_used_up_names_both_figures(client, free):
-    make.report((free, "2026-09", "120"))
+    factories.report((free, "2026-09", "120"))
     answer = client.post(UNFREEZE, {"customer": free.customer_id, **ACCOUNT})
     assert answer.status_code == 422
     assert "120.00 is used of a budget of 100.00" in answer.content.decode()
 
 
 def test_what_changed_since_the_form_was_opened_is_told_first(client, free, ann, september):
-    make.report((free, "2026-09", "120"))
-    make.budget(free, ann, "100", account_freezing=None, unfreeze=False)
+    factories.report((free, "2026-09", "120"))
+    factories.budget(free, ann, "100", account_freezing=None, unfreeze=False)
     version = client.get(UNFREEZE, {"customer": free.customer_id}).context["form"]["version"].value()
-    make.budget(free, ann, "200", unfreeze=True)
+    factories.budget(free, ann, "200", unfreeze=True)
     september.shift(60)
     client.post(FREEZE, {"customer": free.customer_id, "kind": "ACCOUNT", "reason": "Fraud"})
     given = {"customer": free.customer_id, "kind": "ACCOUNT", "reason": "Paid", "version": version}
@@ -175,7 +175,7 @@ def test_an_outdated_version_does_nothing(client, free, path, version):
 
 
 def test_where_the_switch_is_on_one_customer_needs_a_code_too(carl, borealis, sign_in, mailoutbox, september):
-    client, customer = sign_in(carl), make.customer(borealis)
+    client, customer = sign_in(carl), factories.customer(borealis)
     path = client.post(UNFREEZE, {"customer": customer.customer_id, **ACCOUNT})["Location"]
     assert kind(customer) == "ACCOUNT"
     assert "Unpaid invoice" in client.get(path).content.decode()
@@ -201,7 +201,7 @@ def test_the_dialog_for_many_names_the_first_and_how_many(client, three, path):
 
 
 def test_many_are_reviewed_and_frozen_at_ok_once(client, three, acme):
-    frozen = make.customer(acme)
+    frozen = factories.customer(acme)
     path = client.post(FREEZE, {"customer": ids([*three, frozen]), **RESOURCES})["Location"]
     assert groups(client, path) == {"FROZEN": 3, "ESCALATED": 1, "ALL": 4}
     page = client.get(f"{path}?group=ALL").content.decode()
@@ -216,7 +216,7 @@ def test_many_are_reviewed_and_frozen_at_ok_once(client, three, acme):
 
 
 def test_the_review_says_to_whom_it_does_not_apply_and_the_message_how_many(client, three, acme):
-    frozen = make.customer(acme)
+    frozen = factories.customer(acme)
     path = client.post(FREEZE, {"customer": ids([*three, frozen]), **ACCOUNT})["Location"]
     assert groups(client, path) == {"FROZEN": 3, "FROZEN_SO": 1, "ALL": 3}
     page = client.get(f"{path}?group=FROZEN_SO").content.decode()
@@ -234,8 +234,8 @@ def test_of_the_review_some_are_left_out_and_taken_in_again(client, three):
 
 
 def test_all_that_match_the_lists_own_query_are_meant(client, three, acme, ann):
-    other = make.customer(acme, account_name="elsewhere")
-    make.budget(other, ann, "100")
+    other = factories.customer(acme, account_name="elsewhere")
+    factories.budget(other, ann, "100")
     opened = client.post(f"{FREEZE}?q=elsewhere", {"all_matching": "1", "dialog": "1"})
     assert opened.context["number"] == 1
     path = client.post(f"{FREEZE}?q=elsewhere", {"all_matching": "1", **ACCOUNT})["Location"]
@@ -245,7 +245,7 @@ def test_all_that_match_the_lists_own_query_are_meant(client, three, acme, ann):
 
 @pytest.mark.parametrize("path", [FREEZE, UNFREEZE])
 def test_another_partners_customer_makes_all_of_it_a_404(client, three, borealis, path):
-    stranger = make.customer(borealis)
+    stranger = factories.customer(borealis)
     for more in ({"dialog": "1"}, ACCOUNT):
         assert client.post(path, {"customer": [*ids(three), stranger.customer_id], **more}).status_code == 404
     assert not Operation.objects.filter(kind__in=["FREEZE", "UNFREEZE"]).exists()
@@ -267,13 +267,13 @@ def test_no_customer_at_all_is_told_only_to_who_may_act(path, who, status, sign_
 
 @pytest.mark.parametrize(("who", "status"), [("carl", 404), ("vera", 403), ("ann", 422)])
 def test_not_yours_comes_before_not_allowed_before_what_is_wrong(who, status, acme, sign_in, request):
-    referral = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    referral = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     client = sign_in(request.getfixturevalue(who))
     assert client.post(FREEZE, {"customer": referral.customer_id, **ACCOUNT}).status_code == status
 
 
 def test_a_distributor_acts_where_no_grant_is_given(client, dora, acme, ungranted, sign_in):
-    theirs, own = make.customer(acme), make.customer(ungranted)
+    theirs, own = factories.customer(acme), factories.customer(ungranted)
     distributor = sign_in(dora)
     assert distributor.get(UNFREEZE, {"customer": theirs.customer_id}).status_code == 403
     assert distributor.post(UNFREEZE, {"customer": ids([theirs, own]), **ACCOUNT}).status_code == 403
@@ -289,7 +289,7 @@ def test_a_grant_revoked_meanwhile_holds_at_once(client, three, acme):
 
 
 def test_a_frozen_resellers_people_are_offered_no_unfreezing_and_get_none(client, three, acme):
-    frozen = make.customer(acme)
+    frozen = factories.customer(acme)
     Partner.objects.filter(pk=acme.pk).update(status=Partner.Status.FROZEN, status_since=timezone.now())
     page = client.get("/customers/").content.decode()
     assert "batch-unfreeze" not in page
@@ -306,7 +306,7 @@ def test_a_frozen_resellers_people_are_offered_no_unfreezing_and_get_none(client
 def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_done(client, three, september):
     path = client.post(FREEZE, {"customer": ids(three), **ACCOUNT})["Location"]
     september.shift(60)
-    make.report((three[0], "2026-09", "100"))
+    factories.report((three[0], "2026-09", "100"))
     answer = client.post(path)
     stale = answer.context["stale"]
     assert (answer.status_code, stale["count"], stale["unchanged"]) == (409, 1, 2)
@@ -318,7 +318,7 @@ def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_done(cli
 
 def test_after_what_changed_it_can_be_reviewed_again(client, three, september):
     path = client.post(FREEZE, {"customer": ids(three), **ACCOUNT})["Location"]
-    make.report((three[0], "2026-09", "100"))
+    factories.report((three[0], "2026-09", "100"))
     again = client.post(f"{path}edit/", {"again": "1"})["Location"]
     assert groups(client, again) == {"FROZEN": 2, "FROZEN_SO": 1, "ALL": 2}
 
@@ -343,7 +343,7 @@ def test_what_a_worker_refuses_is_told_in_the_form(client, three, monkeypatch):
 
 
 def test_a_batch_is_listed_with_its_records_and_whom_it_left_out(client, three, acme, ann):
-    frozen = make.customer(acme)
+    frozen = factories.customer(acme)
     path = client.post(FREEZE, {"customer": ids([*three, frozen]), **ACCOUNT})["Location"]
     client.post(path)
     batch = f"/budgets/batches/{path.split('/')[-2]}/"
@@ -375,7 +375,7 @@ def test_set_budget_freezes_resources_with_the_agreement(client, free):
     assert answer.status_code == 422
     assert list(answer.context["form"].errors) == ["agreement"]
     assert client.post("/budgets/set/", {**terms, **policy, "agreement": "1"}).status_code == 302
-    stored = make.stored(free)
+    stored = factories.stored(free)
     assert (stored.account_freezing, stored.unfreeze_on_restore) == ("AUTOMATIC_WITH_RESOURCES", True)
     record = AgreementRecord.objects.get()
     assert (record.version, record.operation) == (CURRENT, stored.record.batch)
@@ -390,17 +390,17 @@ def test_set_budgets_for_many_does_and_keeps_the_agreement_with_the_review(clien
     path = client.post(f"{path}edit/", {"leave_out": ids(three)[0]})["Location"]
     client.post(path)
     assert str(AgreementRecord.objects.get().operation) == path.split("/")[-2]
-    assert [make.stored(each).unfreeze_on_restore for each in three] == [False, True, True]
+    assert [factories.stored(each).unfreeze_on_restore for each in three] == [False, True, True]
 
 
 @pytest.mark.parametrize(("given", "after"), [("", [True, False]), ("1", [True, True]), ("0", [False, False])])
 def test_for_many_unfreezing_at_restore_is_left_as_it_is_or_chosen_or_not(client, acme, ann, given, after):
-    one, other = make.customers(acme, 2)
-    make.budget(one, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
-    make.budget(other, ann, "50", BudgetType.MONTHLY)
+    one, other = factories.customers(acme, 2)
+    factories.budget(one, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
+    factories.budget(other, ann, "50", BudgetType.MONTHLY)
     given_terms = {"customer": ids([one, other]), "plus": "10", "unfreeze_on_restore": given}
     client.post(client.post("/budgets/set/", given_terms)["Location"])
-    assert [make.stored(each).unfreeze_on_restore for each in (one, other)] == after
+    assert [factories.stored(each).unfreeze_on_restore for each in (one, other)] == after
 
 
 # --- Retention --------------------------------------------------------------------------------------------------------
@@ -437,7 +437,7 @@ def test_after_the_deadline_the_list_says_since_when_data_may_be_deleted(client,
 
 
 def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, sign_in, september):
-    theirs = make.customer(borealis)
+    theirs = factories.customer(borealis)
     Customer.objects.filter(pk=theirs.pk).update(
         freeze_kind="ACCOUNT_AND_RESOURCE", retention_until=timezone.now() + timedelta(hours=3)
     )
@@ -446,8 +446,8 @@ def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, 
 
 
 def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, sign_in, september):
-    make.budget(free, ann, "100", BudgetType.MONTHLY)
-    make.report((free, "2026-09", "120"))
+    factories.budget(free, ann, "100", BudgetType.MONTHLY)
+    factories.report((free, "2026-09", "120"))
     assert "the budget has restored" not in client.get("/customers/").content.decode()
     september.move_to("2026-10-02T04:00:00Z")
     client = sign_in(ann)
@@ -461,16 +461,16 @@ def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, si
 
 @pytest.mark.parametrize("path", [FREEZE, UNFREEZE, "/budgets/set/", "/budgets/terms/"])
 def test_an_id_that_only_begins_like_a_customers_does_not_exist(client, acme, ann, path):
-    longest = make.customer(acme, "x" * 128)
-    make.budget(longest, ann, "100")
+    longest = factories.customer(acme, "x" * 128)
+    factories.budget(longest, ann, "100")
     given = {"customer": ["x" * 128 + "TAIL"], **ACCOUNT, "budget_type": "ONE_TIME", "amount": "5"}
     assert client.post(path, given).status_code == 404
-    assert not make.fresh(longest).is_frozen
+    assert not factories.fresh(longest).is_frozen
 
 
 def test_the_form_of_an_address_means_whom_the_address_means(client, acme):
-    make.customer(acme, "meant", account_name="meant")
-    make.customer(acme, "other", account_name="other")
+    factories.customer(acme, "meant", account_name="meant")
+    factories.customer(acme, "other", account_name="other")
     page = client.get(f"{FREEZE}?all_matching=1&q=meant&kind=ACCOUNT").content.decode()
     assert f'action="{FREEZE}?q=meant"' in page
 
@@ -491,7 +491,7 @@ def test_all_matching_is_said_by_1_alone(client, three):
 
 
 def test_a_referral_customer_is_offered_no_freezing(client, acme):
-    referral = make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    referral = factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     answer = client.get(f"{FREEZE}?customer={referral.customer_id}")
     assert answer.status_code == 422
     assert "A customer of the referral model has no budget and is not frozen." in answer.content.decode()

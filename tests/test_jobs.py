@@ -21,15 +21,17 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from budgets import tasks
-from budgets.actions import Terms, review_budgets
+from budgets.actions.reviews import review_budgets
+from budgets.actions.terms import Terms
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
 from budgets.months import month_name, month_of
 from budgets.telling import tell
 from customers.models import AccountFreezing, Customer
-from partnercenter import jobs, operations
+from partnercenter.actions import jobs
 from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User
 from partnercenter.permissions import give_grant
-from tests import make
+from partnercenter.views import operations
+from tests import factories
 
 TERMS = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
 UPLOAD = "/customers/expenditure/"
@@ -56,7 +58,7 @@ def client(ann, sign_in) -> Client:
 
 @pytest.fixture
 def three(acme) -> list[Customer]:
-    return make.customers(acme, 3)
+    return factories.customers(acme, 3)
 
 
 def review(customers: list[Customer], operator: User) -> str:
@@ -154,7 +156,7 @@ def test_its_code_is_asked_for_once_and_is_good_until_it_is_set(
     assert not Job.objects.exists()
     code = next(word for word in mailoutbox[0].body.split() if word.isdigit() and len(word) == 6)
     page = client.post(path, {"verification_code": code})["Location"]
-    make.budget(three[0], ann, "7")
+    factories.budget(three[0], ann, "7")
     worker()
     refused = client.get(page)
     assert refused.context["job"].state == "REFUSED"
@@ -169,7 +171,7 @@ def test_its_code_is_asked_for_once_and_is_good_until_it_is_set(
 
 def test_what_changed_before_ok_is_told_before_the_code_and_without_a_job(client, three, ann, few, worker):
     path = review(three, ann)
-    make.budget(three[0], ann, "7")
+    factories.budget(three[0], ann, "7")
     assert client.post(path).status_code == 409
     assert not Job.objects.exists()
 
@@ -178,7 +180,7 @@ def test_what_changed_meanwhile_is_409_where_there_is_no_worker(client, three, a
     path = review(three, ann)
     # As if it changed between the first look and the locks.
     monkeypatch.setattr(operations, "_refuse_outdated", lambda operation: None)
-    make.budget(three[0], ann, "7")
+    factories.budget(three[0], ann, "7")
     assert client.post(path).status_code == 409
     assert Budget.objects.count() == 1
 
@@ -194,12 +196,12 @@ def test_a_revoked_grant_refuses_the_job(client, three, ann, acme, few, worker, 
 
 
 def test_a_report_is_taken_in_by_the_worker_of_when_it_was_sent(client, three, ann, worker, transactional_db):
-    make.budget(three[0], ann, "100")
+    factories.budget(three[0], ann, "100")
     page = client.post(UPLOAD, {"file": report(f"{three[0].customer_id},MONTH,60.00")})["Location"]
     sent = Job.objects.get().created_at
     assert len(in_files()) == 1
     worker()
-    assert make.stored(three[0]).used == Decimal("60.00")
+    assert factories.stored(three[0]).used == Decimal("60.00")
     taken = ExpenditureReport.objects.get()
     assert taken.reported_at == sent
     assert f'href="{UPLOAD}{taken.pk}/"' in client.get(page).content.decode()

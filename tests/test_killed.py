@@ -12,14 +12,15 @@ import pytest
 from django.conf import settings
 from django.db import connection, models
 
-from budgets.actions import current_month, review_undo
+from budgets.actions.billing_month import current_month
+from budgets.actions.undo import review_undo
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
 from budgets.months import month_name
 from customers.models import AccountFreezing, Customer, FreezeRecord
 from partnercenter.models import Confirmation, Grant, Partner, User
-from tests import make
-from tests.books import must_add_up
-from tests.mortal import STOPPED
+from tests import factories
+from tests.crash_process import STOPPED
+from tests.invariants import must_add_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +49,7 @@ class Elsewhere:
                 connection.connection.backup(file)
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "TEST_"))}
         env |= {"DATABASE_URL": self.url, "DJANGO_SETTINGS_MODULE": "partnercenter.settings", "PGAPPNAME": NAME}
-        command = [sys.executable, "-m", "tests.mortal", *map(str, words)]
+        command = [sys.executable, "-m", "tests.crash_process", *map(str, words)]
         return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def kill(self, *words: object) -> None:
@@ -92,11 +93,11 @@ def elsewhere(tmp_path: Path) -> Elsewhere:
 @pytest.fixture
 def customers(acme: Partner, ann: User) -> list[Customer]:
     """One who has used up what the batch gives, one who has not, one who is frozen, one who never had a budget."""
-    used_up, running, frozen, new = make.customers(acme, 4)
-    make.budget(running, ann, "300")
-    make.budget(used_up, ann, "500", account_freezing=AccountFreezing.MANUAL)
-    make.budget(frozen, ann, "50", unfreeze=False)
-    make.report((used_up, this_month(), "200"))
+    used_up, running, frozen, new = factories.customers(acme, 4)
+    factories.budget(running, ann, "300")
+    factories.budget(used_up, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    factories.budget(frozen, ann, "50", unfreeze=False)
+    factories.report((used_up, this_month(), "200"))
     return [used_up, running, frozen, new]
 
 
@@ -122,16 +123,16 @@ LAST = ("budgets_budget", "customers_freezerecord", "partnercenter_confirmation"
 
 
 def test_a_batch_killed_in_the_middle_is_not_set_and_can_be_confirmed_again(elsewhere, customers, ann):
-    batch = make.reviewed(customers, ann, "150")
+    batch = factories.reviewed(customers, ann, "150")
     is_all_or_nothing(elsewhere, "ok", batch.pk, tables=LAST)
-    assert [make.stored(customer).amount for customer in customers] == [150] * 4
-    assert [make.fresh(customer).is_frozen for customer in customers] == [True, False, False, False]
+    assert [factories.stored(customer).amount for customer in customers] == [150] * 4
+    assert [factories.fresh(customer).is_frozen for customer in customers] == [True, False, False, False]
     assert Confirmation.objects.filter(pk=batch.pk).exists()
 
 
 def test_an_undo_killed_in_the_middle_is_not_done_and_can_be_confirmed_again(elsewhere, customers, ann):
-    batch = make.reviewed(customers, ann, "150")
-    make.confirmed(batch)
+    batch = factories.reviewed(customers, ann, "150")
+    factories.confirmed(batch)
     undo = review_undo(batch.pk, operator=ann, unfreeze=True)
     is_all_or_nothing(elsewhere, "ok", undo.pk, tables=LAST)
     stand = dict(Budget.objects.values_list("customer", "amount"))

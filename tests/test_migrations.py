@@ -7,11 +7,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from budgets.checking import differences
+from budgets.queries.integrity import differences
 from customers.models import Customer
-from partnercenter import append_only
+from partnercenter.lib import append_only
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,8 +32,8 @@ def rows() -> dict[str, list[Any]]:
 
 @pytest.mark.parametrize("app", OURS)
 def test_data_triggers_and_search_survive_the_last_migration_back_and_forth(app, acme, ann, sign_in):
-    customers = make.customers(acme, 3)
-    make.confirmed(make.reviewed(customers, ann, "100"))
+    customers = factories.customers(acme, 3)
+    factories.confirmed(factories.reviewed(customers, ann, "100"))
     before = rows()
     *_earlier, former, _last = names(app)
     try:

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets.models import Budget, Expenditure, ExpenditureReport
+from partnercenter.lib.money import LARGEST_BUDGET, AmountField, MoneyField, from_cents, money, show_amount, to_cents
 from partnercenter.models import BudgetType, Grant, Partner, User
-from partnercenter.money import LARGEST_BUDGET, AmountField, MoneyField, from_cents, money, show_amount, to_cents
-from tests import make
+from tests import factories
 
 TOTALS = {"a": "0.10", "b": "0.20", "c": "0.30", "d": "1234.56", "e": "-5.00"}
 BIGINT = 2**63 - 1
@@ -140,18 +140,18 @@ def test_an_amount_survives_a_dump(totals: Any) -> None:
 
 @pytest.mark.parametrize("beyond", ["0.00", "-0.01", "2147483647.01"])
 def test_the_database_keeps_budgets_in_bounds(beyond: str, acme: Partner, ann: User) -> None:
-    customer = make.customer(acme)
-    make.budget(customer, ann, "1.00")
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "1.00")
     with pytest.raises(IntegrityError, match="budget_amount_in_bounds"), transaction.atomic():
         Budget.objects.update(amount=amount(beyond))
-    assert make.stored(customer).amount == amount("1.00")
+    assert factories.stored(customer).amount == amount("1.00")
 
 
 @pytest.mark.parametrize("bound", [amount("0.01"), LARGEST_BUDGET])
 def test_the_bounds_themselves_are_budgets(bound: Decimal, sol_solutions: Partner, sol: User) -> None:
-    customer = make.customer(sol_solutions)
-    make.budget(customer, sol, str(bound))
-    assert make.stored(customer).amount == bound
+    customer = factories.customer(sol_solutions)
+    factories.budget(customer, sol, str(bound))
+    assert factories.stored(customer).amount == bound
 
 
 @pytest.mark.parametrize(("second", "exhausted"), [("0.19", False), ("0.20", True)])
@@ -159,15 +159,15 @@ def test_two_amounts_that_are_no_binary_fractions_use_up_their_sum(
     second: str, exhausted: bool, acme: Partner, ann: User
 ) -> None:
     """0.10 + 0.20 used of 0.30: in floating point the sum is another number."""
-    with time_machine.travel(make.moment("2026-09-15 10:00"), tick=False) as clock:
-        customer = make.customer(acme)
-        make.budget(customer, ann, "0.30")
-        make.report((customer, "2026-09", "0.10"))
-        clock.move_to(make.moment("2026-10-15 10:00"))
-        make.report((customer, "2026-10", second))
-    budget = make.stored(customer)
+    with time_machine.travel(factories.moment("2026-09-15 10:00"), tick=False) as clock:
+        customer = factories.customer(acme)
+        factories.budget(customer, ann, "0.30")
+        factories.report((customer, "2026-09", "0.10"))
+        clock.move_to(factories.moment("2026-10-15 10:00"))
+        factories.report((customer, "2026-10", second))
+    budget = factories.stored(customer)
     assert budget.used == amount("0.10") + amount(second)
-    assert (budget.exhausted, budget.level == 100, make.fresh(customer).is_frozen) == (exhausted,) * 3
+    assert (budget.exhausted, budget.level == 100, factories.fresh(customer).is_frozen) == (exhausted,) * 3
 
 
 # --- In Python --------------------------------------------------------------------------------------------------------

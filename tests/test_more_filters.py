@@ -13,9 +13,9 @@ from django.test import Client
 
 from customers.models import Customer
 from partnercenter.models import BudgetType, Partner, User
-from tests import make
+from tests import factories
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 SHOWN = re.compile(r'<tr data-customer="([^"]*)">')
 ALL = {"new", "low", "near", "over", "frozen", "referral"}
 
@@ -35,19 +35,19 @@ def client(ann: User, sign_in) -> Client:
 def mixed(acme: Partner, ann: User, clock: Any) -> dict[str, Customer]:
     made = {}
     clock.move_to("2026-09-10 15:59:59Z")
-    made["new"] = make.customer(acme, "new", account_manager="Li Lei", tags=("vip", "gold"))
+    made["new"] = factories.customer(acme, "new", account_manager="Li Lei", tags=("vip", "gold"))
     clock.move_to("2026-09-10 16:00:00Z")
-    made["low"] = make.customer(acme, "low", account_manager="li lei", tags=("VIP",))
-    made["referral"] = make.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    made["low"] = factories.customer(acme, "low", account_manager="li lei", tags=("VIP",))
+    made["referral"] = factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     clock.move_to(NOW)
     for name in ("near", "over", "frozen"):
-        made[name] = make.customer(acme, name, tags=("go",))
-    make.budget([made["low"], made["near"]], ann, "100", BudgetType.MONTHLY)
-    make.budget(made["over"], ann, "10", account_freezing=None)
-    make.budget(made["frozen"], ann, "20")
+        made[name] = factories.customer(acme, name, tags=("go",))
+    factories.budget([made["low"], made["near"]], ann, "100", BudgetType.MONTHLY)
+    factories.budget(made["over"], ann, "10", account_freezing=None)
+    factories.budget(made["frozen"], ann, "20")
     totals = {"low": "0.99", "near": "75", "over": "10.00", "frozen": "50.40", "referral": "-3"}
-    make.report(*[(made[name], "2026-09", total) for name, total in totals.items()])
-    make.report((made["new"], "2026-08", "500"))
+    factories.report(*[(made[name], "2026-09", total) for name, total in totals.items()])
+    factories.report((made["new"], "2026-08", "500"))
     return made
 
 
@@ -117,7 +117,7 @@ def test_the_expenditure_is_that_of_the_current_month(ann, mixed, sign_in, clock
     clock.move_to("2026-09-30 16:00:00Z")
     client = sign_in(ann)
     assert listed(client, mtd_max="0") == ALL
-    make.report((mixed["low"], "2026-10", "7"))
+    factories.report((mixed["low"], "2026-10", "7"))
     assert listed(client, mtd_min="7") == {"low"}
 
 
@@ -149,7 +149,7 @@ def test_no_match_offers_to_clear_the_filters(mixed, client):
 
 
 def test_filters_stay_in_the_links_of_pages(acme, client):
-    make.customers(acme, 11, tags=("go",))
+    factories.customers(acme, 11, tags=("go",))
     page = client.get("/customers/", {"tag": "go", "size": "10"}).context["page"]
     assert len(client.get(f"/customers/{page.next}").context["page"].object_list) == 1
 
@@ -163,7 +163,7 @@ def test_the_index_by_tag_is_there(db):
 
 def test_the_associated_hour_does_not_matter_to_the_day(acme, client, clock):
     clock.move_to("2026-09-14 15:59:59Z")
-    make.customer(acme, "last second")
+    factories.customer(acme, "last second")
     clock.shift(timedelta(seconds=1))
-    make.customer(acme, "first second")
+    factories.customer(acme, "first second")
     assert listed(client, associated_after="2026-09-15") == {"first second"}

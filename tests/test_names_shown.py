@@ -10,7 +10,7 @@ from django.test import Client
 
 from customers.models import Customer, RevealRecord
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 
 NAME = "Tianjin Medical 0"
 SignIn = Callable[[User | None], Client]
@@ -18,13 +18,13 @@ SignIn = Callable[[User | None], Client]
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Any]:
-    with time_machine.travel(make.moment("2026-09-15 02:00"), tick=False) as traveller:
+    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
         yield traveller
 
 
 @pytest.fixture
 def customer(acme: Partner) -> Customer:
-    return make.customer(acme, "1001", name=NAME, email="owner@tianjin.example", mobile="13800000021")
+    return factories.customer(acme, "1001", name=NAME, email="owner@tianjin.example", mobile="13800000021")
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def recorded() -> list[tuple[str, list[str]]]:
 
 
 def test_what_is_shown_is_recorded_with_the_customers_actually_shown(client, customer, acme, ann, clock):
-    make.customers(acme, 51)
+    factories.customers(acme, 51)
     press(client)
     assert recorded() == []
     client.get("/customers/", {"q": "1001"})
@@ -149,7 +149,7 @@ def test_what_is_shown_is_recorded_with_the_customers_actually_shown(client, cus
     page, shown = recorded()[-1]
     assert (page, len(shown)) == ("/customers/", 2)
     record = RevealRecord.objects.latest("pk")
-    assert (record.operator, record.at) == (ann, make.moment("2026-09-15 02:00"))
+    assert (record.operator, record.at) == (ann, factories.moment("2026-09-15 02:00"))
 
 
 def test_what_is_masked_or_empty_is_not_recorded(client, customer, clock):

@@ -13,13 +13,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
+from partnercenter.lib.errors import PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User, VerificationSwitchRecord
 from partnercenter.permissions import give_grant, switch_verification
-from partnercenter.refusals import PermissionRefused
-from tests import make
+from tests import factories
 from tests.test_verification import IN_DIALOG, TERMS, confirm, get_code, review
 
-START = make.moment("2026-09-15 02:00")
+START = factories.moment("2026-09-15 02:00")
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def clock() -> Iterator[Any]:
 
 @pytest.fixture
 def customer(borealis: Partner) -> Customer:
-    return make.customer(borealis)
+    return factories.customer(borealis)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def told(response: Any) -> str:
 
 
 def test_nothing_is_waiting_where_nothing_would_change(client, customer, carl):
-    make.budget(customer, carl, "200")
+    factories.budget(customer, carl, "200")
     response = client.post(f"/budgets/set/?customer={customer.customer_id}", TERMS, follow=True)
     assert [str(each) for each in response.context["messages"]] == ["The budget stands as it was."]
     assert response.redirect_chain[-1][0] == "/customers/"
@@ -87,11 +87,11 @@ def test_an_expired_operation_has_only_its_outcome(client, path, clock):
 
 
 def change_budget(customer: Customer, carl: User) -> None:
-    make.budget(customer, carl, "33", unfreeze=False)
+    factories.budget(customer, carl, "33", unfreeze=False)
 
 
 def change_freeze(customer: Customer, carl: User) -> None:
-    make.budget(customer, carl, "33")
+    factories.budget(customer, carl, "33")
     Customer.objects.filter(pk=customer.pk).update(freeze_kind="")
 
 
@@ -101,19 +101,19 @@ def test_what_changed_after_the_review_is_told_before_the_code_is_looked_at(chan
     change(customer, carl)
     for typed in ("", "000000", code):
         assert "changed after your review. Nothing was changed." in told(confirm(client, path, typed))
-    assert make.stored(customer).amount == 33
+    assert factories.stored(customer).amount == 33
     assert carl.emaildevice_set.get().throttling_failure_count == 0
 
 
 def test_the_quota_used_up_meanwhile_refuses_and_leaves_the_code_good(client, path, borealis, carl):
     code = get_code(client, path)
-    other = make.customer(borealis)
-    make.budget(other, carl, "999900")
+    other = factories.customer(borealis)
+    factories.budget(other, carl, "999900")
     response = confirm(client, path, code)
     assert response.status_code == 422
     assert "this needs 1,000,100.00" in response.content.decode()
     assert not Confirmation.objects.filter(operation=path.split("/")[-2]).exists()
-    make.budget(other, carl, "1")
+    factories.budget(other, carl, "1")
     assert confirm(client, path, code).status_code == 302
 
 
@@ -127,7 +127,7 @@ def test_a_grant_revoked_between_review_and_ok_is_not_allowed_and_writes_nothing
 
 def test_a_type_no_longer_granted_is_refused(client, path, borealis):
     code = get_code(client, path)
-    give_grant(borealis, monthly_quota=make.MILLION, one_time_quota=None, operator=None)
+    give_grant(borealis, monthly_quota=factories.MILLION, one_time_quota=None, operator=None)
     response = confirm(client, path, code)
     assert response.status_code == 422
     assert "Contact your distributor to be granted a one-time budget quota." in response.content.decode()
@@ -142,7 +142,7 @@ def test_an_operator_made_viewer_meanwhile_may_not_confirm(client, path, carl):
 
 def test_another_operators_operation_does_not_exist_even_for_a_colleague(client, path, borealis, sign_in):
     code = get_code(client, path)
-    colleague = sign_in(make.user("cleo", borealis, User.Role.ADMINISTRATOR))
+    colleague = sign_in(factories.user("cleo", borealis, User.Role.ADMINISTRATOR))
     assert colleague.get(path).status_code == 404
     assert confirm(colleague, path, code).status_code == 404
     assert colleague.post(f"{path}code/").status_code == 404
@@ -241,7 +241,7 @@ def test_only_an_administrator_switches(who, to, acme, sign_in, request):
 
 
 def test_turned_on_after_the_review_it_holds_for_that_operation_too(ann, acme, sign_in):
-    customer, client = make.customer(acme), sign_in(ann)
+    customer, client = factories.customer(acme), sign_in(ann)
     Partner.objects.filter(pk=acme.pk).update(verification_required=True)
     path = review(client, customer)
     Partner.objects.filter(pk=acme.pk).update(verification_required=False)
@@ -270,7 +270,7 @@ def test_an_authenticator_may_be_used_instead(client, path, carl):
 def test_an_authenticators_code_is_used_once_and_wrong_ones_are_counted(client, path, carl, borealis):
     device, code = authenticator(carl)
     assert confirm(client, path, code).status_code == 302
-    other = review(client, make.customer(borealis))
+    other = review(client, factories.customer(borealis))
     assert confirm(client, other, code).status_code == 422
     device.refresh_from_db()
     assert device.throttling_failure_count == 1
@@ -298,7 +298,7 @@ def test_whoever_may_not_act_any_more_is_told_before_a_code_is_sent_or_looked_at
 
 
 def test_an_outdated_operation_sends_no_code(client, path, customer, carl, mailoutbox):
-    make.budget(customer, carl, "33")
+    factories.budget(customer, carl, "33")
     assert client.post(f"{path}code/").status_code == 409
     assert not mailoutbox
 

@@ -13,13 +13,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers import orders
-from customers.filters import SORTS
+from customers.listing import ordering
+from customers.listing.filters import SORTS
+from customers.listing.status import Status
 from customers.models import Customer
-from customers.statuses import Status
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import set_partner_status
-from tests import make
+from tests import factories
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status
 SHOWN = re.compile(r'<tr data-customer="([^"]*)">')
@@ -29,13 +29,13 @@ STATUSES = ["", *Status.values]
 
 def kinds_of_customers(partner: Partner, operator: User) -> None:
     """One in each state a customer can be in, named after its reseller."""
-    named = [make.customer(partner, f"{partner.account_name}-{n}") for n in range(9)]
-    make.customer(partner, f"{partner.account_name}-r", association_type=Customer.AssociationType.REFERRAL)
+    named = [factories.customer(partner, f"{partner.account_name}-{n}") for n in range(9)]
+    factories.customer(partner, f"{partner.account_name}-r", association_type=Customer.AssociationType.REFERRAL)
     *budgeted, _without = named
     for n, (budget_type, unfreeze, used_up) in enumerate(product(BudgetType, (True, False), (True, False))):
         amount = "10" if used_up else "100"
-        make.budget(budgeted[n], operator, amount, budget_type, None, unfreeze=unfreeze)
-    make.report(*[(customer, "2026-09", "12") for customer in named])
+        factories.budget(budgeted[n], operator, amount, budget_type, None, unfreeze=unfreeze)
+    factories.report(*[(customer, "2026-09", "12") for customer in named])
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def test_every_filter_shows_and_counts_whom_plain_python_finds(
     for name in restricted:
         restrict(request.getfixturevalue(name))
     if not merged:
-        monkeypatch.setattr(orders, "MOST_MERGED", 1)
+        monkeypatch.setattr(ordering, "MOST_MERGED", 1)
     client = sign_in(user)
     for status, budget_type in product(STATUSES, TYPES):
         assert_list_is_as_expected(client, user, status=status, budget_type=budget_type)

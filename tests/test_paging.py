@@ -13,13 +13,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from customers import orders, paging
+from customers.listing import ordering, pagination
 from customers.models import Customer
 from customers.search import fold
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 SHOWN = re.compile(r'<tr data-customer="([^"]*)">')
 SORTS = [
     sign + key for key in ("name", "account_name", "usage", "amount", "used", "associated_on") for sign in ("", "-")
@@ -40,7 +40,7 @@ def client(ann: User, sign_in) -> Client:
 @pytest.fixture
 def two_numbered(monkeypatch) -> None:
     """Numbers up to the second page, so that few customers lead beyond."""
-    monkeypatch.setattr(paging, "NUMBERED", 2)
+    monkeypatch.setattr(pagination, "NUMBERED", 2)
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def mixed(acme: Partner, ann: User, clock: Any) -> list[Customer]:
     """37 customers, many equal in each order, a third without a budget."""
     made = []
     for n in range(37):
-        made += make.customers(acme, 1, name=f"Name {n % 5}", account_name=f"account {n % 7}")
+        made += factories.customers(acme, 1, name=f"Name {n % 5}", account_name=f"account {n % 7}")
         if n % 4 == 0:
             clock.shift(timedelta(minutes=1))
     for amount in ("100", "200", "80.50"):
         chosen = made[int(float(amount)) % 3 :: 5]
-        make.budget(chosen, ann, amount)
+        factories.budget(chosen, ann, amount)
     budgeted = Customer.objects.filter(budget__isnull=False).order_by("pk")
-    make.report(
+    factories.report(
         *[(each, "2026-09", ("0", "-3.10", "40", "100.00", "250.01")[n % 5]) for n, each in enumerate(budgeted)]
     )
     return list(Customer.objects.select_related("budget").order_by("pk"))
@@ -119,7 +119,7 @@ def _third(client: Client, sort: str) -> str:
 )
 @pytest.mark.parametrize("sort", ["usage", "-used", "name"])
 def test_filters_hold_on_every_page(query, sort, monkeypatch, mixed, client):
-    monkeypatch.setattr(paging, "NUMBERED", 1)
+    monkeypatch.setattr(pagination, "NUMBERED", 1)
     matching = set(walk(client, f"?{query}&size=100", "next")[0])
     pages = walk(client, f"?{query}&sort={sort}&size=10", "next")
     assert joined(pages) == [each for each in ordered(mixed, sort) if each in matching]
@@ -175,17 +175,17 @@ def test_a_place_that_means_nothing_leads_to_no_error(mark, sort, mixed, client)
 
 
 def test_a_strangers_customer_is_no_place_in_my_list(mixed, borealis, client):
-    stranger = make.customer(borealis, "stranger", name="Name 3", account_name="account 3")
+    stranger = factories.customer(borealis, "stranger", name="Name 3", account_name="account 3")
     for sort in ("name", "account_name"):
         rows, page = shown(client, f"?sort={sort}&size=10&after=~{stranger.pk}")
         assert (page.number, rows) == (1, ordered(mixed, sort)[:10])
 
 
 def test_the_next_page_starts_where_the_last_one_ended_though_that_customer_moved(monkeypatch, mixed, client):
-    monkeypatch.setattr(paging, "NUMBERED", 1)
+    monkeypatch.setattr(pagination, "NUMBERED", 1)
     _rows, first = shown(client, "?sort=used&size=10")
     before = ordered(mixed, "used")
-    make.report((before[9], "2026-09", "9999"))
+    factories.report((before[9], "2026-09", "9999"))
     rows, _page = shown(client, first.next)
     moved = [each for each in before if each != before[9]]
     assert rows[:5] == moved[9:14]
@@ -231,17 +231,17 @@ def test_no_count_and_no_page_reads_all_customers(acme, client):
 
 
 def test_used_up_is_told_by_whole_percents_exactly(acme, ann, client):
-    made = make.customers(acme, 5)
-    make.budget(made, ann, "100")
+    made = factories.customers(acme, 5)
+    factories.budget(made, ann, "100")
     totals = ("99.99", "100.00", "100.01", "-0.01", "99.50")
-    make.report(*[(each, "2026-09", total) for each, total in zip(made, totals, strict=True)])
+    factories.report(*[(each, "2026-09", total) for each, total in zip(made, totals, strict=True)])
     rows, _page = shown(client, "?status=EXHAUSTED")
     assert set(rows) == {made[1].customer_id, made[2].customer_id}
     assert client.get("/customers/").context["counts"].exhausted == 2
 
 
 def test_more_customers_take_no_more_queries(acme, ann, client):
-    make.budget(make.customers(acme, 3), ann, "100")
+    factories.budget(factories.customers(acme, 3), ann, "100")
     counted = []
     for more in (60, 2_000):
         _many(acme, more) if more == 60 else _many_more(acme, more)
@@ -268,10 +268,10 @@ def _many_more(partner: Partner, number: int) -> None:
 def test_a_distributor_sees_its_resellers_customers_in_one_order(
     sort, narrowed, merged, mixed, acme, ann, dora, sign_in, monkeypatch
 ):
-    monkeypatch.setattr(orders, "MOST_MERGED", merged)
-    other = make.reseller(acme.distributor, "other-reseller")
-    theirs = make.customers(other, 9, name="Name 3")
-    make.budget(theirs[:5], make.user("olaf", other), "90")
+    monkeypatch.setattr(ordering, "MOST_MERGED", merged)
+    other = factories.reseller(acme.distributor, "other-reseller")
+    theirs = factories.customers(other, 9, name="Name 3")
+    factories.budget(theirs[:5], factories.user("olaf", other), "90")
     asked = dict(each.split("=") for each in narrowed.split("&") if each)
     expected = [each for each in Customer.objects.select_related("budget").order_by("pk") if matches(each, **asked)]
     pages = walk(sign_in(dora), f"?sort={sort}&size=10&{narrowed}", "next")

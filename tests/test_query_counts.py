@@ -13,7 +13,7 @@ from customers.actions import add_note, record_export
 from customers.models import Customer, ExportRecord
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
 FEW, MANY = 3, 50
 MONTH = "2026-01"
@@ -41,12 +41,12 @@ def cast(dora_distribution: Partner, acme: Partner, dora: User, ann: User, platf
 
 
 def this_month(customer: Customer) -> str:
-    return month_name(make.stored(customer).counted_from)
+    return month_name(factories.stored(customer).counted_from)
 
 
 def months_before(customer: Customer, number: int) -> str:
     """So many months before that: past ones, whatever day it is."""
-    month = make.stored(customer).counted_from
+    month = factories.stored(customer).counted_from
     for _each in range(number):
         month = previous_month(month)
     return month_name(month)
@@ -55,54 +55,54 @@ def months_before(customer: Customer, number: int) -> str:
 def customers_of_one(cast: Cast, number: int) -> None:
     """Frozen by their budgets, frozen from association, and free: what a list holds."""
     third = number // 3
-    make.customers(cast.reseller, third)
-    free = make.customers(cast.reseller, number - 2 * third)
-    make.budget(free, cast.ann, "100", BudgetType.MONTHLY)
-    over = make.customers(cast.reseller, third)
-    make.budget(over, cast.ann, "10")
-    make.report(*[(customer, this_month(over[0]), "12") for customer in over])
+    factories.customers(cast.reseller, third)
+    free = factories.customers(cast.reseller, number - 2 * third)
+    factories.budget(free, cast.ann, "100", BudgetType.MONTHLY)
+    over = factories.customers(cast.reseller, third)
+    factories.budget(over, cast.ann, "10")
+    factories.report(*[(customer, this_month(over[0]), "12") for customer in over])
 
 
 def customers_of_many(cast: Cast, number: int) -> None:
     """One customer each of so many resellers, some granted, some not."""
     for each in range(number):
         name = f"r-{Partner.objects.count()}"
-        partner = make.reseller(cast.distributor, name, quota=make.MILLION if each % 2 else None)
-        make.customer(partner)
+        partner = factories.reseller(cast.distributor, name, quota=factories.MILLION if each % 2 else None)
+        factories.customer(partner)
 
 
 def unknown_accounts(cast: Cast, number: int) -> None:
-    make.report(*[(f"unknown-{cast.reseller.reports.count()}-{each}", MONTH, "1") for each in range(number)])
+    factories.report(*[(f"unknown-{cast.reseller.reports.count()}-{each}", MONTH, "1") for each in range(number)])
 
 
 def budgets_again(cast: Cast, number: int) -> None:
     """So many adjustment records of one customer."""
-    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for _each in range(number):
-        make.budget(customer, cast.ann, str(customer.adjustment_records.count() + 5))
+        factories.budget(customer, cast.ann, str(customer.adjustment_records.count() + 5))
 
 
 def noted_again(cast: Cast, number: int) -> None:
-    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for each in range(number):
         add_note(customer, f"Note {each}", operator=cast.ann)
 
 
 def years_of_reports(cast: Cast, number: int) -> None:
     """Budgets and reports of so many months of one customer, whose account they freeze and unfreeze."""
-    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for _each in range(number):
         made = customer.adjustment_records.count() + 1
-        make.budget(customer, cast.ann, str(made * 10))
-        make.report((customer, months_before(customer, made), "1"))
-        make.report((customer, this_month(customer), str(made * 10 + 1)))
+        factories.budget(customer, cast.ann, str(made * 10))
+        factories.report((customer, months_before(customer, made), "1"))
+        factories.report((customer, this_month(customer), str(made * 10 + 1)))
 
 
 def reports(cast: Cast, number: int) -> None:
-    customer = Customer.objects.filter(customer_id="one").first() or make.customer(cast.reseller, "one")
+    customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for _each in range(number):
         total = str(customer.expenditures.count() + cast.reseller.reports.count() + 1)
-        make.report((customer, MONTH, total), operator=cast.ann, only=cast.reseller)
+        factories.report((customer, MONTH, total), operator=cast.ann, only=cast.reseller)
 
 
 def exports(cast: Cast, number: int) -> None:
@@ -112,7 +112,7 @@ def exports(cast: Cast, number: int) -> None:
 
 def quotas_again(cast: Cast, number: int) -> None:
     for _each in range(number):
-        quota = make.MILLION + cast.reseller.grant_records.count()
+        quota = factories.MILLION + cast.reseller.grant_records.count()
         give_grant(cast.reseller, monthly_quota=quota, one_time_quota=None, operator=cast.dora)
 
 
@@ -200,10 +200,10 @@ def test_showing_names_costs_the_record_of_it_alone(name, cast, sign_in):
 def test_a_report_with_the_accounts_it_froze(cast, sign_in):
     counted = []
     for number in (FEW, MANY):
-        customers = make.customers(cast.reseller, number)
-        make.budget(customers, cast.ann, "10")
+        customers = factories.customers(cast.reseller, number)
+        factories.budget(customers, cast.ann, "10")
         lines = [(customer, this_month(customers[0]), "12") for customer in customers]
-        taken = make.report(*lines, operator=cast.ann, only=cast.reseller)
+        taken = factories.report(*lines, operator=cast.ann, only=cast.reseller)
         assert taken.frozen == number
         counted.append(queries(sign_in(cast.ann), f"/customers/expenditure/{taken.report}/"))
     assert counted == [5, 5]

@@ -8,12 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from budgets.actions import current_month
+from budgets.actions.billing_month import current_month
 from budgets.months import month_name
 from customers.models import AccountFreezing, Customer
-from partnercenter import jobs
+from partnercenter.actions import jobs
 from partnercenter.models import BudgetType, Partner, User
-from tests import make
+from tests import factories
 from tests.benchmarks.customers import fill
 
 FEW, MANY = 10, 10_000
@@ -40,14 +40,14 @@ def few(many: User) -> User:
     """Administrator of a reseller with ten: without a budget, with one, used up, and frozen."""
     assert many.partner is not None
     assert many.partner.distributor is not None
-    small = make.reseller(many.partner.distributor, "small-reseller")
-    sam = make.user("sam", small, User.Role.ADMINISTRATOR)
-    customers = make.customers(small, FEW)
-    make.budget(customers[:4], sam, "200", BudgetType.MONTHLY, AccountFreezing.MANUAL)
-    make.budget(customers[4:8], sam, "200", BudgetType.ONE_TIME)
+    small = factories.reseller(many.partner.distributor, "small-reseller")
+    sam = factories.user("sam", small, User.Role.ADMINISTRATOR)
+    customers = factories.customers(small, FEW)
+    factories.budget(customers[:4], sam, "200", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    factories.budget(customers[4:8], sam, "200", BudgetType.ONE_TIME)
     month = month_name(current_month())
-    make.report(*[(customer, month, "120") for customer in customers[::3]])
-    make.report(*[(customer, month, "250") for customer in customers[1::3]])
+    factories.report(*[(customer, month, "120") for customer in customers[::3]])
+    factories.report(*[(customer, month, "250") for customer in customers[1::3]])
     return sam
 
 

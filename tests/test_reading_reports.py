@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets.files.expenditure_reports import ReadReport, read_report
 from budgets.months import (
     first_moment,
     first_moment_of_day,
@@ -21,8 +22,7 @@ from budgets.months import (
     parse_month,
     previous_month,
 )
-from budgets.reports import ReadReport, read_report
-from partnercenter.csv_files import BadFile
+from partnercenter.lib.csv_files import BadFile
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared/data/focus/focus_sample.csv"
 FOCUS = "SubAccountId,BillingPeriodStart,ListCost,BillingCurrency,ChargePeriodEnd"

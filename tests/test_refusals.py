@@ -2,8 +2,8 @@
 
 import pytest
 
-from customers.views import listing
-from partnercenter.refusals import LockTimeout, PermissionRefused
+from customers.views import customer_list
+from partnercenter.lib.errors import LockTimeout, PermissionRefused
 
 SAYS = "A report is being taken in."
 
@@ -16,7 +16,7 @@ def refuse(monkeypatch):
         def current_month():
             raise refusal
 
-        monkeypatch.setattr(listing, "current_month", current_month)
+        monkeypatch.setattr(customer_list, "current_month", current_month)
 
     return refuse_with
 

@@ -10,7 +10,7 @@ from budgets.models import Budget
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import Partner, User
 from partnercenter.permissions import give_grant, set_partner_status
-from tests import make
+from tests import factories
 
 PAGE = "/customers/resellers/"
 
@@ -23,9 +23,9 @@ def client(dora: User, sign_in) -> Client:
 @pytest.fixture
 def resellers(dora_distribution, acme, borealis, ungranted) -> dict[str, Partner]:
     """acme and borealis are granted a million of each type, plain nothing, mono 50 of monthly budgets alone."""
-    mono = make.reseller(dora_distribution, "mono-reseller", quota=None)
+    mono = factories.reseller(dora_distribution, "mono-reseller", quota=None)
     give_grant(mono, monthly_quota=Decimal(50), one_time_quota=None, operator=None)
-    make.reseller(make.distributor("other-distribution"), "elsewhere-reseller")
+    factories.reseller(factories.distributor("other-distribution"), "elsewhere-reseller")
     return {"acme": acme, "borealis": borealis, "mono": mono, "plain": ungranted}
 
 
@@ -52,9 +52,9 @@ def test_its_own_resellers_are_shown_and_no_others(client, resellers):
 
 
 def test_each_with_its_customers_permissions_and_pools(client, resellers, ann):
-    customers = make.customers(resellers["acme"], 3)
-    make.budget(customers[:2], ann, "300.25")
-    left = make.customer(resellers["acme"])
+    customers = factories.customers(resellers["acme"], 3)
+    factories.budget(customers[:2], ann, "300.25")
+    left = factories.customer(resellers["acme"])
     Customer.objects.filter(pk=left.pk).update(disassociated_on=left.associated_on)
     acme, _borealis, mono, plain = shown(client)
     assert (acme.customers, plain.customers) == (3, 0)
@@ -69,7 +69,7 @@ def test_each_with_its_customers_permissions_and_pools(client, resellers, ann):
 
 
 def test_what_is_over_allocated_is_told_and_found(client, resellers, ann, dora):
-    make.budget(make.customer(resellers["acme"]), ann, "500")
+    factories.budget(factories.customer(resellers["acme"]), ann, "500")
     give_grant(resellers["acme"], monthly_quota=None, one_time_quota=Decimal(100), operator=dora)
     assert names(client, authorized="OVER") == ["acme"]
     answer = client.get(PAGE)
@@ -78,7 +78,7 @@ def test_what_is_over_allocated_is_told_and_found(client, resellers, ann, dora):
 
 
 def test_what_is_allocated_without_any_quota_is_not_over_a_quota(client, resellers, dora):
-    make.budget(make.customer(resellers["plain"]), dora, "500")
+    factories.budget(factories.customer(resellers["plain"]), dora, "500")
     assert names(client, authorized="OVER") == []
 
 
@@ -92,9 +92,9 @@ def test_a_restricted_reseller_is_shown_as_such_with_the_reason(client, reseller
 
 def test_of_a_restricted_reseller_all_customers_are_frozen_and_of_no_other(client, resellers, ann, dora):
     for name in ("acme", "borealis"):
-        make.customer(resellers[name], f"of-{name}")
-    thawed = make.customer(resellers["acme"], "thawed")
-    make.budget(thawed, ann, "100", account_freezing=AccountFreezing.MANUAL)
+        factories.customer(resellers[name], f"of-{name}")
+    thawed = factories.customer(resellers["acme"], "thawed")
+    factories.budget(thawed, ann, "100", account_freezing=AccountFreezing.MANUAL)
     assert listed(client, reseller="acme-reseller", status="FROZEN") == ["of-acme"]
     set_partner_status(resellers["acme"], status=Partner.Status.FROZEN, reason="Unpaid", operator=dora)
     assert set(listed(client, reseller="acme-reseller", status="FROZEN")) == {"of-acme", "thawed"}
@@ -125,26 +125,26 @@ def test_of_a_restricted_reseller_all_customers_are_frozen_and_of_no_other(clien
     ],
 )
 def test_they_are_searched_filtered_and_sorted(client, resellers, ann, query, expected):
-    make.budget(make.customer(resellers["acme"]), ann, "500")
+    factories.budget(factories.customer(resellers["acme"]), ann, "500")
     assert names(client, **query) == expected
 
 
 def test_they_are_paged(client, dora_distribution):
     for number in range(51):
-        make.reseller(dora_distribution, f"r-{number:02}", quota=None)
+        factories.reseller(dora_distribution, f"r-{number:02}", quota=None)
     assert names(client, page="2") == ["r-50"]
     assert "Total: 51" in client.get(PAGE).content.decode()
 
 
 def test_without_resellers_and_without_a_match_it_says_so(client, dora_distribution):
     assert "Your company has no resellers yet." in client.get(PAGE).content.decode()
-    make.reseller(dora_distribution, "acme-reseller")
+    factories.reseller(dora_distribution, "acme-reseller")
     assert "No reseller matches these filters." in client.get(PAGE, {"q": "nobody"}).content.decode()
 
 
 def test_from_there_it_goes_to_the_customers_of_one_reseller(client, resellers):
-    theirs = make.customer(resellers["acme"], "theirs")
-    make.customer(resellers["borealis"], "others")
+    theirs = factories.customer(resellers["acme"], "theirs")
+    factories.customer(resellers["borealis"], "others")
     assert 'href="/customers/?reseller=acme-reseller"' in client.get(PAGE).content.decode()
     assert listed(client, reseller="acme-reseller") == [theirs.customer_id]
     page = client.get("/customers/", {"reseller": "acme-reseller"})
@@ -156,8 +156,8 @@ def test_from_there_it_goes_to_the_customers_of_one_reseller(client, resellers):
 @pytest.mark.parametrize("more", [{}, {"status": "FROZEN"}, {"q": "customer of"}, {"budget_type": "MONTHLY"}])
 def test_a_resellers_customers_in_every_order_are_its_own(client, resellers, ann, carl, sort, more):
     for name, operator in (("acme", ann), ("borealis", carl)):
-        customers = make.customers(resellers[name], 4, name=f"Customer of {name}")
-        make.budget(customers[:2], operator, "100")
+        customers = factories.customers(resellers[name], 4, name=f"Customer of {name}")
+        factories.budget(customers[:2], operator, "100")
     both = listed(client, sort=sort, **more)
     here, there = (listed(client, sort=sort, reseller=f"{name}-reseller", **more) for name in ("acme", "borealis"))
     assert set(here) == {each.customer_id for each in resellers["acme"].customers.all()} & set(both)
@@ -167,24 +167,24 @@ def test_a_resellers_customers_in_every_order_are_its_own(client, resellers, ann
 
 @pytest.mark.parametrize("name", ["elsewhere-reseller", "other-distribution", "nobody", "Acme Reseller"])
 def test_a_reseller_that_is_none_of_its_own_has_no_customers(client, resellers, name):
-    make.customer(resellers["acme"])
-    make.customer(Partner.objects.get(account_name="elsewhere-reseller"))
+    factories.customer(resellers["acme"])
+    factories.customer(Partner.objects.get(account_name="elsewhere-reseller"))
     for sort in ("name", "usage"):
         assert listed(client, reseller=name, sort=sort) == []
     assert client.get("/customers/count/", {"reseller": name}).content == b"0"
 
 
 def test_a_reseller_itself_has_its_own_by_its_name_and_nobody_elses(resellers, ann, sign_in):
-    own = make.customer(resellers["acme"])
-    make.customer(resellers["borealis"])
+    own = factories.customer(resellers["acme"])
+    factories.customer(resellers["borealis"])
     client = sign_in(ann)
     assert listed(client, reseller="acme-reseller") == [own.customer_id]
     assert listed(client, reseller="borealis-reseller") == []
 
 
 def test_the_distributor_acts_where_no_grant_is_given_and_looks_where_one_is(client, resellers):
-    make.customer(resellers["acme"])
-    free = make.customer(resellers["plain"])
+    factories.customer(resellers["acme"])
+    free = factories.customer(resellers["plain"])
     granted = client.get("/customers/", {"reseller": "acme-reseller"}).context["page"].object_list
     assert not granted[0].may_act
     assert "holds the permission" in granted[0].why_not
@@ -195,9 +195,9 @@ def test_the_distributor_acts_where_no_grant_is_given_and_looks_where_one_is(cli
 
 
 def test_all_that_match_are_those_of_the_reseller_alone(client, resellers):
-    make.customers(resellers["plain"], 2)
-    other = make.reseller(resellers["plain"].distributor, "bare-reseller", quota=None)
-    make.customer(other)
+    factories.customers(resellers["plain"], 2)
+    other = factories.reseller(resellers["plain"].distributor, "bare-reseller", quota=None)
+    factories.customer(other)
     terms = {"budget_type": "ONE_TIME", "amount": "5", "account_freezing": "MANUAL", "all_matching": "1"}
     review = client.post("/budgets/set/?reseller=plain-reseller", terms | {"query": "reseller=plain-reseller"})
     client.post(review["Location"])
@@ -208,7 +208,7 @@ def test_links_to_grants_are_for_those_who_may_change_them(client, resellers, do
     path = f"/admin/partnercenter/grant/{resellers['plain'].pk}/change/"
     assert path in client.get(PAGE).content.decode()
     assert client.get(path).status_code == 200
-    viewer = sign_in(make.user("dave", dora_distribution, User.Role.VIEWER, is_staff=True))
+    viewer = sign_in(factories.user("dave", dora_distribution, User.Role.VIEWER, is_staff=True))
     assert path not in viewer.get(PAGE).content.decode()
     assert PAGE in client.get("/customers/").content.decode()
 

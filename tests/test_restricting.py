@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import Partner, PartnerStatusRecord, User
 from partnercenter.permissions import set_partner_status
-from partnercenter.refusals import InvalidRequest, PermissionRefused
-from tests import make
+from tests import factories
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status
 PARTNERS = "/admin/partnercenter/partner/"
@@ -35,7 +35,7 @@ def records(partner: Partner) -> list[tuple[str, ...]]:
 
 
 def test_each_change_of_status_leaves_a_record_and_says_since_when_and_why(acme, dora):
-    since = make.moment("2026-09-20 04:00")
+    since = factories.moment("2026-09-20 04:00")
     assert set_partner_status(acme, status=RESTRICTED, reason=" Unpaid ", operator=dora)
     assert stands(acme) == ("RESTRICTED", since, "Unpaid")
     assert set_partner_status(acme, status=FROZEN, reason="Still unpaid", operator=dora)
@@ -66,7 +66,7 @@ def test_a_reason_has_1_to_256_characters(acme, dora, reason):
 
 
 def test_nobody_else_restricts_a_reseller(acme, ann, sol):
-    stranger = make.user("erik", make.distributor("other-distribution"), is_staff=True)
+    stranger = factories.user("erik", factories.distributor("other-distribution"), is_staff=True)
     for operator in (ann, sol, stranger):
         with pytest.raises(PermissionRefused):
             set_partner_status(acme, status=FROZEN, reason="Mine", operator=operator)
@@ -86,7 +86,7 @@ def page_of(partner: Partner) -> str:
 @pytest.mark.parametrize("who", ["dora", "platform"])
 def test_staff_restrict_a_reseller_after_they_read_what_it_means(who, acme, sign_in, request):
     client = sign_in(request.getfixturevalue(who))
-    make.customers(acme, 3)
+    factories.customers(acme, 3)
     assert page_of(acme) in client.get(f"{PARTNERS}{acme.pk}/change/").content.decode()
     asked = client.post(page_of(acme), {"status": "RESTRICTED", "reason": "Unpaid"})
     assert "its customers of the reseller model (3) are frozen at once" in asked.content.decode()
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_told_and_nothing_written(client, acme, bad):
 
 
 def test_another_distributors_reseller_or_who_is_none_does_not_exist(client, dora_distribution):
-    elsewhere = make.reseller(make.distributor("other-distribution"), "elsewhere-reseller")
+    elsewhere = factories.reseller(factories.distributor("other-distribution"), "elsewhere-reseller")
     for partner in (elsewhere, dora_distribution):
         assert client.get(page_of(partner)).status_code == 404
         given = {"status": "FROZEN", "reason": "Mine", "confirmed": "1"}
@@ -117,7 +117,7 @@ def test_another_distributors_reseller_or_who_is_none_does_not_exist(client, dor
 
 
 def test_who_only_looks_is_offered_nothing_and_refused(acme, dora_distribution, sign_in):
-    viewer = sign_in(make.user("dave", dora_distribution, User.Role.VIEWER, is_staff=True))
+    viewer = sign_in(factories.user("dave", dora_distribution, User.Role.VIEWER, is_staff=True))
     assert "Change status" not in viewer.get(f"{PARTNERS}{acme.pk}/change/").content.decode()
     given = {"status": "FROZEN", "reason": "Mine", "confirmed": "1"}
     assert viewer.post(page_of(acme), given).status_code == 403
@@ -147,7 +147,7 @@ def test_who_is_not_concerned_is_told_nothing(acme, dora, carl, sign_in):
 
 
 def test_its_people_go_on_setting_budgets_which_hold_once_it_ends(acme, ann, dora):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     set_partner_status(acme, status=RESTRICTED, reason="Unpaid", operator=dora)
-    assert make.budget(customer, ann, "100").changed == 1
-    assert not make.fresh(customer).is_frozen
+    assert factories.budget(customer, ann, "100").changed == 1
+    assert not factories.fresh(customer).is_frozen

@@ -8,7 +8,7 @@ from django.test import Client
 
 from customers.models import Customer
 from partnercenter.models import BudgetType, Operation
-from tests import make
+from tests import factories
 
 SET = "/budgets/set/"
 HUNDRED = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
@@ -21,7 +21,7 @@ def client(ann, sign_in) -> Client:
 
 @pytest.fixture
 def three(acme) -> list[Customer]:
-    return make.customers(acme, 3)
+    return factories.customers(acme, 3)
 
 
 def review(client: Client, customers: list[Customer], **terms: str) -> str:
@@ -39,9 +39,9 @@ def offered(content: str) -> list[str]:
 
 
 def test_only_who_can_be_taken_in_is_offered_to_be(client, acme, ann):
-    fine, small, without = make.customers(acme, 3)
-    make.budget(fine, ann, "100")
-    make.budget(small, ann, "10")
+    fine, small, without = factories.customers(acme, 3)
+    factories.budget(fine, ann, "100")
+    factories.budget(small, ann, "10")
     path = review(client, [fine, small, without], budget_type="", plus="-10")
     assert offered(client.get(f"{path}?group=LEFT_OUT").content.decode()) == []
     assert offered(client.get(f"{path}?group=ALL").content.decode()) == ["leave_out"]
@@ -51,8 +51,8 @@ def test_only_who_can_be_taken_in_is_offered_to_be(client, acme, ann):
 
 
 def test_who_was_left_out_by_hand_can_be_taken_in_unless_nothing_could_be_set(client, acme, ann):
-    fine, other, without = make.customers(acme, 3)
-    make.budget([fine, other], ann, "100")
+    fine, other, without = factories.customers(acme, 3)
+    factories.budget([fine, other], ann, "100")
     path = review(client, [fine, other, without], percent="110")
     both = [other.customer_id, without.customer_id]
     path = client.post(f"{path}edit/", {"leave_out": both})["Location"]
@@ -61,8 +61,8 @@ def test_who_was_left_out_by_hand_can_be_taken_in_unless_nothing_could_be_set(cl
 
 
 def test_a_whole_group_is_left_out_at_once_and_nobody_else(client, acme, ann):
-    fine, other, new = make.customers(acme, 3)
-    make.budget([fine, other], ann, "50", BudgetType.MONTHLY)
+    fine, other, new = factories.customers(acme, 3)
+    factories.budget([fine, other], ann, "50", BudgetType.MONTHLY)
     path = review(client, [fine, other, new])
     path = client.post(f"{path}edit/", {"leave_out_group": "TYPE"})["Location"]
     assert set(rows(client, path, "LEFT_OUT")) == {fine.customer_id, other.customer_id}
@@ -117,7 +117,7 @@ def test_what_was_typed_into_other_rows_is_not_lost(client, three):
 
 
 def test_a_bad_amount_of_a_row_not_in_sight_brings_it_into_sight(client, acme):
-    many = make.customers(acme, 45)
+    many = factories.customers(acme, 45)
     path = review(client, many)
     wrong = sorted(many, key=lambda each: each.account_name)[44]
     answer = client.post(f"{path}edit/?group=ALL", {f"amount_{wrong.customer_id}": "x"})
@@ -131,7 +131,7 @@ def test_a_bad_amount_of_a_row_not_in_sight_brings_it_into_sight(client, acme):
 
 @pytest.mark.parametrize("name", ["leave_out", "take_in", "amount_"])
 def test_who_is_not_in_the_review_does_not_exist_for_it(client, three, acme, name):
-    path, other = review(client, three), make.customer(acme)
+    path, other = review(client, three), factories.customer(acme)
     named = {name: other.customer_id} if name != "amount_" else {f"amount_{other.customer_id}": "5"}
     assert client.post(f"{path}edit/", named).status_code == 404
     assert client.post(f"{path}edit/", {name: [three[0].customer_id, "nobody"]}).status_code == 404

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from budgets.actions.freezing import freeze_accounts
+from budgets.actions.account_state import freeze_accounts
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.models import BudgetType, Channel, User
-from tests import make
+from tests import factories
 
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
 UNFREEZE = {"unfreeze_now": "on"}
@@ -28,7 +28,7 @@ def client(ann, sign_in) -> Client:
 
 @pytest.fixture
 def three(acme) -> list[Customer]:
-    return make.customers(acme, 3)
+    return factories.customers(acme, 3)
 
 
 def review(client: Client, customers: list[Customer], **terms: str) -> str:
@@ -50,16 +50,16 @@ def notes(client: Client, path: str, group: str = "STAYS_FROZEN") -> dict[str, l
 
 
 def freeze(customer: Customer, operator: User) -> None:
-    author = Author(operator, Channel.CONSOLE, make.moment("2026-09-18 04:00"))
+    author = Author(operator, Channel.CONSOLE, factories.moment("2026-09-18 04:00"))
     chosen = Customer.objects.filter(pk=customer.pk)
     freeze_accounts(chosen, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
 
 
 def test_who_stays_frozen_is_told_since_when_and_by_what(client, three, ann):
     associated, by_person, by_budget = three
-    make.budget([by_person, by_budget], ann, "50")
+    factories.budget([by_person, by_budget], ann, "50")
     freeze(by_person, ann)
-    make.report((by_budget, "2026-09", "60"))
+    factories.report((by_budget, "2026-09", "60"))
     path = review(client, three)
     why = "Unfreezing is not ticked"
     assert notes(client, path) == {
@@ -71,8 +71,8 @@ def test_who_stays_frozen_is_told_since_when_and_by_what(client, three, ann):
 
 
 def test_whose_resources_are_frozen_as_well_is_told_before_ok(client, three, ann):
-    make.budget(three, ann, "100", BudgetType.MONTHLY)
-    make.report((three[0], "2026-09", "150"), (three[1], "2026-09", "10"))
+    factories.budget(three, ann, "100", BudgetType.MONTHLY)
+    factories.report((three[0], "2026-09", "150"), (three[1], "2026-09", "10"))
     terms = {"budget_type": "MONTHLY", "amount": "50", "account_freezing": "AUTOMATIC_WITH_RESOURCES", "agreement": "1"}
     shown = client.get(f"{review(client, three, **terms)}?group=ESCALATED")
     counts = {each["key"]: each["count"] for each in shown.context["review"].groups}
@@ -82,7 +82,7 @@ def test_whose_resources_are_frozen_as_well_is_told_before_ok(client, three, ann
 
 
 def test_who_stays_frozen_although_unfreezing_is_ticked_is_told_both_figures(client, three):
-    make.report((three[0], "2026-09", "100.50"))
+    factories.report((three[0], "2026-09", "100.50"))
     path = review(client, three, **ONE_TIME, **UNFREEZE)
     assert notes(client, path) == {
         three[0].customer_id: [
@@ -106,8 +106,8 @@ TICKS: list[tuple[bool, dict[str, str]]] = [(False, {}), (True, {"unfreeze": "on
 
 @pytest.mark.parametrize("group", ["EXHAUSTED", "FROZEN"])
 def test_whose_budget_is_used_up_at_once_is_told_how_much_is_used(client, three, ann, group):
-    make.budget(three, ann, "500", account_freezing=AccountFreezing.MANUAL)
-    make.report((three[0], "2026-09", "123.45"))
+    factories.budget(three, ann, "500", account_freezing=AccountFreezing.MANUAL)
+    factories.report((three[0], "2026-09", "123.45"))
     path = review(client, three)
     assert {key: str(row["used_after"]) for key, row in rows(client, path, group).items()} == {
         three[0].customer_id: "123.45"
@@ -116,26 +116,26 @@ def test_whose_budget_is_used_up_at_once_is_told_how_much_is_used(client, three,
 
 
 def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three, ann, september):
-    make.budget(three, ann, "500")
-    make.report((three[0], "2026-09", "90"))
+    factories.budget(three, ann, "500")
+    factories.report((three[0], "2026-09", "90"))
     september.move_to("2026-10-05T04:00:00Z", tick=False)
-    make.report((three[0], "2026-10", "20"))
+    factories.report((three[0], "2026-10", "20"))
     client = sign_in(ann)
     used = [rows(client, review(client, three, budget_type=kind), "ALL") for kind in ("ONE_TIME", "MONTHLY")]
     assert [str(each[three[0].customer_id]["used_after"]) for each in used] == ["110.00", "20.00"]
 
 
 def test_who_changes_type_is_told_which_months_no_longer_count(sign_in, three, ann, september):
-    make.budget(three[:2], ann, "500")
+    factories.budget(three[:2], ann, "500")
     september.move_to("2026-12-05T04:00:00Z", tick=False)
-    make.budget(three[1], ann, "500", BudgetType.MONTHLY)
+    factories.budget(three[1], ann, "500", BudgetType.MONTHLY)
     client = sign_in(ann)
     path = review(client, three, **{**ONE_TIME, "budget_type": "MONTHLY"})
     assert notes(client, path, "TYPE") == {three[0].customer_id: ["2026-09 to 2026-11 no longer count"]}
 
 
 def test_whom_a_person_froze_is_listed_apart_from_the_others_who_are_unfrozen(client, three, ann):
-    make.budget(three[0], ann, "50")
+    factories.budget(three[0], ann, "50")
     freeze(three[0], ann)
     path = review(client, three, **ONE_TIME, **UNFREEZE)
     assert set(rows(client, path, "UNFROZEN_PARTNER")) == {three[0].customer_id}
@@ -145,7 +145,7 @@ def test_whom_a_person_froze_is_listed_apart_from_the_others_who_are_unfrozen(cl
 def test_a_batch_marks_and_lists_who_has_moved_on(client, three, ann):
     path = review(client, three)
     client.post(path)
-    make.budget(three[0], ann, "7")
+    factories.budget(three[0], ann, "7")
     batch = f"/budgets/batches/{path.split('/')[-2]}/"
     answer = client.get(batch)
     marked = {row["customer_id"]: row["moved_on"] for row in answer.context["page"].object_list}
@@ -161,7 +161,7 @@ def test_a_batch_marks_and_lists_who_has_moved_on(client, three, ann):
 def test_the_undo_names_who_has_moved_on_and_takes_nobody_of_them_in(client, three, ben):
     path = review(client, three)
     client.post(path)
-    make.budget(three[0], ben, "7")
+    factories.budget(three[0], ben, "7")
     back = undo(client, path)
     moved_on = rows(client, back, "MOVED_ON")
     assert {key: row["why_left_out"] for key, row in moved_on.items()} == {
@@ -174,8 +174,8 @@ def test_the_undo_names_who_has_moved_on_and_takes_nobody_of_them_in(client, thr
         back = client.post(f"{back}edit/", edit)["Location"]
         assert list(rows(client, back, "MOVED_ON")) == [three[0].customer_id]
     client.post(back)
-    assert make.stored(three[0]).amount == 7
-    assert not any(hasattr(make.fresh(each), "budget") for each in three[1:])
+    assert factories.stored(three[0]).amount == 7
+    assert not any(hasattr(factories.fresh(each), "budget") for each in three[1:])
 
 
 def test_of_a_batch_undone_everybody_has_moved_on(client, three):
@@ -197,7 +197,7 @@ def test_the_review_of_an_undo_speaks_of_an_undo(client, three, ben):
     # To have none again is no other type.
     assert client.get(f"{back}?group=TYPE").context["review"].open is None
     assert "replace the earlier budgets" in client.get(review(client, three)).content.decode()
-    make.budget(three, ben, "7")
+    factories.budget(three, ben, "7")
     answer = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")
     assert answer.status_code == 422
     assert "None of the customers is left to go back to what it had before the batch." in answer.content.decode()

@@ -10,15 +10,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from budgets.actions import review_import
-from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
+from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
+from budgets.actions.import_budgets import review_import
 from budgets.models import Budget
 from customers.actions import Author
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
 from partnercenter.models import BudgetType, Channel, User
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
 
@@ -35,7 +35,7 @@ def client(ann, sign_in) -> Client:
 
 @pytest.fixture
 def three(acme) -> list[Customer]:
-    return make.customers(acme, 3)
+    return factories.customers(acme, 3)
 
 
 def review(client: Client, customers: list[Customer], **terms: str) -> str:
@@ -78,10 +78,10 @@ def changes(answer: Any) -> dict[str, list[str]]:
 
 
 def test_a_stale_review_says_what_each_budget_was_and_what_it_is_now(client, three, ann, ben):
-    make.budget(three[0], ann, "60", account_freezing=AccountFreezing.MANUAL)
+    factories.budget(three[0], ann, "60", account_freezing=AccountFreezing.MANUAL)
     path = review(client, three)
-    make.budget(three[0], ben, "7", BudgetType.MONTHLY)
-    make.budget(three[1], ben, "8", unfreeze=False)
+    factories.budget(three[0], ben, "7", BudgetType.MONTHLY)
+    factories.budget(three[1], ben, "8", unfreeze=False)
     answer = client.post(path)
     assert changes(answer) == {
         three[0].account_name: [
@@ -110,7 +110,7 @@ def test_a_stale_review_says_whose_budget_was_taken_away(client, three, ben, sig
 
 
 def test_a_stale_review_says_whose_account_was_frozen_or_unfrozen(client, three, ann):
-    make.budget(three[0], ann, "500")
+    factories.budget(three[0], ann, "500")
     path = review(client, three)
     author = Author(ann, Channel.CONSOLE, timezone.now())
     for customer, do in ((three[0], freeze_by_hand), (three[1], unfreeze_accounts)):
@@ -132,10 +132,10 @@ def freeze_by_hand(customers: CustomerQuerySet, *, author: Author) -> None:
 
 
 def test_a_stale_review_says_what_would_happen_now(client, three, ann):
-    make.budget(three, ann, "500")
-    make.report((three[0], "2026-09", "120"))
+    factories.budget(three, ann, "500")
+    factories.report((three[0], "2026-09", "120"))
     path = review(client, three)
-    make.report((three[0], "2026-09", "30"), (three[1], "2026-09", "100"))
+    factories.report((three[0], "2026-09", "30"), (three[1], "2026-09", "100"))
     assert changes(client.post(path)) == {
         three[0].account_name: [
             "The new budget would no longer be used up at once: 30.00 is used.",
@@ -150,7 +150,7 @@ def test_a_stale_review_says_what_would_happen_now(client, three, ann):
 
 def test_a_stale_review_tells_nothing_of_whoever_is_no_customer_any_more(client, three, ben):
     path = review(client, three)
-    make.budget(three[0], ben, "7")
+    factories.budget(three[0], ben, "7")
     Customer.objects.filter(pk=three[0].pk).update(disassociated_on=timezone.now())
     assert changes(client.post(path)) == {three[0].account_name: ["No longer a customer of yours."]}
 
@@ -158,9 +158,9 @@ def test_a_stale_review_tells_nothing_of_whoever_is_no_customer_any_more(client,
 def test_a_stale_review_tells_of_the_first_fifty_and_how_many_more(client, acme, ben):
     counted = []
     for number in (3, 52):
-        customers = make.customers(acme, number)
+        customers = factories.customers(acme, number)
         path = review(client, customers)
-        make.budget(customers, ben, "7")
+        factories.budget(customers, ben, "7")
         with CaptureQueriesContext(connection) as captured:
             answer = client.post(path)
         counted.append(len(captured))
@@ -173,7 +173,7 @@ def test_an_undo_reviewed_again_keeps_out_whom_the_operator_left_out(client, thr
     path = review(client, three)
     client.post(path)
     back = edit(client, undo(client, path), leave_out=three[0].customer_id)
-    make.budget(three[1], ben, "7")
+    factories.budget(three[1], ben, "7")
     back = again(client, back)
     assert groups(client, back).items() >= {"MOVED_ON": 1, "LEFT_OUT": 1, "ALL": 1}.items()
     client.post(back)
@@ -184,7 +184,7 @@ def test_an_undo_reviewed_again_lets_who_moved_on_since_stay(client, three, ben)
     path = review(client, three)
     client.post(path)
     back = edit(client, undo(client, path), leave_out=three[0].customer_id)
-    make.budget(three[:2], ben, "7")
+    factories.budget(three[:2], ben, "7")
     back = again(client, back)
     found = groups(client, back)
     assert (found["MOVED_ON"], found["ALL"], "LEFT_OUT" in found) == (2, 1, False)
@@ -201,13 +201,13 @@ def imported(operator: User, *lines: str) -> str:
 @pytest.fixture
 def two(acme, ann) -> list[Customer]:
     """Both with a one-time budget of 60 and Manual."""
-    customers = [make.customer(acme, name) for name in ("one", "other")]
-    make.budget(customers, ann, "60", account_freezing=AccountFreezing.MANUAL)
+    customers = [factories.customer(acme, name) for name in ("one", "other")]
+    factories.budget(customers, ann, "60", account_freezing=AccountFreezing.MANUAL)
     return customers
 
 
 def terms(customer: Customer) -> tuple[str, Decimal, str]:
-    budget = make.stored(customer)
+    budget = factories.stored(customer)
     return budget.budget_type, budget.amount, budget.account_freezing
 
 
@@ -222,7 +222,7 @@ def terms(customer: Customer) -> tuple[str, Decimal, str]:
 )
 def test_in_a_file_reviewed_again_an_empty_cell_leaves_what_stands_now(client, two, ann, ben, line, expected):
     path = imported(ann, line, "other,,90,")
-    make.budget(two[0], ben, "70", BudgetType.MONTHLY, AccountFreezing.AUTOMATIC_WITH_RESOURCES)
+    factories.budget(two[0], ben, "70", BudgetType.MONTHLY, AccountFreezing.AUTOMATIC_WITH_RESOURCES)
     client.post(again(client, path))
     assert terms(two[0]) == expected
     assert terms(two[1]) == ("ONE_TIME", Decimal(90), "MANUAL")
@@ -231,7 +231,7 @@ def test_in_a_file_reviewed_again_an_empty_cell_leaves_what_stands_now(client, t
 def test_a_quota_lowered_since_is_held_against_the_amounts_given_one_by_one(client, acme, three, ben):
     path = review(client, three, **{**ONE_TIME, "amount": "300000"})
     path = edit(client, path, **{f"amount_{each.customer_id}": "200" for each in three})
-    make.budget(three[0], ben, "70")
+    factories.budget(three[0], ben, "70")
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal(1000), operator=None)
     client.post(again(client, path))
     assert amounts(three) == [Decimal(200)] * 3
@@ -239,13 +239,13 @@ def test_a_quota_lowered_since_is_held_against_the_amounts_given_one_by_one(clie
 
 def test_in_a_file_reviewed_again_an_amount_given_one_by_one_stays(client, two, ann, ben):
     path = edit(client, imported(ann, "one,,,AUTOMATIC", "other,,,AUTOMATIC"), amount_one="65")
-    make.budget(two, ben, "70")
+    factories.budget(two, ben, "70")
     client.post(again(client, path))
     assert amounts(two) == [Decimal(65), Decimal(70)]
 
 
 def test_in_a_file_reviewed_again_nothing_is_set_where_the_amount_to_be_left_is_gone(client, two, acme, ann):
-    path = review(client, [make.customer(acme, "third"), make.customer(acme, "fourth")])
+    path = review(client, [factories.customer(acme, "third"), factories.customer(acme, "fourth")])
     client.post(path)
     file = imported(ann, "third,,,MANUAL", "other,,90,")
     client.post(undo(client, path))
@@ -260,7 +260,7 @@ def test_in_a_file_reviewed_again_nothing_is_set_where_the_amount_to_be_left_is_
 )
 def test_who_was_left_as_it_is_is_counted_in_the_message(client, three, ben, number, said):
     path = review(client, three)
-    make.budget(three[:number], ben, "7")
+    factories.budget(three[:number], ben, "7")
     assert client.post(path).status_code == 409
     page = client.post(path, {"apply": "unchanged"}, follow=True).content.decode()
     assert said in page

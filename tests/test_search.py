@@ -8,11 +8,11 @@ from django.core.management.base import SystemCheckError
 from django.db import connection, models, transaction
 
 from customers import search
-from customers.customer_list import CustomerList
+from customers.listing.customer_list import CustomerList
 from customers.models import Customer
 from customers.search import fold
 from partnercenter.models import Partner
-from tests import make
+from tests import factories
 
 ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps its indexes")
 ON_POSTGRESQL = pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has a collation")
@@ -30,7 +30,7 @@ def run(sql: str) -> list[Any]:
 
 @pytest.fixture
 def nova(acme: Partner) -> Customer:
-    return make.customer(acme, "1", account_name="acme_nova", name="王秀英")
+    return factories.customer(acme, "1", account_name="acme_nova", name="王秀英")
 
 
 @pytest.mark.parametrize("text", ["王", "王秀", "王秀英", "a", "ac", "acm", "NOV", "me_", "_nova"])
@@ -44,15 +44,15 @@ def test_one_and_two_characters_are_not_looked_for_in_the_middle(text, nova):
 
 
 def test_what_a_beginning_is_followed_by_does_not_matter(acme):
-    make.customer(acme, "1", name="ab")
-    make.customer(acme, "2", name="ab\U0010fffe")
-    make.customer(acme, "3", name="ac")
-    make.customer(acme, "4", name="aa\U0010fffe")
+    factories.customer(acme, "1", name="ab")
+    factories.customer(acme, "2", name="ab\U0010fffe")
+    factories.customer(acme, "3", name="ac")
+    factories.customer(acme, "4", name="aa\U0010fffe")
     assert found("ab") == {"1", "2"}
 
 
 def test_search_composes_with_exclude_and_or(acme, nova):
-    make.customer(acme, "2", name="Other name")
+    factories.customer(acme, "2", name="Other name")
     chosen = Customer.objects.exclude(search__holds=fold("NOVA"))
     assert set(chosen.values_list("customer_id", flat=True)) == {"2"}
     either = Customer.objects.filter(models.Q(search__holds="acme") | models.Q(search__holds="ot"))
@@ -67,7 +67,7 @@ def test_what_was_renamed_is_found_by_the_new_name_alone(nova):
 
 def test_a_write_that_is_taken_back_leaves_nothing_to_find(acme):
     with transaction.atomic():
-        make.customer(acme, "1", name="Zephyr")
+        factories.customer(acme, "1", name="Zephyr")
         assert found("zephyr") == {"1"}
         transaction.set_rollback(True)
     assert found("zephyr") == set()
@@ -135,7 +135,7 @@ def test_what_is_lost_is_missed_by_the_check_and_put_back(name, nova):
 @ON_SQLITE
 def test_installing_finds_what_was_written_while_a_trigger_was_lost(acme):
     run("DROP TRIGGER customer_search_insert")
-    make.customer(acme, "1", name="Zephyr")
+    factories.customer(acme, "1", name="Zephyr")
     assert found("zephyr") == set()
     search.install()
     assert found("zephyr") == {"1"}
@@ -143,7 +143,7 @@ def test_installing_finds_what_was_written_while_a_trigger_was_lost(acme):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_search_survives_the_migration_that_rebuilds_the_table(acme):
-    make.customer(acme, "1", name="Zephyr")
+    factories.customer(acme, "1", name="Zephyr")
     field = Customer._meta.get_field("account_manager")
     wider = models.CharField(max_length=300, blank=True)
     wider.set_attributes_from_name("account_manager")
@@ -154,7 +154,7 @@ def test_the_search_survives_the_migration_that_rebuilds_the_table(acme):
         assert bool(search.missing()) == (connection.vendor == "sqlite")
         call_command("migrate", verbosity=0)
         assert search.missing() == []
-        make.customer(acme, "2", name="Zephyr too")
+        factories.customer(acme, "2", name="Zephyr too")
         assert found("zephyr") == {"1", "2"}
     finally:
         with connection.schema_editor() as editor:

@@ -13,12 +13,12 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db.models import Count, Q, Sum
 
+from budgets.management.demo import make_customers
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport, spent
 from budgets.months import first_moment, month_of
 from customers.models import AccountFreezing, Customer, FreezeOrigin, FreezeRecord
-from partnercenter.management.demo import make_customers
 from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, User
-from tests import make
+from tests import factories
 
 NUMBER = 50
 FREE = Decimal("10000000.00")
@@ -65,7 +65,7 @@ def test_the_partners_and_their_people_can_sign_in(development, client):
 
 @pytest.mark.parametrize("day", ["2026-02-01 00:30", "2026-02-15 12:00", "2026-03-31 23:59"])
 def test_the_mix_of_states_is_there_on_any_day_of_the_month(development, day):
-    with time_machine.travel(make.moment(day)):
+    with time_machine.travel(factories.moment(day)):
         seed(100)
     frozen = Q(freeze_kind="ACCOUNT")
     exhausted = Q(budget__level=100)
@@ -111,11 +111,11 @@ def test_most_customers_are_acmes(development):
 
 
 def test_twelve_months_are_taken_in_from_a_focus_file_by_one_report(development):
-    with time_machine.travel(make.moment("2026-03-15 12:00")):
+    with time_machine.travel(factories.moment("2026-03-15 12:00")):
         told = seed()
     report = ExpenditureReport.objects.get()
     assert report.format == "focus"
-    assert report.covers_until == make.moment("2026-03-15 12:00")
+    assert report.covers_until == factories.moment("2026-03-15 12:00")
     assert report.summary["months"] == [
         *(f"2025-{month:02}" for month in range(4, 13)),
         "2026-01",

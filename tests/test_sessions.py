@@ -10,7 +10,7 @@ from django.test import Client
 
 from customers.models import Customer
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
@@ -33,7 +33,7 @@ def held(key: str) -> Iterator[None]:
 
 @pytest.fixture
 def client(ann: User, acme: Partner, sign_in) -> Client:
-    make.customer(acme)
+    factories.customer(acme)
     return sign_in(ann)
 
 

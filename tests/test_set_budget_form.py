@@ -9,10 +9,10 @@ from django.test import Client
 
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import BudgetType, Partner
-from tests import make
+from tests import factories
 from tests.dialog import GOOD, form, messages, path, post
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def in_september() -> Any:
 
 @pytest.fixture
 def customer(acme: Partner) -> Customer:
-    return make.customer(acme)
+    return factories.customer(acme)
 
 
 @pytest.fixture
@@ -37,48 +37,48 @@ def test_after_association_it_is_unfreeze_account_and_ticked(client, customer):
 
 
 def test_frozen_by_its_budget_it_is_unfreeze_now_and_not_ticked(client, customer, ann):
-    make.budget(customer, ann, "10")
-    make.report((customer, "2026-09", "10"))
+    factories.budget(customer, ann, "10")
+    factories.report((customer, "2026-09", "10"))
     box = form(client, customer)["unfreeze_now"]
     assert (box.label, box.initial) == ("Unfreeze Now", False)
 
 
 def test_without_a_freeze_there_is_nothing_to_unfreeze(client, customer, ann):
-    make.budget(customer, ann, "10")
+    factories.budget(customer, ann, "10")
     assert "unfreeze_now" not in form(client, customer).fields
     assert post(client, customer, unfreeze_now="on").status_code == 302
     assert FreezeRecord.objects.filter(customer=customer).count() == 2  # association and its end
 
 
 def test_unfreezing_at_the_bound_is_refused_with_both_figures(client, customer, ann):
-    make.budget(customer, ann, "10")
-    make.report((customer, "2026-09", "12.34"))
+    factories.budget(customer, ann, "10")
+    factories.report((customer, "2026-09", "12.34"))
     response = post(client, customer, amount="12.34", unfreeze_now="on")
     assert response.status_code == 422
     assert "12.34 is used of a budget of 12.34" in str(response.context["form"].errors["unfreeze_now"])
-    assert make.stored(customer).amount == 10
+    assert factories.stored(customer).amount == 10
     assert post(client, customer, amount="12.35", unfreeze_now="on").status_code == 302
-    assert not make.fresh(customer).is_frozen
+    assert not factories.fresh(customer).is_frozen
 
 
 def test_raising_alone_unfreezes_nothing(client, customer, ann):
-    make.budget(customer, ann, "10")
-    make.report((customer, "2026-09", "12.34"))
+    factories.budget(customer, ann, "10")
+    factories.report((customer, "2026-09", "12.34"))
     assert post(client, customer, amount="100").status_code == 302
-    assert make.fresh(customer).is_frozen
+    assert factories.fresh(customer).is_frozen
 
 
 def test_an_amount_below_what_is_used_freezes_at_once_and_says_so(client, customer, ann):
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-09", "50"))
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-09", "50"))
     response = client.post(path(customer), {**GOOD, "amount": "50"}, follow=True)
     assert messages(response) == ["The one-time budget is set. The budget is used up: the account is frozen."]
-    assert make.fresh(customer).is_frozen
+    assert factories.fresh(customer).is_frozen
 
 
 def test_the_estimate_says_of_when_it_is_and_since_when_it_counts(client, customer, ann):
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-08", "7"), (customer, "2026-09", "40.25"), at=NOW - timedelta(hours=2))
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-08", "7"), (customer, "2026-09", "40.25"), at=NOW - timedelta(hours=2))
     content = client.get(path(customer)).content.decode()
     assert "40.25" in content
     assert "counted since 2026-09" in content
@@ -86,25 +86,25 @@ def test_the_estimate_says_of_when_it_is_and_since_when_it_counts(client, custom
 
 
 def test_it_says_since_when_and_why_the_account_is_frozen_with_the_figures_of_then(client, customer, ann):
-    make.budget(customer, ann, "10")
-    make.report((customer, "2026-09", "12"))
-    make.report((customer, "2026-09", "15"))
+    factories.budget(customer, ann, "10")
+    factories.report((customer, "2026-09", "12"))
+    factories.report((customer, "2026-09", "15"))
     content = client.get(path(customer)).content.decode()
     assert "since 2026-09-15 10:00, budget exhausted (12.00 of 10.00 used)" in content
 
 
 def test_the_name_is_masked(client, acme):
-    customer = make.customer(acme, name="Tianjin Medical 0")
+    customer = factories.customer(acme, name="Tianjin Medical 0")
     content = client.get(path(customer)).content.decode()
     assert "T****0" in content
     assert "Tianjin" not in content
 
 
 def test_a_change_of_type_says_what_would_count_and_what_is_forgotten(customer, ann, sign_in):
-    make.budget(customer, ann, "100")
-    make.report((customer, "2026-09", "40"))
-    with time_machine.travel(make.moment("2026-11-02 00:00"), tick=False):
-        make.report((customer, "2026-10", "5"), (customer, "2026-11", "2.50"))
+    factories.budget(customer, ann, "100")
+    factories.report((customer, "2026-09", "40"))
+    with time_machine.travel(factories.moment("2026-11-02 00:00"), tick=False):
+        factories.report((customer, "2026-10", "5"), (customer, "2026-11", "2.50"))
         notes = sign_in(ann).get(path(customer)).context["notes"]
     assert "Counted since 2026-09, 47.50 used" in notes["to_one_time"]
     assert "takes effect at once" in notes["to_monthly"]
@@ -113,8 +113,8 @@ def test_a_change_of_type_says_what_would_count_and_what_is_forgotten(customer, 
 
 
 def test_from_monthly_to_one_time_says_that_this_whole_month_counts(client, customer, ann):
-    make.report((customer, "2026-08", "30"), (customer, "2026-09", "40"))
-    make.budget(customer, ann, "100", BudgetType.MONTHLY)
+    factories.report((customer, "2026-08", "30"), (customer, "2026-09", "40"))
+    factories.budget(customer, ann, "100", BudgetType.MONTHLY)
     content = client.get(path(customer)).content.decode()
     assert "The change to a one-time budget takes effect at once, and it does not restore next month." in content
     assert "Counted since 2026-09, 40.00 used" in content

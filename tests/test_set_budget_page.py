@@ -13,11 +13,11 @@ from budgets.models import AdjustmentRecord
 from customers.models import AccountFreezing, Customer
 from partnercenter.models import BudgetType, Grant, Partner
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 from tests.dialog import GOOD, form, messages, path, post
 
 IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def in_september() -> Any:
 
 @pytest.fixture
 def customer(acme: Partner) -> Customer:
-    return make.customer(acme)
+    return factories.customer(acme)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_without_htmx_success_leads_to_the_list_with_a_message_that_names_the_ty
     response = client.post(path(customer), {**GOOD, "budget_type": kind}, follow=True)
     assert response.redirect_chain == [("/customers/", 302)]
     assert messages(response) == [f"The {name} budget is set."]
-    assert (make.stored(customer).budget_type, make.stored(customer).amount) == (kind, Decimal("1200.50"))
+    assert (factories.stored(customer).budget_type, factories.stored(customer).amount) == (kind, Decimal("1200.50"))
 
 
 def test_with_htmx_success_is_no_content_with_the_events(client, customer):
@@ -73,7 +73,7 @@ def test_with_htmx_success_is_no_content_with_the_events(client, customer):
 def test_the_customer_may_come_with_the_form_as_well(client, customer):
     response = client.post("/budgets/set/", {**GOOD, "customer": customer.customer_id})
     assert response.status_code == 302
-    assert make.stored(customer).amount == Decimal("1200.50")
+    assert factories.stored(customer).amount == Decimal("1200.50")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_bad_input_is_answered_with_the_form_and_its_errors(field, value, said, 
 @pytest.mark.parametrize("typed", ["1200.5", " 1,200.50 ", "１２００．５０", "01200.50"])
 def test_an_amount_is_taken_as_people_type_it(typed, client, customer):
     assert post(client, customer, amount=typed).status_code == 302
-    assert make.stored(customer).amount == Decimal("1200.50")
+    assert factories.stored(customer).amount == Decimal("1200.50")
 
 
 def test_what_was_typed_is_still_there_after_an_error(client, customer):
@@ -128,7 +128,7 @@ def disabled_types(client: Client, customer: Customer) -> set[str]:
 
 @pytest.mark.parametrize(("granted", "other"), [("monthly", "ONE_TIME"), ("one_time", "MONTHLY")])
 def test_only_the_types_granted_are_offered_and_taken(granted, other, client, customer, acme):
-    quotas = dict.fromkeys(("monthly_quota", "one_time_quota"), None) | {f"{granted}_quota": make.MILLION}
+    quotas = dict.fromkeys(("monthly_quota", "one_time_quota"), None) | {f"{granted}_quota": factories.MILLION}
     give_grant(acme, **quotas, operator=None)
     assert disabled_types(client, customer) == {other}
     assert f"{granted.upper()}" == form(client, customer)["budget_type"].initial
@@ -143,7 +143,7 @@ def test_both_types_are_offered_where_both_are_granted(client, customer):
 
 
 def test_over_quota_names_quota_allocated_and_needed(client, customer, acme, ann):
-    make.budget(make.customer(acme), ann, "999000")
+    factories.budget(factories.customer(acme), ann, "999000")
     response = post(client, customer, amount="1000.01")
     assert response.status_code == 422
     [said] = response.context["form"].errors["amount"]
@@ -151,41 +151,44 @@ def test_over_quota_names_quota_allocated_and_needed(client, customer, acme, ann
         "The one-time budget quota is 1,000,000.00, 999,000.00 of it is allocated; this needs 1,000,000.01."
     )
     assert post(client, customer, amount="1000.00").status_code == 302
-    assert Grant.objects.get(partner=acme).one_time_allocated == make.MILLION
+    assert Grant.objects.get(partner=acme).one_time_allocated == factories.MILLION
 
 
 def test_an_over_allocated_pool_may_shrink_but_not_grow(client, customer, acme, ann):
-    make.budget(customer, ann, "1000")
+    factories.budget(customer, ann, "1000")
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal(100), operator=None)
     assert post(client, customer, amount="1000.01").status_code == 422
     assert post(client, customer, amount="900").status_code == 302
-    assert make.stored(customer).amount == 900
+    assert factories.stored(customer).amount == 900
 
 
 def test_the_same_again_writes_nothing_and_says_so(client, customer, ann):
-    make.budget(customer, ann, "1200.50")
-    stood = make.stored(customer).record_id
+    factories.budget(customer, ann, "1200.50")
+    stood = factories.stored(customer).record_id
     response = client.post(path(customer), GOOD, follow=True)
     assert messages(response) == ["The budget stands as it was."]
     toast = json.loads(post(client, customer, IN_DIALOG)["HX-Trigger"])["toast"]
     assert toast == {"level": "info", "text": "The budget stands as it was."}
     assert AdjustmentRecord.objects.count() == 1
-    assert make.stored(customer).record_id == stood
+    assert factories.stored(customer).record_id == stood
 
 
 def test_without_a_policy_the_first_is_manual_and_later_it_is_unchanged(client, customer):
     post(client, customer, account_freezing=None)
-    assert make.stored(customer).account_freezing == AccountFreezing.MANUAL
+    assert factories.stored(customer).account_freezing == AccountFreezing.MANUAL
     post(client, customer, account_freezing="AUTOMATIC")
     post(client, customer, account_freezing=None, amount="7")
-    assert (make.stored(customer).account_freezing, make.stored(customer).amount) == (AccountFreezing.AUTOMATIC, 7)
+    assert (factories.stored(customer).account_freezing, factories.stored(customer).amount) == (
+        AccountFreezing.AUTOMATIC,
+        7,
+    )
 
 
 @pytest.mark.parametrize("headers", [{}, IN_DIALOG])
 def test_a_budget_changed_meanwhile_is_shown_beside_what_was_typed(headers, client, customer, ben):
-    make.budget(customer, ben, "50", account_freezing=AccountFreezing.MANUAL)
+    factories.budget(customer, ben, "50", account_freezing=AccountFreezing.MANUAL)
     version = form(client, customer)["version"].value()
-    make.budget(customer, ben, "77.70", BudgetType.MONTHLY)
+    factories.budget(customer, ben, "77.70", BudgetType.MONTHLY)
     response = post(client, customer, headers, version=version)
     assert response.status_code == 409
     content = response.content.decode()
@@ -194,16 +197,16 @@ def test_a_budget_changed_meanwhile_is_shown_beside_what_was_typed(headers, clie
         "Budget: One-time budget 50.00 (Manual) before, Monthly budget 77.70 (Automatic) now.",
         "Changed by ben at 2026-09-15 10:00.",
     ]
-    assert response.context["budget"]["amount"] == make.stored(customer).amount == Decimal("77.70")
+    assert response.context["budget"]["amount"] == factories.stored(customer).amount == Decimal("77.70")
     typed = {bound.name: bound.value() for bound in response.context["form"]}
     assert (typed["budget_type"], typed["amount"], typed["account_freezing"]) == ("ONE_TIME", "1,200.50", "AUTOMATIC")
     assert post(client, customer, version=response.context["form"]["version"].value()).status_code == 302
 
 
 def test_an_account_frozen_meanwhile_is_told_too(client, customer, ann):
-    make.budget(customer, ann, "10")
+    factories.budget(customer, ann, "10")
     version = form(client, customer)["version"].value()
-    make.report((customer, "2026-09", "10"))
+    factories.report((customer, "2026-09", "10"))
     response = post(client, customer, version=version)
     assert response.status_code == 409
     assert response.context["form"]["unfreeze_now"].label == "Unfreeze Now"
@@ -248,7 +251,7 @@ def test_a_grant_revoked_while_the_dialog_is_open_is_not_allowed(client, custome
 
 @pytest.mark.parametrize("budget_type", BudgetType.values)
 def test_setting_again_what_was_opened_changes_nothing(budget_type, client, customer, ann):
-    make.budget(customer, ann, "1234.50", BudgetType(budget_type))
+    factories.budget(customer, ann, "1234.50", BudgetType(budget_type))
     shown = {bound.name: bound.value() for bound in form(client, customer)}
     assert (shown["amount"], shown["budget_type"]) == ("1,234.50", budget_type)
     response = client.post(path(customer), shown, follow=True)
@@ -267,7 +270,7 @@ ODD_IDS = ["/subscriptions/64e3/x y", "ocid1.tenancy..aé", "a&b=c", "100%25", "
 
 @pytest.mark.parametrize("customer_id", ODD_IDS)
 def test_links_carry_any_customer_id(customer_id, client, acme):
-    make.customer(acme, customer_id)
+    factories.customer(acme, customer_id)
     page = client.get("/budgets/set/", {"customer": customer_id})
     action = page.content.decode().split('<form method="post" action="/budgets/set/')[1].split('"')[0]
     assert client.post(f"/budgets/set/{action}", GOOD).status_code == 302

@@ -11,18 +11,18 @@ from django.core import mail
 from django.test import Client
 
 from partnercenter.models import User
-from tests import make
+from tests import factories
 
 HERE, ELSEWHERE = "203.0.113.7", "198.51.100.9"
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Any]:
-    with time_machine.travel(make.moment("2026-09-15 02:00"), tick=False) as traveller:
+    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
         yield traveller
 
 
-def sign_in_as(username: str, password: str = make.PASSWORD, address: str = HERE, **more: Any) -> Any:
+def sign_in_as(username: str, password: str = factories.PASSWORD, address: str = HERE, **more: Any) -> Any:
     given = {"username": username, "password": password, **more}
     return Client(REMOTE_ADDR=address).post("/sign-in/", given)
 
@@ -141,7 +141,7 @@ def test_behind_our_own_proxy_the_address_it_saw_counts(ann, settings):
     for number in range(6):
         claimed = f"192.0.2.{number}, {HERE}"
         client.post("/sign-in/", {"username": "ann", "password": "wrong"}, headers={"X-Forwarded-For": claimed})
-    good = {"username": "ann", "password": make.PASSWORD}
+    good = {"username": "ann", "password": factories.PASSWORD}
     assert client.post("/sign-in/", good, headers={"X-Forwarded-For": HERE}).status_code == 429
     assert client.post("/sign-in/", good, headers={"X-Forwarded-For": ELSEWHERE}).status_code == 302
 
@@ -197,7 +197,7 @@ def test_a_new_password_lifts_the_lock_as_the_page_promises(ann):
 def test_changing_the_password_keeps_this_session_and_ends_the_others(ann, sign_in):
     here, elsewhere = sign_in(ann), sign_in(ann)
     new = "a-new-and-long-one"
-    given = {"old_password": make.PASSWORD, "new_password1": new, "new_password2": new}
+    given = {"old_password": factories.PASSWORD, "new_password1": new, "new_password2": new}
     assert here.post("/password/", given).status_code == 302
     assert (here.get("/").status_code, elsewhere.get("/").status_code) == (200, 302)
 
@@ -226,7 +226,7 @@ def test_healthz_answers_only_while_the_database_does(db, monkeypatch):
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("partnercenter.views.connection.cursor", gone)
+        patch.setattr("partnercenter.views.home.connection.cursor", gone)
         assert Client(raise_request_exception=False).get("/healthz").status_code == 500
 
 
@@ -291,5 +291,5 @@ def test_a_form_from_before_a_new_sign_in_is_answered_by_a_page_of_our_own(ann):
 def test_signing_in_from_a_second_tab_leads_home(ann):
     client = Client(enforce_csrf_checks=True)
     client.force_login(ann, "partnercenter.permissions.GrantBackend")
-    answer = client.post("/sign-in/", {"username": "ann", "password": make.PASSWORD})
+    answer = client.post("/sign-in/", {"username": "ann", "password": factories.PASSWORD})
     assert (answer.status_code, answer["Location"]) == (302, "/")

@@ -4,14 +4,14 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from budgets.actions.freezing import freeze_accounts, unfreeze_accounts
-from budgets.standing import Action, Answer, may_purchase, standing_of
+from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
+from budgets.queries.standing import Action, Answer, may_purchase, standing_of
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
-from partnercenter.database import lock
+from partnercenter.lib.sql import lock
 from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import set_partner_status
-from tests import make
+from tests import factories
 from tests.test_commands import run
 
 YES, BILLED, VIEW_ONLY, NO, STOPPED = Answer
@@ -27,8 +27,8 @@ def september(time_machine):
 @pytest.fixture
 def free(acme, ann):
     """A customer with a budget of 100 under Manual, not frozen."""
-    customer = make.customer(acme, "/subscriptions/0a/b c")
-    make.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    customer = factories.customer(acme, "/subscriptions/0a/b c")
+    factories.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
     return customer
 
 
@@ -46,7 +46,7 @@ def unfreeze(customer: Customer) -> None:
 
 
 def use_up(customer: Customer) -> None:
-    make.report((customer, "2026-09", "112.50"))
+    factories.report((customer, "2026-09", "112.50"))
 
 
 def restrict(partner: Partner, status: Partner.Status = Partner.Status.RESTRICTED) -> None:
@@ -54,11 +54,11 @@ def restrict(partner: Partner, status: Partner.Status = Partner.Status.RESTRICTE
 
 
 def answers(customer: Customer) -> tuple[Answer, ...]:
-    return tuple(row.answer for row in standing_of(make.fresh(customer)).rows)
+    return tuple(row.answer for row in standing_of(factories.fresh(customer)).rows)
 
 
 def reasons(customer: Customer) -> tuple[str, ...]:
-    return standing_of(make.fresh(customer)).reasons
+    return standing_of(factories.fresh(customer)).reasons
 
 
 def test_within_its_budget_a_customer_may_do_everything(free):
@@ -93,8 +93,8 @@ def test_used_up_under_manual_it_buys_pay_per_use_alone_if_the_setting_lets_it(f
 
 
 def test_used_up_under_automatic_it_is_frozen_with_the_figures_of_that_moment(acme, ann):
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
     use_up(customer)
     assert answers(customer) == (NO, NO, YES, BILLED, YES)
     assert reasons(customer) == (
@@ -104,25 +104,25 @@ def test_used_up_under_automatic_it_is_frozen_with_the_figures_of_that_moment(ac
 
 
 def test_without_a_budget_it_buys_nothing_even_where_it_is_not_frozen(acme):
-    customer = make.customer(acme)
+    customer = factories.customer(acme)
     unfreeze(customer)
     assert answers(customer) == (NO, NO, YES, BILLED, YES)
     assert reasons(customer) == ("No budget is set for this customer.",)
 
 
 def test_a_referral_customer_may_do_everything_whatever_its_partner_may(acme):
-    customer = make.customer(acme, association_type=Customer.AssociationType.REFERRAL)
+    customer = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     restrict(acme)
     assert answers(customer) == (YES, YES, YES, BILLED, YES)
-    assert not standing_of(make.fresh(customer)).frozen
+    assert not standing_of(factories.fresh(customer)).frozen
 
 
 @pytest.mark.parametrize("status", [Partner.Status.RESTRICTED, Partner.Status.FROZEN])
 def test_below_a_restricted_or_frozen_reseller_a_customer_is_frozen_and_its_own_state_kept(free, acme, status):
     restrict(acme, status)
     assert answers(free) == (NO, NO, YES, BILLED, YES)
-    assert standing_of(make.fresh(free)).frozen
-    assert not make.fresh(free).is_frozen
+    assert standing_of(factories.fresh(free)).frozen
+    assert not factories.fresh(free).is_frozen
     assert reasons(free) == (
         f"The account is frozen: reseller {status.lower()} since 2026-09-20 04:00",
         "The budget suffices: 0.00 of 100.00 is used.",
@@ -139,7 +139,7 @@ def test_frozen_resources_stay_frozen_below_a_restricted_reseller(free, acme, an
 def test_each_answer_but_yes_says_what_stands_against_it(free, acme, ann):
     freeze(free, WITH_RESOURCES, ann)
     restrict(acme)
-    rows = {row.action: row for row in standing_of(make.fresh(free)).rows}
+    rows = {row.action: row for row in standing_of(factories.fresh(free)).rows}
     assert "reseller restricted" in rows[Action.PURCHASE].why
     assert "its resources are frozen" in rows[Action.USE_PAY_PER_USE].why
     assert rows[Action.USE].why == ""
@@ -147,10 +147,10 @@ def test_each_answer_but_yes_says_what_stands_against_it(free, acme, ann):
 
 def test_a_purchase_is_answered_from_the_same_table(free, acme):
     use_up(free)
-    used_up = may_purchase(make.fresh(free))
+    used_up = may_purchase(factories.fresh(free))
     assert (used_up.yearly_monthly, used_up.pay_per_use) == (False, True)
     restrict(acme)
-    restricted = may_purchase(make.fresh(free))
+    restricted = may_purchase(factories.fresh(free))
     assert (restricted.yearly_monthly, restricted.pay_per_use) == (False, False)
     assert "reseller restricted" in restricted.reason
 
@@ -178,12 +178,12 @@ def test_the_standing_of_a_customer_takes_one_query_more_where_it_is_frozen(free
 
 
 def why(customer: Customer) -> str:
-    return " ".join(standing_of(make.fresh(customer)).reasons)
+    return " ".join(standing_of(factories.fresh(customer)).reasons)
 
 
 def test_what_a_person_made_worse_keeps_its_figures_and_says_who_and_why(acme, ann, september):
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
     use_up(customer)
     september.move_to("2026-09-21T04:00:00Z", tick=False)
     freeze(customer, WITH_RESOURCES, ann)
@@ -193,11 +193,11 @@ def test_what_a_person_made_worse_keeps_its_figures_and_says_who_and_why(acme, a
 
 
 def test_a_one_time_budget_that_froze_has_not_restored(acme, ann, september):
-    customer = make.customer(acme)
-    make.budget(customer, ann, "100")
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "100")
     use_up(customer)
     september.move_to("2026-10-20T04:00:00Z", tick=False)
-    make.budget(customer, ann, "1000", BudgetType.MONTHLY, unfreeze=False)
+    factories.budget(customer, ann, "1000", BudgetType.MONTHLY, unfreeze=False)
     said = why(customer)
     assert "budget exhausted (112.50 of 100.00 used)" in said
     assert "has restored" not in said

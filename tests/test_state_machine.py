@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from budgets.actions import Terms
+from budgets.actions.terms import Terms
 from customers.agreement import CURRENT
+from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.money import LARGEST_BUDGET
 from partnercenter.permissions import give_grant
-from tests.console import CENT, QUOTA, TERMS, UNFREEZE, Console
+from tests.state_machine import CENT, QUOTA, TERMS, UNFREEZE, Console
 
 
 class Edges(Console):

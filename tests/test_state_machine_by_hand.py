@@ -12,24 +12,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from budgets.actions import (
-    ByHand,
-    Outcome,
-    Terms,
-    apply_by_hand,
-    disassociate_customers,
-    edit_review,
-    review_again,
-    review_by_hand,
-)
+from budgets.actions.association import disassociate_customers
+from budgets.actions.freeze_terms import ByHand
+from budgets.actions.manual_freeze import apply_by_hand, review_by_hand
+from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.set_budgets import Outcome
+from budgets.actions.terms import Terms
 from customers.models import AccountFreezing, Customer, Effect, LeftOut
+from partnercenter.actions.operations import confirm
+from partnercenter.lib.errors import ActionError, Conflict
+from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Operation, Partner, User
-from partnercenter.money import LARGEST_BUDGET
 from partnercenter.permissions import give_grant, set_partner_status
-from partnercenter.refusals import ActionError, Conflict
-from partnercenter.verification import confirm
-from tests.console import BY_HAND, QUOTA, TOTALS
-from tests.plain_model import Model
+from tests.reference_model import Model
+from tests.state_machine import BY_HAND, QUOTA, TOTALS
 from tests.test_state_machine_of_batches import ConsoleOfBatches
 
 Said = dict[str, tuple[LeftOut, Effect]]

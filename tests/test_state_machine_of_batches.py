@@ -13,15 +13,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from budgets.actions import Changes, Relative, Terms, edit_review, review_again, review_budgets, review_undo
+from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.reviews import review_budgets
+from budgets.actions.terms import Changes, Relative, Terms
+from budgets.actions.undo import review_undo
 from customers.agreement import CURRENT
 from customers.models import Customer, LeftOut
+from partnercenter.lib.errors import ActionError, Conflict, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.permissions import give_grant
-from partnercenter.refusals import ActionError, Conflict, OperationFinished, PermissionRefused
-from tests import make
-from tests.console import AGREED, AMOUNTS, CENT, ON_RESTORE, POLICIES, QUOTA, TERMS, UNFREEZE, Console, amounts
-from tests.plain_model import Done, Model, Review, included, refused
+from tests import factories
+from tests.reference_model import Done, Model, Review, included, refused
+from tests.state_machine import AGREED, AMOUNTS, CENT, ON_RESTORE, POLICIES, QUOTA, TERMS, UNFREEZE, Console, amounts
 
 STEPS = st.sampled_from([None, None, Decimal("0.05"), Decimal(5), Decimal(100)])
 RELATIVE = st.one_of(
@@ -176,7 +179,7 @@ class ConsoleOfBatches(Console):
         """Whether its time is over; then nothing can be done with it."""
         if self.now < pending.operation.expires_at:
             return False
-        for act in (lambda: make.confirmed(pending.operation), lambda: edit_review(pending.operation)):
+        for act in (lambda: factories.confirmed(pending.operation), lambda: edit_review(pending.operation)):
             with pytest.raises(OperationFinished, match="expired"):
                 act()
         self.pending.remove(pending)
@@ -232,17 +235,17 @@ class ConsoleOfBatches(Console):
         names, as_reviewed = included(pending.review), self.after_restore().standing(pending.review)
         if refused(pending.review, unfreeze=False, may_unfreeze=self.may_unfreeze):
             with pytest.raises(PermissionRefused, match="frozen by its distributor"):
-                make.confirmed(pending.operation)
+                factories.confirmed(pending.operation)
             return
         if as_reviewed == set(names):
             self.apply(pending, as_reviewed)
             return
         with pytest.raises(Conflict):
-            make.confirmed(pending.operation)
+            factories.confirmed(pending.operation)
         then = data.draw(st.sampled_from(["unchanged", "again", "later"]))
         if then == "unchanged" and not as_reviewed:
             with pytest.raises(Conflict):
-                make.confirmed(pending.operation, only_unchanged=True)
+                factories.confirmed(pending.operation, only_unchanged=True)
         elif then == "unchanged":
             self.apply(pending, as_reviewed)
         elif then == "again" and self.review(pending.asked.again(pending.review), pending):
@@ -252,13 +255,13 @@ class ConsoleOfBatches(Console):
         after = self.after_restore()
         done = after.apply(pending.review, names)
         only_unchanged = names != set(included(pending.review))
-        outcome = make.confirmed(pending.operation, only_unchanged=only_unchanged)
+        outcome = factories.confirmed(pending.operation, only_unchanged=only_unchanged)
         assert (outcome.customers, outcome.changed) == (len(names), len(done.records))
         self.model = after
         self.pending.remove(pending)
         self.batches.append((outcome.batch, done))
         with pytest.raises(OperationFinished, match="already"):
-            make.confirmed(pending.operation)
+            factories.confirmed(pending.operation)
 
 
 def stored(operation: Operation) -> dict[str, Any]:

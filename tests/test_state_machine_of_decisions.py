@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from budgets.actions import Terms
-from budgets.actions.deciding import snooze_decisions, wake_decisions
-from budgets.decisions import Decisions
+from budgets.actions.decisions import snooze_decisions, wake_decisions
+from budgets.actions.terms import Terms
+from budgets.queries.decisions import Decisions
 from customers.models import AccountFreezing, Customer, FreezeKind
+from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.money import LARGEST_BUDGET
 from partnercenter.permissions import give_grant
-from tests.console import BILLING_ZONE, CENT, QUOTA, Console
+from tests.state_machine import BILLING_ZONE, CENT, QUOTA, Console
 
 
 class Deciding(Console):

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import pytest
 from django.utils import timezone
 
-from budgets.actions import Terms, disassociate_customers
-from budgets.checking import differences
-from budgets.standing import Action, standing_of
+from budgets.actions.association import disassociate_customers
+from budgets.actions.terms import Terms
+from budgets.queries.integrity import differences
+from budgets.queries.standing import Action, standing_of
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
+from partnercenter.lib.errors import ActionError, PermissionRefused
 from partnercenter.models import BudgetType, Operation, Partner, User
-from partnercenter.refusals import ActionError, PermissionRefused
-from tests.books import must_add_up
-from tests.console import taken_back
-from tests.states import KINDS, NOW, ORIGINS, STATES, Found, State, World, found, world_of
+from tests.account_states import KINDS, NOW, ORIGINS, STATES, Found, State, World, found, world_of
+from tests.invariants import must_add_up
+from tests.state_machine import taken_back
 
 # By the budget and by how the account is frozen, in words that must all be true of them or `any`: what becomes of it,
 # since when it is that, the records written, and what is told where it is meant alone and nothing can be done. The

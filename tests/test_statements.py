@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from customers.models import Customer
+from partnercenter.lib.prepared import Count, Kept, Merged
 from partnercenter.models import Partner, User
-from partnercenter.statements import Count, Kept, Merged
-from tests import make
+from tests import factories
 
 THREE = 3
 
@@ -22,7 +22,7 @@ def listed(client: Client, query: str = "") -> set[str]:
 def test_the_list_is_each_company_s_own_whoever_looked_before(
     acme: Partner, borealis: Partner, ann: User, carl: User, dora: User, sign_in
 ):
-    mine, others = make.customer(acme, "a-1"), make.customer(borealis, "b-1")
+    mine, others = factories.customer(acme, "a-1"), factories.customer(borealis, "b-1")
     for _again in range(2):
         assert listed(sign_in(ann)) == {mine.customer_id}
         assert listed(sign_in(carl)) == {others.customer_id}
@@ -31,24 +31,24 @@ def test_the_list_is_each_company_s_own_whoever_looked_before(
 
 def test_the_list_shows_who_came_since_it_was_looked_at(ann: User, acme: Partner, sign_in):
     client = sign_in(ann)
-    make.customer(acme, "a-1")
+    factories.customer(acme, "a-1")
     before = client.get("/customers/").context["counts"].customers
-    make.customer(acme, "a-2")
+    factories.customer(acme, "a-2")
     assert (before, client.get("/customers/").context["counts"].customers) == (1, 2)
     assert listed(client) == {"a-1", "a-2"}
 
 
 def test_a_distributor_s_list_follows_its_resellers(dora_distribution: Partner, dora: User, acme: Partner, sign_in):
     client = sign_in(dora)
-    make.customer(acme, "a-1")
+    factories.customer(acme, "a-1")
     assert listed(client) == {"a-1"}
-    make.customer(make.reseller(dora_distribution, "newcomer"), "n-1")
+    factories.customer(factories.reseller(dora_distribution, "newcomer"), "n-1")
     assert listed(client) == {"a-1", "n-1"}
 
 
 def test_what_one_asked_for_is_not_asked_for_the_next(acme: Partner, borealis: Partner, ann: User, carl: User, sign_in):
-    make.customer(acme, "a-1")
-    make.customer(borealis, "b-1")
+    factories.customer(acme, "a-1")
+    factories.customer(borealis, "b-1")
     assert listed(sign_in(ann), "?q=nobody&usage_min=x&status=FROZEN") == set()
     page = sign_in(carl).get("/customers/")
     assert {row.customer_id for row in page.context["page"].object_list} == {"b-1"}
@@ -66,8 +66,8 @@ def test_an_expired_session_is_none(ann: User, sign_in):
 def test_kept_looks_up_the_value_that_is_asked_for(acme: Partner):
     names = Kept(Customer.objects.order_by("-customer_id").values_list("customer_id", flat=True), "partner", 0)
     assert names.ask(acme.pk) == []
-    make.customer(acme, "a-1")
-    make.customer(acme, "a-2")
+    factories.customer(acme, "a-1")
+    factories.customer(acme, "a-2")
     assert names.ask(acme.pk) == ["a-2", "a-1"]
     assert names.ask(acme.distributor_id) == []
 
@@ -76,15 +76,15 @@ def test_kept_looks_up_the_value_that_is_asked_for(acme: Partner):
     ("of_the_part", "others", "counted"), [(0, 2, [2, 0]), (1, 1, [2, 1]), (1, 9, [3, 1]), (9, 0, [3, 3])]
 )
 def test_counts_stop_at_the_most_and_a_part_is_of_the_whole(of_the_part, others, counted, acme: Partner):
-    make.customers(acme, of_the_part, account_manager="Mia")
-    make.customers(acme, others)
+    factories.customers(acme, of_the_part, account_manager="Mia")
+    factories.customers(acme, others)
     everyone = Customer.objects.filter(partner=acme)
     assert Count.of(THREE, [everyone], [everyone.filter(account_manager="Mia")]).ask() == counted
     assert Count.of(THREE, [everyone], [everyone.none()]).ask() == [counted[0], 0]
 
 
 def test_merged_keys_are_counted_as_far_as_is_asked(acme: Partner, borealis: Partner):
-    keys = [make.customer(partner).pk for partner in (acme, borealis, acme)]
+    keys = [factories.customer(partner).pk for partner in (acme, borealis, acme)]
     parts = [Customer.objects.filter(partner=partner) for partner in (acme, borealis)]
     merged = Merged.of(parts, ("pk",), descending=False)
     assert merged.first(9) == list(merged.all()) == sorted(keys)

@@ -8,10 +8,10 @@ import pytest
 import time_machine
 from django.test import Client
 
-from customers.filters import CustomerFilterForm
+from customers.listing.filters import CustomerFilterForm
 from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.models import Operation
-from tests import make
+from tests import factories
 
 HUNDRED = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
 # The filter that is wrong, the query, and what its field says.
@@ -51,14 +51,14 @@ EVERY = pytest.mark.parametrize(("name", "query", "problem"), UNREADABLE)
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Any]:
-    with time_machine.travel(make.moment("2026-09-15 02:00"), tick=False) as traveller:
+    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
         yield traveller
 
 
 @pytest.fixture
 def client(ann, acme, sign_in) -> Client:
     """Ann's, with two customers who match whatever is not a filter."""
-    make.customers(acme, 2)
+    factories.customers(acme, 2)
     return sign_in(ann)
 
 
@@ -121,9 +121,9 @@ def test_what_else_was_asked_for_does_not_bring_anybody_back(client):
 @pytest.mark.parametrize("query", [{"q": "\0"}, {"q": "a" * 201}, {"manager": "\0"}, {"manager": "m" * 129}])
 @pytest.mark.parametrize("snoozed", [{}, {"snoozed": "1"}])
 def test_decisions_shows_nobody_either(query, snoozed, client, acme, ann):
-    customer = make.customer(acme)
-    make.budget(customer, ann, "10", account_freezing=AccountFreezing.MANUAL)
-    make.report((customer, "2026-09", "20"))
+    customer = factories.customer(acme)
+    factories.budget(customer, ann, "10", account_freezing=AccountFreezing.MANUAL)
+    factories.report((customer, "2026-09", "20"))
     assert "data-customer=" in text_of(client.get("/customers/decisions/"))
     content = text_of(client.get("/customers/decisions/", query | snoozed))
     assert "data-customer=" not in content

@@ -17,7 +17,7 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import CodeRequest, Confirmation, Operation, Partner, User
-from tests import make
+from tests import factories
 
 IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
 TERMS = {"budget_type": "ONE_TIME", "amount": "200", "account_freezing": "AUTOMATIC", "unfreeze_now": "on"}
@@ -32,13 +32,13 @@ class Unreachable(BaseEmailBackend):
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Any]:
-    with time_machine.travel(make.moment("2026-09-15 02:00"), tick=False) as traveller:
+    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
         yield traveller
 
 
 @pytest.fixture
 def customer(borealis: Partner) -> Customer:
-    return make.customer(borealis, name="Tianjin Medical 0")
+    return factories.customer(borealis, name="Tianjin Medical 0")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_values_ok_code_ok_sets_the_budget_once_with_the_operation_as_batch(clie
     operation = Operation.objects.get()
     assert AdjustmentRecord.objects.get().batch == operation.pk
     assert Confirmation.objects.get().how == Confirmation.How.EMAIL
-    assert make.stored(customer).amount == 200
+    assert factories.stored(customer).amount == 200
 
 
 def test_in_the_dialog_the_code_is_asked_for_in_it_and_success_closes_it(client, customer):
@@ -131,7 +131,7 @@ def test_spaces_in_a_code_do_no_harm(typed, client, path):
 
 
 def test_each_way_of_setting_budgets_asks_for_a_code(client, borealis):
-    one, other = make.customers(borealis, 2)
+    one, other = factories.customers(borealis, 2)
     ids = [one.customer_id, other.customer_id]
     rows = "customer_id,budget_type,amount\n" + "".join(f"{each},ONE_TIME,300\n" for each in ids)
     file = SimpleUploadedFile("budgets.csv", rows.encode())
@@ -224,7 +224,7 @@ def test_a_new_code_replaces_the_earlier(client, path, clock):
 
 def test_the_code_of_one_operation_confirms_no_other(client, customer, path, borealis):
     code = get_code(client, path)
-    other = review(client, make.customer(borealis))
+    other = review(client, factories.customer(borealis))
     assert refused(confirm(client, other, code)) == "Get a verification code for this operation first."
     same_again = review(client, customer)
     assert refused(confirm(client, same_again, code)) == "Get a verification code for this operation first."
@@ -233,7 +233,7 @@ def test_the_code_of_one_operation_confirms_no_other(client, customer, path, bor
 
 def test_a_code_asked_for_another_operation_takes_the_place_of_the_first(client, path, borealis, clock):
     first = get_code(client, path)
-    other = review(client, make.customer(borealis))
+    other = review(client, factories.customer(borealis))
     clock.shift(timedelta(minutes=1))
     second = get_code(client, other)
     for code in (first, second):
@@ -243,7 +243,7 @@ def test_a_code_asked_for_another_operation_takes_the_place_of_the_first(client,
 
 def test_a_code_is_used_once(client, path, borealis):
     code = get_code(client, path)
-    other = review(client, make.customer(borealis))
+    other = review(client, factories.customer(borealis))
     assert confirm(client, path, code).status_code == 302
     assert confirm(client, path, code).status_code == 409
     assert confirm(client, other, code).status_code == 422
@@ -264,13 +264,13 @@ def test_a_minute_lies_between_two_codes(client, path, clock):
 def test_only_so_many_codes_are_sent(limit, number, span, client, path, carl, clock, settings):
     assert getattr(settings, f"CODES_PER_{limit}") == number
     operation = Operation.objects.get()
-    start = make.moment("2026-09-15 02:00")
+    start = factories.moment("2026-09-15 02:00")
     step = timedelta(seconds=span / (number + 1))
     for sent in range(number):
         CodeRequest.objects.create(operation=operation, operator=carl, at=start - step * (number - 1 - sent))
     assert refused(client.post(f"{path}code/")) == "Too many verification codes were sent to you. Try again later."
     clock.shift(2 * step + timedelta(seconds=1))
-    get_code(client, review(client, make.customer(carl.partner)))
+    get_code(client, review(client, factories.customer(carl.partner)))
 
 
 def test_mail_that_fails_uses_up_neither_the_wait_nor_a_sending(client, path, settings):

@@ -8,14 +8,18 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from budgets.actions import Terms, current_month, edit_review, review_budgets, set_budgets
-from budgets.checking import differences
+from budgets.actions.billing_month import current_month
+from budgets.actions.review_edits import edit_review
+from budgets.actions.reviews import review_budgets
+from budgets.actions.set_budgets import set_budgets
+from budgets.actions.terms import Terms
 from budgets.models import Budget
 from budgets.months import month_name
+from budgets.queries.integrity import differences
 from customers.models import AccountFreezing, Customer, LeftOut, ReviewedCustomer, State
-from partnercenter import database
+from partnercenter.lib import sql
 from partnercenter.models import BudgetType, Operation, User
-from tests import make
+from tests import factories
 
 MONTHLY = BudgetType.MONTHLY
 # What a path, a pattern, a number or a text of JSON could be taken for.
@@ -51,16 +55,16 @@ def set_to(customers: list[Customer], amount: str, operator: User, *, freezing: 
 
 @pytest.mark.postgres
 def test_a_first_budget_that_unfreezes_writes_each_customer_once(acme, ann):
-    three = make.customers(acme, 3)
+    three = factories.customers(acme, 3)
     with versions("customers_customer", 3):
         set_to(three, "100", ann, unfreeze=True)
 
 
 @pytest.mark.postgres
 def test_a_budget_that_is_used_up_at_once_and_freezes_writes_each_customer_once(acme, ann):
-    three = make.customers(acme, 3)
-    make.budget(three, ann, "100")
-    make.report(*[(each, month_name(current_month()), "50") for each in three])
+    three = factories.customers(acme, 3)
+    factories.budget(three, ann, "100")
+    factories.report(*[(each, month_name(current_month()), "50") for each in three])
     with versions("customers_customer", 3):
         set_to(three, "40", ann, freezing="AUTOMATIC", unfreeze=False)
     assert Customer.objects.frozen().count() == 3
@@ -68,32 +72,32 @@ def test_a_budget_that_is_used_up_at_once_and_freezes_writes_each_customer_once(
 
 @pytest.mark.postgres
 def test_another_amount_writes_each_budget_once_and_no_customer(acme, ann):
-    three = make.customers(acme, 3)
-    make.budget(three, ann, "100", MONTHLY)
+    three = factories.customers(acme, 3)
+    factories.budget(three, ann, "100", MONTHLY)
     with versions("customers_customer", 0), versions("budgets_budget", 3):
         set_to(three, "200", ann, unfreeze=False)
 
 
 def test_a_budget_above_what_is_used_is_no_longer_listed_as_used_up_and_below_it_again(acme, ann):
-    three = make.customers(acme, 3)
-    make.budget(three, ann, "100", MONTHLY)
-    make.report(*[(each, month_name(current_month()), "50") for each in three])
+    three = factories.customers(acme, 3)
+    factories.budget(three, ann, "100", MONTHLY)
+    factories.report(*[(each, month_name(current_month()), "50") for each in three])
     for amount, state in (("40", State.MONTHLY | State.EXHAUSTED), ("60", State.MONTHLY)):
         set_to(three, amount, ann, unfreeze=False)
         assert set(Customer.objects.values_list("state", flat=True)) == {state}
 
 
 def test_first_and_former_budgets_are_set_in_one_batch(acme, ann):
-    one, two, three, four = make.customers(acme, 4)
-    make.budget([one, two], ann, "100", MONTHLY)
-    make.budget(three, ann, "100", BudgetType.ONE_TIME)
+    one, two, three, four = factories.customers(acme, 4)
+    factories.budget([one, two], ann, "100", MONTHLY)
+    factories.budget(three, ann, "100", BudgetType.ONE_TIME)
     set_to([one, two, three, four], "200", ann, unfreeze=True)
     assert list(Budget.objects.values_list("amount", "budget_type").distinct()) == [(Decimal(200), MONTHLY)]
 
 
 def test_any_customer_id_gets_the_amount_that_was_given_to_it(acme, ann):
     for each in STRANGE:
-        make.customer(acme, each)
+        factories.customer(acme, each)
     batch = review_budgets(Customer.objects.all(), Terms(MONTHLY, Decimal(1)), operator=ann, unfreeze=False)
     amounts = {each: Decimal(number) for number, each in enumerate(STRANGE, 10)}
     edited = edit_review(batch, leave_out=["k"], amounts={name: each for name, each in amounts.items() if name != "0"})
@@ -110,10 +114,10 @@ def left_out(batch: Operation) -> list[ReviewedCustomer]:
 def test_the_database_is_told_of_very_many_rows_where_it_knew_of_few(db, monkeypatch):
     def told(number: int) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
-            database.analyze(number, Budget)
+            sql.analyze(number, Budget)
         return [each["sql"] for each in captured if each["sql"].startswith("ANALYZE")]
 
-    assert told(database.VERY_MANY) == ['ANALYZE "budgets_budget"']
-    assert told(database.VERY_MANY - 1) == []
-    monkeypatch.setattr(database, "MANIFOLD", -1)
-    assert told(database.VERY_MANY) == []
+    assert told(sql.VERY_MANY) == ['ANALYZE "budgets_budget"']
+    assert told(sql.VERY_MANY - 1) == []
+    monkeypatch.setattr(sql, "MANIFOLD", -1)
+    assert told(sql.VERY_MANY) == []

@@ -6,14 +6,14 @@ from itertools import islice
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
-from budgets.actions.month import hold_month
+from budgets.actions.billing_month import hold_month
 from budgets.models import AdjustmentRecord, Budget, Expenditure
 from customers.actions import Author, NewCustomer, freeze_rows
 from customers.models import CURRENT, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord, State
 from customers.search import fold
-from partnercenter.database import REPORT, analyze, hold, insert_from, lock, lock_only, text, writing
+from partnercenter.lib.money import money
+from partnercenter.lib.sql import REPORT, analyze, hold, insert_from, lock, lock_only, text, writing
 from partnercenter.models import Channel, Grant, User
-from partnercenter.money import money
 
 AT_ONCE = 2_000
 TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")

@@ -12,10 +12,10 @@ from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.utils.translation import gettext as _
 
 from customers.models import Customer, CustomerQuerySet, Effect, LeftOut, ReviewedCustomer
+from partnercenter.lib.errors import InvalidRequest, PermissionRefused
+from partnercenter.lib.money import money, show_amount
 from partnercenter.models import BudgetType, Grant, Partner, User
-from partnercenter.money import money, show_amount
 from partnercenter.permissions import bound_by, refusal, unfreezing_refused
-from partnercenter.refusals import InvalidRequest, PermissionRefused
 
 Moves = dict[int, dict[str, Decimal]]
 

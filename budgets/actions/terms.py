@@ -17,8 +17,8 @@ from django.db.models.lookups import GreaterThanOrEqual
 from budgets.models import FROZEN_BY, spent
 from budgets.months import previous_month
 from customers.models import AccountFreezing, Effect, FreezeKind, LeftOut
+from partnercenter.lib.money import LARGEST_BUDGET, MoneyField, money, to_cents
 from partnercenter.models import BudgetType
-from partnercenter.money import LARGEST_BUDGET, MoneyField, money, to_cents
 
 HUNDREDTHS = 100
 

@@ -15,22 +15,22 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from budgets import showing
-from budgets.actions import current_month, review_undo
+from budgets import presenters
+from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import BY_HAND, is_by_hand
-from budgets.actions.undoing import STANDS, STILL_STANDS, records_of
+from budgets.actions.undo import STANDS, STILL_STANDS, records_of, review_undo
 from budgets.freeze_reviews import facts_confirmed, left_out_of, show_freezes, show_left_out
 from budgets.models import AdjustmentRecord
-from budgets.showing import RECORD_COLUMNS, record_as_row
+from budgets.presenters import RECORD_COLUMNS, record_as_row
 from customers.actions import record_export
 from customers.models import ExportRecord, FreezeRecord
 from customers.records import FREEZE_COLUMNS, freeze_record_as_row
-from partnercenter import jobs
-from partnercenter.csv_files import csv_download
-from partnercenter.htmx import ConsoleRequest, for_partner, paged
+from partnercenter.actions import jobs
+from partnercenter.lib.csv_files import csv_download
+from partnercenter.lib.errors import PermissionRefused
+from partnercenter.lib.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.models import Confirmation, Operation
 from partnercenter.permissions import EXPORT, grant_of, refusal
-from partnercenter.refusals import PermissionRefused
 
 OF_BUDGETS = (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
 BATCHES_PER_PAGE = 20
@@ -58,7 +58,7 @@ def batches(request: ConsoleRequest) -> HttpResponse:
     written = (records.filter(batch=OuterRef("pk")) for records in (AdjustmentRecord.objects, FreezeRecord.objects))
     listed = _confirmed(request).filter(reduce(or_, map(Exists, written)))
     page = Paginator(listed, BATCHES_PER_PAGE).get_page(request.GET.get("page"))
-    context = paged(page, showing.show_batches(page.object_list)) | {"jobs": jobs.recent(request.user)}
+    context = paged(page, presenters.show_batches(page.object_list)) | {"jobs": jobs.recent(request.user)}
     return render(request, "budgets/batches.html", context)
 
 
@@ -88,8 +88,8 @@ def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
     listed = listed.select_related("customer").order_by("pk")
     page = Paginator(listed, RECORDS_PER_PAGE).get_page(request.GET.get("page"))
     user = request.user
-    context = paged(page, showing.show_records_of_batch(page.object_list)) | {
-        "batch": showing.show_batches([confirmed])[0],
+    context = paged(page, presenters.show_records_of_batch(page.object_list)) | {
+        "batch": presenters.show_batches([confirmed])[0],
         "standing": standing,
         "moved_on": number - standing,
         "only_moved_on": only_moved_on,
@@ -105,7 +105,7 @@ def _batch_by_hand(request: ConsoleRequest, confirmed: Confirmation) -> HttpResp
     page = Paginator(listed, RECORDS_PER_PAGE).get_page(request.GET.get("page"))
     show = show_left_out if only_left_out else show_freezes
     context = paged(page, show(page.object_list)) | {
-        "batch": showing.show_batches([confirmed])[0],
+        "batch": presenters.show_batches([confirmed])[0],
         "facts": facts_confirmed(confirmed.operation),
         "left_out": left_out.count(),
         "only_left_out": only_left_out,

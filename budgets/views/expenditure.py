@@ -12,14 +12,14 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgets import showing, tasks
-from budgets.actions import current_month
+from budgets import presenters, tasks
+from budgets.actions.billing_month import current_month
 from budgets.forms import ReportForm
 from budgets.models import ExpenditureReport, UnassociatedExpenditure
-from partnercenter import jobs
-from partnercenter.htmx import ConsoleRequest, for_partner, paged, went_on
+from partnercenter.actions import jobs
+from partnercenter.lib.errors import PermissionRefused
+from partnercenter.lib.htmx import ConsoleRequest, for_partner, paged, went_on
 from partnercenter.models import Job
-from partnercenter.refusals import PermissionRefused
 
 REPORTS_PER_PAGE = 20
 FROZEN_PER_PAGE = 50
@@ -57,7 +57,7 @@ def _show_expenditure(
     status: int = 200,
 ) -> HttpResponse:
     page = Paginator(_reports(request).order_by("-taken_in_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
-    context = paged(page, showing.show_reports(page.object_list, request.user.partner)) | {
+    context = paged(page, presenters.show_reports(page.object_list, request.user.partner)) | {
         "form": form,
         "errors": errors or [],
         "jobs": jobs.recent(request.user, tasks.take_in),
@@ -72,9 +72,11 @@ def _show_expenditure(
 def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """One report: what it said, what it did, and the own accounts it froze."""
     report = get_object_or_404(_reports(request), pk=pk)
-    frozen = showing.freezes_of(request.user.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
+    frozen = (
+        presenters.freezes_of(request.user.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
+    )
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
-    context = paged(page, showing.show_frozen(page.object_list)) | {"report": showing.show_report(report)}
+    context = paged(page, presenters.show_frozen(page.object_list)) | {"report": presenters.show_report(report)}
     return render(request, "budgets/expenditure_report.html", context)
 
 

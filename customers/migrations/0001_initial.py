@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import partnercenter.money
+import partnercenter.lib.money
 from django.conf import settings
 from django.db import migrations, models
 
@@ -59,8 +59,8 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(choices=[('CONSOLE', 'Console'), ('IMPORT', 'Import'), ('API', 'API'), ('SYSTEM', 'System')], max_length=10)),
                 ('batch', models.UUIDField(help_text='What all records of one action have in common.')),
                 ('budget_type', models.CharField(choices=[('ONE_TIME', 'One-time budget'), ('MONTHLY', 'Monthly budget')], max_length=10, null=True)),
-                ('amount', partnercenter.money.MoneyField(null=True)),
-                ('used', partnercenter.money.MoneyField(null=True)),
+                ('amount', partnercenter.lib.money.MoneyField(null=True)),
+                ('used', partnercenter.lib.money.MoneyField(null=True)),
                 ('account_freezing', models.CharField(choices=[('AUTOMATIC', 'Automatic'), ('MANUAL', 'Manual'), ('AUTOMATIC_WITH_RESOURCES', 'Automatic, with resources')], max_length=24, null=True)),
                 ('counted_from', models.PositiveIntegerField(null=True)),
                 ('report', models.UUIDField(null=True)),
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                 ('freeze_kind', models.CharField(blank=True, choices=[('', 'Not frozen'), ('ACCOUNT', 'Account'), ('ACCOUNT_AND_RESOURCE', 'Account and resources')], max_length=24)),
                 ('frozen_since', models.DateTimeField(null=True)),
                 ('budget_type', models.CharField(choices=[('ONE_TIME', 'One-time budget'), ('MONTHLY', 'Monthly budget')], max_length=10, null=True)),
-                ('amount', partnercenter.money.MoneyField(null=True)),
+                ('amount', partnercenter.lib.money.MoneyField(null=True)),
                 ('account_freezing', models.CharField(choices=[('AUTOMATIC', 'Automatic'), ('MANUAL', 'Manual'), ('AUTOMATIC_WITH_RESOURCES', 'Automatic, with resources')], max_length=24, null=True)),
                 ('counted_from', models.PositiveIntegerField(null=True)),
                 ('unfreeze', models.BooleanField(default=False)),

@@ -3,7 +3,7 @@
 from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtension
 from django.db import migrations
 
-from partnercenter.database import VendorSQL
+from partnercenter.lib.sql import VendorSQL
 
 
 class Migration(migrations.Migration):

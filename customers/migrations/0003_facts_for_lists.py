@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from partnercenter.database import VendorSQL
+from partnercenter.lib.sql import VendorSQL
 
 CURRENT = models.Q(disassociated_on__isnull=True)
 FILL = """

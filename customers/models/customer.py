@@ -7,7 +7,7 @@ from django.db.models import PROTECT, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from customers.models.states import FreezeKind, FreezeOrigin
+from customers.models.account_flags import FreezeKind, FreezeOrigin
 from partnercenter.models import Partner, User
 
 CURRENT = Q(disassociated_on__isnull=True)

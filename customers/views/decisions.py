@@ -8,19 +8,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from budgets import decisions as deciding
-from budgets.actions import current_month
-from budgets.actions.deciding import refuse, snooze_decisions, wake_decisions
+from budgets.actions.billing_month import current_month
+from budgets.actions.decisions import refuse, snooze_decisions, wake_decisions
+from budgets.queries import decisions as deciding
 from customers.actions import reveal_names
-from customers.choosing import all_matching, chosen, first_accounts, nobody_chosen
 from customers.forms import SnoozeForm
+from customers.listing.pagination import address
+from customers.listing.selection import all_matching, chosen, first_accounts, nobody_chosen
 from customers.masking import seconds_shown
 from customers.models import CustomerQuerySet
-from customers.paging import address
-from partnercenter.htmx import ConsoleRequest, answer, done, for_partner
-from partnercenter.money import show_number
+from partnercenter.lib.errors import InvalidRequest
+from partnercenter.lib.htmx import ConsoleRequest, answer, done, for_partner
+from partnercenter.lib.money import show_number
 from partnercenter.permissions import grant_of, may_select, refusal
-from partnercenter.refusals import InvalidRequest
 
 
 @require_safe

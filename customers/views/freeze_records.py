@@ -4,12 +4,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from budgets.freeze_sheet import sheet_of
-from budgets.showing import show_customer
+from budgets.presenters import show_customer
+from budgets.queries.freeze_explanation import sheet_of
 from customers.actions import reveal_names
 from customers.masking import seconds_shown
 from customers.models import Customer, FreezeRecord
-from partnercenter.htmx import ConsoleRequest, for_partner
+from partnercenter.lib.htmx import ConsoleRequest, for_partner
 
 
 @require_safe

@@ -14,12 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from budgets import showing
+from budgets import presenters
 from customers.actions import record_export
 from customers.models import Customer, ExportRecord
 from customers.records import FREEZE_COLUMNS, NoteForm, RecordFilterForm, freeze_record_as_row
-from partnercenter.csv_files import csv_download
-from partnercenter.htmx import ConsoleRequest, for_partner, paged
+from partnercenter.lib.csv_files import csv_download
+from partnercenter.lib.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.permissions import EXPORT
 
 PER_PAGE = 10
@@ -54,7 +54,7 @@ TABS = {
     FIRST: Tab(
         _("Adjustment Records"),
         "adjustment_records",
-        File(ExportRecord.What.ADJUSTMENTS, "adjustment-records", showing.RECORD_COLUMNS, showing.record_as_row),
+        File(ExportRecord.What.ADJUSTMENTS, "adjustment-records", presenters.RECORD_COLUMNS, presenters.record_as_row),
     ),
     "freezes": Tab(
         _("Freeze Records"),
@@ -87,7 +87,7 @@ def records_of(request: ConsoleRequest, customer: Customer, form: NoteForm | Non
         listed = filters.narrowed()
     page = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
-    return context | paged(page, showing.show_records(rows) if name == FIRST else rows)
+    return context | paged(page, presenters.show_records(rows) if name == FIRST else rows)
 
 
 @require_GET

@@ -6,10 +6,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from customers import resellers as listing
-from partnercenter.htmx import ConsoleRequest, for_partner, paged
+from customers.listing import resellers as listing
+from partnercenter.lib.errors import PermissionRefused
+from partnercenter.lib.htmx import ConsoleRequest, for_partner, paged
 from partnercenter.models import Partner
-from partnercenter.refusals import PermissionRefused
 
 PER_PAGE = 50
 
@@ -23,14 +23,14 @@ def resellers(request: ConsoleRequest) -> HttpResponse:
         raise PermissionRefused(_("Only a distributor has resellers."))
     own = Partner.objects.filter(distributor=company)
     form = listing.ResellerFilterForm(request.GET)
-    matching = listing.ordered(form.found(own), listing.sorted_by(request.GET))
+    matching = listing.sort_resellers(form.found(own), listing.sort_key(request.GET))
     page = Paginator(matching, PER_PAGE).get_page(request.GET.get("page"))
-    reseller_header, pool_headers = listing.headers(request.GET)
-    context = paged(page, listing.rows(page.object_list)) | {
+    reseller_header, pool_headers = listing.reseller_headers(request.GET)
+    context = paged(page, listing.reseller_rows(page.object_list)) | {
         "form": form,
         "filtered": form.narrows,
-        "sort": listing.sorted_by(request.GET),
-        "counts": listing.summed_up(own),
+        "sort": listing.sort_key(request.GET),
+        "counts": listing.count_resellers(own),
         "authorized": listing.Authorized,
         "reseller_header": reseller_header,
         "pool_headers": pool_headers,

@@ -5,7 +5,7 @@ import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
 import partnercenter.models
-import partnercenter.money
+import partnercenter.lib.money
 import uuid
 from decimal import Decimal
 from django.conf import settings
@@ -112,10 +112,10 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='time')),
                 ('operator_name', models.CharField(max_length=150, verbose_name='operator')),
-                ('monthly_quota_before', partnercenter.money.MoneyField(null=True, verbose_name='monthly budget quota before')),
-                ('monthly_quota_after', partnercenter.money.MoneyField(null=True, verbose_name='monthly budget quota after')),
-                ('one_time_quota_before', partnercenter.money.MoneyField(null=True, verbose_name='one-time budget quota before')),
-                ('one_time_quota_after', partnercenter.money.MoneyField(null=True, verbose_name='one-time budget quota after')),
+                ('monthly_quota_before', partnercenter.lib.money.MoneyField(null=True, verbose_name='monthly budget quota before')),
+                ('monthly_quota_after', partnercenter.lib.money.MoneyField(null=True, verbose_name='monthly budget quota after')),
+                ('one_time_quota_before', partnercenter.lib.money.MoneyField(null=True, verbose_name='one-time budget quota before')),
+                ('one_time_quota_after', partnercenter.lib.money.MoneyField(null=True, verbose_name='one-time budget quota after')),
                 ('operator', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='operator')),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grant_records', to='partnercenter.partner', verbose_name='reseller')),
             ],
@@ -141,10 +141,10 @@ class Migration(migrations.Migration):
             name='Grant',
             fields=[
                 ('partner', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='grant', serialize=False, to='partnercenter.partner', verbose_name='reseller')),
-                ('monthly_quota', partnercenter.money.MoneyField(blank=True, null=True, verbose_name='monthly budget quota')),
-                ('one_time_quota', partnercenter.money.MoneyField(blank=True, null=True, verbose_name='one-time budget quota')),
-                ('monthly_allocated', partnercenter.money.MoneyField(default=Decimal('0.00'), editable=False, verbose_name='monthly budgets allocated')),
-                ('one_time_allocated', partnercenter.money.MoneyField(default=Decimal('0.00'), editable=False, verbose_name='one-time budgets allocated')),
+                ('monthly_quota', partnercenter.lib.money.MoneyField(blank=True, null=True, verbose_name='monthly budget quota')),
+                ('one_time_quota', partnercenter.lib.money.MoneyField(blank=True, null=True, verbose_name='one-time budget quota')),
+                ('monthly_allocated', partnercenter.lib.money.MoneyField(default=Decimal('0.00'), editable=False, verbose_name='monthly budgets allocated')),
+                ('one_time_allocated', partnercenter.lib.money.MoneyField(default=Decimal('0.00'), editable=False, verbose_name='one-time budgets allocated')),
             ],
             options={
                 'verbose_name': 'grant',

@@ -8,7 +8,7 @@ from django.db.models import PROTECT
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from partnercenter.append_only import Record
+from partnercenter.lib.append_only import Record
 from partnercenter.models.partners import Partner, User
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from partnercenter.append_only import Record
-from partnercenter.money import MoneyField
+from partnercenter.lib.append_only import Record
+from partnercenter.lib.money import MoneyField
 
 
 class BudgetType(models.TextChoices):

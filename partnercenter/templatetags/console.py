@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext
 from jinja2 import Environment, StrictUndefined
 
-from partnercenter.database import COUNTED
-from partnercenter.money import show_amount, show_number
+from partnercenter.lib.money import show_amount, show_number
+from partnercenter.lib.sql import COUNTED
 
 register = template.Library()
 register.filter("amount", show_amount)

@@ -14,11 +14,14 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from budgets.actions import Terms, apply_budgets, review_budgets, review_undo, set_budgets
+from budgets.actions.reviews import review_budgets
+from budgets.actions.set_budgets import apply_budgets, set_budgets
+from budgets.actions.terms import Terms
+from budgets.actions.undo import review_undo
 from budgets.models import AdjustmentRecord
 from customers.models import AccountFreezing, Customer
+from partnercenter.lib.money import to_cents
 from partnercenter.models import BudgetType, Operation, User
-from partnercenter.money import to_cents
 from tests.benchmarks import raw
 from tests.benchmarks.databases import Database
 from tests.benchmarks.pages import client_of

@@ -10,14 +10,17 @@ from django.core.management.color import no_style
 from django.db import connection, models
 from django.db.models import Max, Sum
 
-from budgets.actions import associate_customers, current_month, set_budgets, take_in_report
+from budgets.actions.association import associate_customers
+from budgets.actions.billing_month import current_month
+from budgets.actions.import_report import take_in_report
+from budgets.actions.set_budgets import set_budgets
+from budgets.files.expenditure_reports import ReadReport
+from budgets.management.commands.seed_demo import group
+from budgets.management.demo import DemoCustomer, make_customers
 from budgets.models import AdjustmentRecord, Budget, Expenditure
 from budgets.months import previous_month
-from budgets.reports import ReadReport
 from customers.actions import NewCustomer
 from customers.models import Customer, FreezeRecord
-from partnercenter.management.commands.seed_demo import group
-from partnercenter.management.demo import DemoCustomer, make_customers
 from partnercenter.models import BudgetType, Grant, Partner, User
 from partnercenter.permissions import give_grant
 

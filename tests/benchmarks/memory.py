@@ -65,7 +65,7 @@ def kilobytes(name: str) -> int:
 
 def main(path: Path) -> None:
     django.setup()
-    from budgets.reports import read_report
+    from budgets.files.expenditure_reports import read_report
 
     idle = kilobytes("VmRSS")
     with path.open("rb") as file:

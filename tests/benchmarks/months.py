@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
-from budgets.actions import restore_budgets
+from budgets.actions.billing_month import restore_budgets
 from budgets.models import BillingMonth
 from budgets.months import previous_month
-from partnercenter.database import moment
+from partnercenter.lib.sql import moment
 from tests.benchmarks import raw
 from tests.benchmarks.databases import Database
 from tests.benchmarks.table import Row, interleaved

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test import Client
 
 from budgets.models import Budget
-from customers.filters import SORTS
+from customers.listing.filters import SORTS
+from customers.listing.status import Status
 from customers.models import Customer
-from customers.statuses import Status
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import set_partner_status
 from tests.benchmarks.databases import Database

@@ -13,9 +13,10 @@ from itertools import count
 from django.db import connection, transaction
 from django.utils import timezone
 
-from budgets.actions import current_month, take_in_report
+from budgets.actions.billing_month import current_month
+from budgets.actions.import_report import take_in_report
+from budgets.files.expenditure_reports import ReadReport
 from budgets.models import Expenditure, ExpenditureReport
-from budgets.reports import ReadReport
 from tests.benchmarks import raw
 from tests.benchmarks.databases import Database
 from tests.benchmarks.table import Row, growth, interleaved

@@ -11,12 +11,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from customers.models import Customer
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.browser.person import Person
 from tests.browser.watch import Watch
 
-NOW = make.moment("2026-09-15 02:00")
+NOW = factories.moment("2026-09-15 02:00")
 
 
 @pytest.fixture(scope="session")
@@ -68,5 +68,5 @@ def sit_down(
 @pytest.fixture
 def kestwick(acme: Partner) -> Customer:
     """A customer of acme as association leaves it, among others."""
-    make.customers(acme, 2)
-    return make.customer(acme, "618033988751", account_name="kestwick_foods", name="Kestwick Foods Ltd")
+    factories.customers(acme, 2)
+    return factories.customer(acme, "618033988751", account_name="kestwick_foods", name="Kestwick Foods Ltd")

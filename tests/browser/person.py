@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from customers.models import Customer
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 from tests.browser.watch import found_by_axe
 
 
@@ -32,7 +32,7 @@ class Person:
     def sign_in(self) -> None:
         """Fill in the sign-in form that is shown."""
         self.page.get_by_label("Username").fill(self.user.username)
-        self.page.get_by_label("Password").fill(make.PASSWORD)
+        self.page.get_by_label("Password").fill(factories.PASSWORD)
         self.page.get_by_role("button", name="Sign In").click()
 
     def choose(self, menu: str, entry: str) -> None:

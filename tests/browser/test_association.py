@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from customers.models import Customer
 from partnercenter.models import Partner
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 from tests.browser.test_keyboard import choose, choose_file, press, write
 from tests.browser.test_pages import NARROW, WIDTHS
@@ -19,7 +19,7 @@ RESELLERS = "/customers/resellers/"
 @pytest.fixture
 def free(ungranted: Partner) -> Customer:
     """A customer of a reseller without a grant."""
-    return make.customer(ungranted, "4711", account_name="free_goods")
+    return factories.customer(ungranted, "4711", account_name="free_goods")
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def fill_in_the_customer(page: Page, account: str) -> None:
 
 
 def test_the_platform_associates_an_account_nobody_knew_and_disassociates_it(staff, acme):
-    make.report(("/subscriptions/0a", "2026-09", "70"), ("/subscriptions/0b", "2026-09", "5"))
+    factories.report(("/subscriptions/0a", "2026-09", "70"), ("/subscriptions/0b", "2026-09", "5"))
     page = staff.page
     page.goto("/customers/unassociated/")
     page.get_by_role("row", name="/subscriptions/0a").get_by_role("link", name="Associate").click()
@@ -114,7 +114,7 @@ def test_the_platform_associates_an_account_nobody_knew_and_disassociates_it(sta
     expect(page.get_by_text("These customers leave their partner.")).to_be_visible()
     page.get_by_role("button", name="Disassociate").click()
     expect(page.get_by_text("1 customer disassociated.")).to_be_visible()
-    assert make.fresh(customer).disassociated_on
+    assert factories.fresh(customer).disassociated_on
     page.goto("/customers/unassociated/")
     expect(page.get_by_role("link", name="Associate", exact=True)).to_have_count(2)
 

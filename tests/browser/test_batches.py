@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, expect
 
 from budgets.models import Budget
 from customers.models import Customer
-from partnercenter import jobs
-from tests import make
+from partnercenter.actions import jobs
+from tests import factories
 from tests.browser.person import Person
 from tests.browser.test_keyboard import press, tab_to, write
 
@@ -21,7 +21,7 @@ REPORT = "customer_id,month,list_price_total\n"
 @pytest.fixture
 def thirty(acme) -> list[Customer]:
     """Three pages of ten; the names of the last five begin differently."""
-    return [*make.customers(acme, 25), *(make.customer(acme, account_name=f"birch_{n:02}") for n in range(5))]
+    return [*factories.customers(acme, 25), *(factories.customer(acme, account_name=f"birch_{n:02}") for n in range(5))]
 
 
 def tick(person: Person, *customers: Customer) -> None:
@@ -179,7 +179,7 @@ def test_all_that_match_a_filter(sit_down, ann, thirty):
 
 
 def test_all_that_match_are_counted_when_asked_for_and_no_more_once_one_is_unticked(sit_down, ann, acme):
-    customers = make.customers(acme, 1_003)
+    customers = factories.customers(acme, 1_003)
     person = sit_down(ann)
     person.page.goto("/customers/?size=10")
     person.page.get_by_role("button", name="Select all 1,000+ matching").click()
@@ -198,7 +198,7 @@ def test_a_review_that_went_stale_is_applied_to_the_unchanged(sit_down, ann, thi
     tick(person, *thirty[:3])
     open_dialog(person)
     send_terms(person, "100")
-    make.budget(thirty[1], ann, "7")
+    factories.budget(thirty[1], ann, "7")
     person.ok.click()
     expect(person.alert).to_contain_text("1 of the customers was changed after your review. Nothing was changed.")
     differs = person.window.get_by_role("region", name="What changed").get_by_role("row", name=thirty[1].account_name)
@@ -241,7 +241,7 @@ def worker(settings, tmp_path):
 
 
 def test_a_long_import_shows_how_far_it_is_and_what_came_of_it(sit_down, ann, thirty, worker):
-    make.budget(thirty[0], ann, "100")
+    factories.budget(thirty[0], ann, "100")
     person = sit_down(ann)
     person.page.goto("/customers/expenditure/")
     content = REPORT + f"{thirty[0].customer_id},2026-09,120.00\n"

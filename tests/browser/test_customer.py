@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from budgets.models import AdjustmentRecord
 from customers.models import AccountFreezing, CustomerNote
 from partnercenter.models import BudgetType
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 from tests.browser.test_keyboard import press, tab_to, write
 
@@ -16,8 +16,8 @@ from tests.browser.test_keyboard import press, tab_to, write
 @pytest.fixture
 def used_up(kestwick, ann):
     """Kestwick has used up a monthly budget under Manual; last month it spent half of it."""
-    make.budget(kestwick, ann, "1000", BudgetType.MONTHLY, AccountFreezing.MANUAL)
-    make.report((kestwick, "2026-08", "500"), (kestwick, "2026-09", "1250.50"))
+    factories.budget(kestwick, ann, "1000", BudgetType.MONTHLY, AccountFreezing.MANUAL)
+    factories.report((kestwick, "2026-08", "500"), (kestwick, "2026-09", "1250.50"))
     return kestwick
 
 
@@ -70,7 +70,7 @@ def test_who_calls_is_looked_up_raised_and_noted(sit_down, ann, used_up):
 
 def test_records_are_filtered_and_paged_in_place_and_back_leads_back(sit_down, ann, ben, used_up):
     for amount in range(1, 12):
-        make.budget(used_up, ben, str(amount), BudgetType.MONTHLY, AccountFreezing.MANUAL)
+        factories.budget(used_up, ben, str(amount), BudgetType.MONTHLY, AccountFreezing.MANUAL)
     person = sit_down(ann)
     open_page(person, used_up)
     page = person.page

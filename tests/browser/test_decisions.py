@@ -7,16 +7,16 @@ from playwright.sync_api import Page, expect
 
 from customers.models import AccountFreezing, Customer, Snooze
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 
 
 @pytest.fixture
 def undecided(kestwick: Customer, acme: Partner, ann: User) -> list[Customer]:
     """Kestwick and two more, each of which has used up a budget under Manual."""
-    customers = [kestwick, *make.customers(acme, 2)]
-    make.budget(customers, ann, "100", account_freezing=AccountFreezing.MANUAL)
-    make.report(*[(each, "2026-09", "150") for each in customers])
+    customers = [kestwick, *factories.customers(acme, 2)]
+    factories.budget(customers, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    factories.report(*[(each, "2026-09", "150") for each in customers])
     return customers
 
 
@@ -101,8 +101,8 @@ def test_they_are_searched_and_sorted_in_place(sit_down, ann, undecided, kestwic
 
 
 def test_the_sheet_is_reached_from_the_list_and_the_console_is_not_printed_with_it(sit_down, ann, kestwick, acme):
-    make.budget(kestwick, ann, "100")
-    make.report((kestwick, "2026-09", "150"), operator=ann, only=acme)
+    factories.budget(kestwick, ann, "100")
+    factories.report((kestwick, "2026-09", "150"), operator=ann, only=acme)
     person = sit_down(ann)
     page = person.page
     page.goto("/customers/")

@@ -10,7 +10,7 @@ from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import BudgetType, Partner
 from partnercenter.permissions import give_grant
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 
 
@@ -28,7 +28,7 @@ def amounts() -> list[str]:
 
 @pytest.mark.parametrize("budget_type", BudgetType)
 def test_opening_leads_to_the_type_that_stands_and_escape_back_to_the_button(budget_type, person, kestwick, ben):
-    make.budget(kestwick, ben, "500", budget_type)
+    factories.budget(kestwick, ben, "500", budget_type)
     person.open_set_budget(kestwick)
     expect(person.window.get_by_role("radio", name=budget_type.label)).to_be_focused()
     person.page.keyboard.press("Escape")
@@ -66,7 +66,7 @@ def test_what_another_operator_set_meanwhile_is_shown_and_not_overwritten(person
     watch.allow(409)
     person.open_set_budget(kestwick)
     person.fill_in("500")
-    make.budget(kestwick, ben, "750.25")
+    factories.budget(kestwick, ben, "750.25")
     person.ok.click()
     expect(person.alert).to_be_focused()
     expect(person.alert).to_contain_text("changed meanwhile. Nothing was changed.")
@@ -90,7 +90,7 @@ def test_a_grant_revoked_meanwhile_is_said_inside_the_dialog(person, kestwick, a
 
 
 def test_a_wrong_code_leads_back_to_its_field_and_the_right_one_still_confirms(sit_down, carl, borealis):
-    person, customer = sit_down(carl), make.customer(borealis)
+    person, customer = sit_down(carl), factories.customer(borealis)
     person.page.goto("/customers/")
     person.open_set_budget(customer)
     person.fill_in("500")
@@ -131,7 +131,7 @@ def test_success_closes_the_dialog_and_reloads_the_list_with_its_counts(person, 
     expect(frozen).to_have_text("0")
     expect(person.row(kestwick)).to_contain_text("500.00")
     expect(person.row(kestwick).get_by_role("link", name="Set Budget")).to_be_focused()
-    assert make.stored(kestwick).amount == Decimal("500.00")
+    assert factories.stored(kestwick).amount == Decimal("500.00")
 
 
 def test_an_ended_session_leads_to_signing_in_and_back_to_the_same_list(person, kestwick):
@@ -162,7 +162,7 @@ def test_the_heading_of_the_policy_names_the_type_that_is_chosen(person, kestwic
 
 def test_records_are_paged_inside_the_dialog(person, kestwick, ben):
     for amount in range(100, 112):
-        make.budget(kestwick, ben, f"{amount}.00")
+        factories.budget(kestwick, ben, f"{amount}.00")
     person.open_set_budget(kestwick)
     person.window.get_by_role("link", name="Adjustment Records").click()
     expect(person.window.locator("tbody tr")).to_have_count(10)

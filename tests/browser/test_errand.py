@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import Partner
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 
 HOUR, NAMES_SHOWN = 3600, 5 * 60
@@ -27,8 +27,8 @@ def code_off(kestwick: Customer, ann):
 
 @pytest.fixture
 def code_on(borealis: Partner, carl):
-    make.customers(borealis, 2)
-    return carl, make.customer(borealis, "618033988751", account_name="kestwick_foods", name="Kestwick Foods Ltd")
+    factories.customers(borealis, 2)
+    return carl, factories.customer(borealis, "618033988751", account_name="kestwick_foods", name="Kestwick Foods Ltd")
 
 
 @pytest.mark.parametrize("setting", ["code_off", "code_on"])

@@ -7,15 +7,15 @@ from playwright.sync_api import Locator, Page, expect
 
 from customers.models import Customer, SavedView
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 
 
 @pytest.fixture
 def person(sit_down, ann: User, acme: Partner, kestwick: Customer) -> Person:
     """Ann, looking at the list of three, one of which has used 80 % of its budget."""
-    make.budget(kestwick, ann, "100")
-    make.report((kestwick, "2026-09", "80"))
+    factories.budget(kestwick, ann, "100")
+    factories.report((kestwick, "2026-09", "80"))
     SavedView.objects.create(operator=ann, name="Near the limit", query="usage_min=75&sort=-usage")
     person = sit_down(ann)
     person.page.goto("/customers/")

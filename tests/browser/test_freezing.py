@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from customers.models import AgreementRecord, Customer
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 from tests.browser.test_keyboard import press, tab_to, write
 
@@ -15,7 +15,7 @@ HOUR = 3600
 
 @pytest.fixture
 def free(kestwick: Customer, ann) -> Customer:
-    make.budget(kestwick, ann, "1000")
+    factories.budget(kestwick, ann, "1000")
     return kestwick
 
 
@@ -74,8 +74,8 @@ def test_without_javascript_one_is_frozen_and_unfrozen(sit_down, ann, free):
 def test_many_are_reviewed_one_is_left_out_and_a_code_confirms(sit_down, ann, acme):
     acme.verification_required = True
     acme.save()
-    free, frozen = make.customers(acme, 4), make.customers(acme, 2)
-    make.budget(free, ann, "1000")
+    free, frozen = factories.customers(acme, 4), factories.customers(acme, 2)
+    factories.budget(free, ann, "1000")
     person = sit_down(ann)
     person.page.goto("/customers/")
     for customer in (*free[:3], frozen[0]):
@@ -94,7 +94,7 @@ def test_many_are_reviewed_one_is_left_out_and_a_code_confirms(sit_down, ann, ac
     person.meets_no_barrier()
     person.ok.click()
     person.sees(re.compile("2 accounts frozen. 2 customers were left out."))
-    assert [make.fresh(each).freeze_origin for each in free] == ["", "PARTNER", "PARTNER", ""]
+    assert [factories.fresh(each).freeze_origin for each in free] == ["", "PARTNER", "PARTNER", ""]
     look_at_the_batch(person, free[1:3], frozen[0])
 
 

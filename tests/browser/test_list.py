@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from customers.models import Customer
 from partnercenter.models import Partner
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 
 
@@ -22,7 +22,7 @@ def person(sit_down, ann, kestwick: Customer) -> Person:
 @pytest.fixture
 def sixty(acme: Partner) -> list[Customer]:
     """Customers for a second page, before ann looks."""
-    return make.customers(acme, 60)
+    return factories.customers(acme, 60)
 
 
 def rows(page: Page) -> Locator:
@@ -40,7 +40,7 @@ def test_typing_searches_and_the_focus_and_history_stay(person, watch):
 
 
 def test_filters_narrow_the_list_and_its_counts_together(person, kestwick, ann):
-    make.budget(kestwick, ann, "100")
+    factories.budget(kestwick, ann, "100")
     person.page.get_by_label("Status", exact=True).select_option(label="Frozen")
     expect(rows(person.page)).to_have_count(2)
     person.page.get_by_label("Status", exact=True).select_option(label="All statuses")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from customers.models import AccountFreezing, Customer, SavedView
 from partnercenter.models import Operation, Partner, User
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 
 ZERO_HITS, UNREADABLE, UPSIDE_DOWN = "?q=zzzz", "?usage_min=5k", "?mtd_min=2&mtd_max=1"
@@ -130,8 +130,8 @@ def test_whatever_is_sent_for_a_list_of_nobody_is_refused(query, person, watch):
 
 
 def test_decisions_of_nobody_offer_nobody_and_get_their_tools_back(person, kestwick, ann):
-    make.budget(kestwick, ann, "100", account_freezing=AccountFreezing.MANUAL)
-    make.report((kestwick, "2026-09", "120"))
+    factories.budget(kestwick, ann, "100", account_freezing=AccountFreezing.MANUAL)
+    factories.report((kestwick, "2026-09", "120"))
     page = person.page
     page.goto("/customers/decisions/?q=zzzz")
     expect(page.get_by_text("No decision matches what you look for.")).to_be_visible()

@@ -7,13 +7,14 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from budgets.actions import Terms, review_budgets
-from budgets.actions.deciding import snooze_decisions
+from budgets.actions.decisions import snooze_decisions
+from budgets.actions.reviews import review_budgets
+from budgets.actions.terms import Terms
 from budgets.models import ExpenditureReport
 from customers.actions import record_export
 from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.models import BudgetType, Operation, Partner, User
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 from tests.browser.watch import Watch, found_by_axe
 
@@ -33,7 +34,7 @@ SIGNED_IN = [
 
 def reviewed(customer: Customer, operator: User) -> Operation:
     customers = Customer.objects.filter(pk=customer.pk)
-    terms = Terms(BudgetType.MONTHLY, make.MILLION / 2, None)
+    terms = Terms(BudgetType.MONTHLY, factories.MILLION / 2, None)
     return review_budgets(customers, terms, operator=operator, unfreeze=False)
 
 
@@ -41,15 +42,15 @@ def reviewed(customer: Customer, operator: User) -> Operation:
 def pages(kestwick: Customer, ann: User, acme: Partner, watch: Watch) -> list[str]:
     """Addresses of every page and of its states, for ann, whose customer's account a report froze."""
     watch.allow(404)
-    make.budget(kestwick, ann, "1000000")
-    make.report((kestwick, "2026-09", "1234567.89"), operator=ann, only=acme)
+    factories.budget(kestwick, ann, "1000000")
+    factories.report((kestwick, "2026-09", "1234567.89"), operator=ann, only=acme)
     about = f"?customer={kestwick.customer_id}"
     report, operation = ExpenditureReport.objects.get(), reviewed(kestwick, ann)
     record_export(ExportRecord.What.LIST, query="status=FROZEN", rows=1, operator=ann, partner=acme)
     frozen = kestwick.freeze_records.order_by("-pk")[0]
-    open_one, put_off = make.customers(acme, 2)
-    make.budget([open_one, put_off], ann, "100", BudgetType.MONTHLY, account_freezing=AccountFreezing.MANUAL)
-    make.report((open_one, "2026-09", "150"), (put_off, "2026-09", "150"))
+    open_one, put_off = factories.customers(acme, 2)
+    factories.budget([open_one, put_off], ann, "100", BudgetType.MONTHLY, account_freezing=AccountFreezing.MANUAL)
+    factories.report((open_one, "2026-09", "150"), (put_off, "2026-09", "150"))
     until = timezone.localdate() + timedelta(days=7)
     chosen = Customer.objects.filter(pk=put_off.pk)
     snooze_decisions(chosen, until=until, reason="Pays on Friday", operator=ann)
@@ -148,4 +149,4 @@ def test_bad_lines_of_a_file_are_told_without_a_barrier_and_left_out(sit_down, a
     person.page.get_by_role("link", name="Leave out the bad lines and review the others").click()
     person.page.get_by_role("button", name="OK").click()
     person.page.wait_for_url("**/customers/")
-    assert make.stored(kestwick).amount == 7
+    assert factories.stored(kestwick).amount == 7

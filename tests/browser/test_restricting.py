@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from customers.models import Customer
 from partnercenter.models import Partner, User
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 from tests.browser.watch import Watch
 
@@ -28,7 +28,7 @@ def test_a_reseller_is_restricted_and_let_be_again(
     sit_down, kestwick: Customer, acme: Partner, ann: User, dora: User, watch: Watch
 ) -> None:
     watch.allow(404)  # the administration has no icon
-    make.budget(kestwick, ann, "100")
+    factories.budget(kestwick, ann, "100")
     change_status(sit_down(dora), acme, "RESTRICTED", "The invoice of August is unpaid")
     person = sit_down(ann)
     person.page.goto("/customers/")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from customers.models import Customer
 from partnercenter.models import User
-from tests import make
+from tests import factories
 from tests.browser.person import Person
 
 
@@ -81,8 +81,8 @@ def test_without_javascript_the_message_leads_there_too(sit_down, ann, kestwick,
 
 def test_enter_in_the_field_of_the_code_confirms_and_leaves_nobody_out(sit_down, carl, borealis):
     """Also in an undo, whose rows have no other button than that which leaves out."""
-    customers = make.customers(borealis, 2)
-    batch = make.budget(customers, carl, "100").batch
+    customers = factories.customers(borealis, 2)
+    batch = factories.budget(customers, carl, "100").batch
     person = sit_down(carl)
     page = person.page
     page.goto(f"/budgets/batches/{batch}/")

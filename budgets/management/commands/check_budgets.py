@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import transaction
 
-from budgets.actions import current_month
-from budgets.checking import differences
+from budgets.actions.billing_month import current_month
 from budgets.models import Budget
-from partnercenter.commands import ConsoleCommand
+from budgets.queries.integrity import differences
+from partnercenter.lib.commands import ConsoleCommand
 
 
 class Command(ConsoleCommand):

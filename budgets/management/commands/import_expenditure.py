@@ -11,11 +11,11 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 from tqdm import tqdm
 
-from budgets.actions import TakenIn, take_in_report
-from budgets.reports import FORMATS, ReadReport, read_report
-from partnercenter.commands import ConsoleCommand
-from partnercenter.csv_files import Progress
-from partnercenter.money import show_amount
+from budgets.actions.import_report import TakenIn, take_in_report
+from budgets.files.expenditure_reports import FORMATS, ReadReport, read_report
+from partnercenter.lib.commands import ConsoleCommand
+from partnercenter.lib.csv_files import Progress
+from partnercenter.lib.money import show_amount
 
 
 def moment(text: str) -> datetime:

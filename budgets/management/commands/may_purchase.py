@@ -1,7 +1,7 @@
 """`manage.py may_purchase CUSTOMER_ID`."""
 
 from budgets.management.commands import standing
-from budgets.standing import may_purchase
+from budgets.queries.standing import may_purchase
 from customers.models import Customer
 
 

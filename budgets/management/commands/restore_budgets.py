@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from budgets.actions import restore_budgets
+from budgets.actions.billing_month import restore_budgets
 from budgets.months import month_name
-from partnercenter.commands import ConsoleCommand
+from partnercenter.lib.commands import ConsoleCommand
 
 
 class Command(ConsoleCommand):

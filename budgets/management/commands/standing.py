@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from budgets.actions import current_month
-from budgets.standing import standing_of
+from budgets.actions.billing_month import current_month
+from budgets.queries.standing import standing_of
 from customers.models import CURRENT, Customer
-from partnercenter.commands import ConsoleCommand
+from partnercenter.lib.commands import ConsoleCommand
 
 
 class Command(ConsoleCommand):

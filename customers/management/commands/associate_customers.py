@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from budgets.actions import associate_customers
+from budgets.actions.association import associate_customers
 from budgets.telling import tell_associated
-from customers.reading import read_customers
-from partnercenter.commands import ConsoleCommand
+from customers.files import read_customers
+from partnercenter.lib.commands import ConsoleCommand
 
 
 class Command(ConsoleCommand):

@@ -4,11 +4,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from budgets.actions import disassociate_customers
+from budgets.actions.association import disassociate_customers
 from budgets.telling import tell_disassociated
+from customers.files import read_leaving
 from customers.models import Customer
-from customers.reading import read_leaving
-from partnercenter.commands import ConsoleCommand
+from partnercenter.lib.commands import ConsoleCommand
 
 
 class Command(ConsoleCommand):

@@ -1,0 +1,99 @@
+"""The billing month: which one is current, and its restore (domain 3.2, 3.14)."""
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from budgets.actions.account_state import unfreeze_accounts
+from budgets.actions.usage import budget_figures, freeze_exhausted, move_run_out, move_used
+from budgets.models import BillingMonth
+from budgets.months import month_of
+from customers.actions import Author
+from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
+from partnercenter.lib.prepared import Kept
+from partnercenter.lib.sql import MONTH, hold, writing
+from partnercenter.models import BudgetType, Channel
+
+MONTHS = Kept(BillingMonth.objects.values_list("month", flat=True), "pk", 1)
+
+# A monthly budget starts anew: what counts is the new month's expenditure so far, of which a customer has one total,
+# as an account has one and an account is one customer's.
+RESTORE_MONTHLY = """
+SELECT b.customer_id, CAST(%s AS integer) AS counted_from, COALESCE(e.total, 0) AS used
+FROM budgets_budget b LEFT JOIN budgets_expenditure e ON e.customer_id = b.customer_id AND e.month = %s
+WHERE b.budget_type = %s AND b.counted_from < %s
+"""
+# A one-time budget never does; expenditure stated for months to come begins to count (domain 3.2).
+COUNT_MONTHS_COME = """
+SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(e.total) AS bigint) AS used
+FROM budgets_budget b JOIN budgets_expenditure e ON e.customer_id = b.customer_id
+WHERE b.budget_type = %s AND e.month > %s AND e.month <= %s AND e.month >= b.counted_from
+GROUP BY b.customer_id, b.counted_from, b.used
+"""
+# All monthly budgets restore at once, so these are among them. Frozen by their budget, not by a person, nor made
+# worse by one: who escalated it had a reason of their own.
+ESCALATED_BY_A_PERSON = FreezeRecord.objects.filter(
+    ~Q(reason=""),
+    customer=OuterRef("pk"),
+    at__gte=OuterRef("frozen_since"),
+    kind_before=FreezeKind.ACCOUNT,
+    kind_after=FreezeKind.ACCOUNT_AND_RESOURCE,
+)
+LIFTED_AT_RESTORE = Q(
+    ~Exists(ESCALATED_BY_A_PERSON),
+    budget__budget_type=BudgetType.MONTHLY,
+    budget__unfreeze_on_restore=True,
+    freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED,
+)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore did: the month (YYYYMM) that is current now, budgets restored, accounts frozen and unfrozen."""
+
+    month: int
+    restored: int
+    frozen: int
+    unfrozen: int
+
+
+def current_month() -> int:
+    """The billing month (YYYYMM) that budgets are counted for; the first to ask in a new month restores it.
+
+    One primary-key SELECT, unless the month has moved.
+    """
+    found = MONTHS.ask(1)
+    if not found or found[0] < month_of(timezone.now()):
+        return restore_budgets().month
+    return found[0]
+
+
+def hold_month() -> int:
+    """Keep the month from moving until the transaction ends, and give it. First thing in a writing transaction."""
+    current_month()
+    hold(MONTH, shared=True)
+    return BillingMonth.objects.get(pk=1).month
+
+
+@writing()
+def restore_budgets() -> Restored:
+    """Restore monthly budgets where a new billing month has begun, once, whoever comes first (domain 3.14).
+
+    Lifts no freeze but that of a used up budget which was to be lifted at restore (domain 3.11); then freezes what the
+    new month's expenditure has used up already. Whoever writes budgets or freezes holds the month shared, so this,
+    which holds it alone, misses none.
+    """
+    hold(MONTH)
+    now = timezone.now()
+    month = month_of(now)
+    marker, _created = BillingMonth.objects.get_or_create(pk=1, defaults={"month": month})
+    if marker.month >= month:
+        return Restored(marker.month, 0, 0, 0)
+    author = Author(operator=None, channel=Channel.SYSTEM, at=now)
+    restored = move_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month], month=month, at=now).budgets
+    unfrozen = unfreeze_accounts(Customer.objects.filter(LIFTED_AT_RESTORE), author=author, **budget_figures())
+    move_used(COUNT_MONTHS_COME, [BudgetType.ONE_TIME, marker.month, month], month=month, at=now)
+    move_run_out(month, f"budget_type = '{BudgetType.ONE_TIME}'")
+    BillingMonth.objects.filter(pk=1).update(month=month)
+    return Restored(month, restored, freeze_exhausted(Customer.objects.all(), author=author), unfrozen)

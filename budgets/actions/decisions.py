@@ -1,0 +1,99 @@
+"""Decisions: budgets used up under *Manual*, after which a person freezes, raises, or puts the decision off."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from budgets.actions.billing_month import hold_month
+from budgets.actions.locks import lock_to_review
+from budgets.models import Budget
+from customers.models import Customer, CustomerQuerySet, Snooze, State
+from partnercenter.lib.errors import InvalidRequest, PermissionRefused
+from partnercenter.lib.sql import insert_from, text, writing
+from partnercenter.models import Partner, User
+from partnercenter.permissions import refusal
+
+# Used up and not frozen. Under an automatic policy that is never so (domain 3.7), and to ask for the policy, too, would
+# have PostgreSQL expect far fewer rows than there are.
+NOT_FROZEN = (State.EXHAUSTED | State.MONTHLY, State.EXHAUSTED | State.ONE_TIME)
+LONGEST_SNOOZE = timedelta(days=365)
+LONGEST_REASON = 256
+
+
+def to_decide() -> QuerySet[Budget]:
+    """The budgets about which somebody decides: used up under *Manual*, the account not frozen (domain 3.6, 3.7)."""
+    return Budget.objects.filter(state__in=NOT_FROZEN, exhausted_since__isnull=False)
+
+
+def is_snoozed(at: datetime) -> Exists:
+    """Whether the decision about a budget is put off at this moment, as an expression over its row.
+
+    The customer's newest snooze tells: it is of the present using up and has not ended. So a snooze ends by itself,
+    and with the using up that it was about.
+    """
+    newer = Snooze.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
+    running = Snooze.objects.filter(
+        ~Exists(newer), customer=OuterRef("pk"), exhausted_since=OuterRef("exhausted_since"), until__gt=at
+    )
+    return Exists(running)
+
+
+@writing()
+def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, operator: User) -> int:
+    """Put the decisions about these customers off until a day begins in the operator's zone; give their number.
+
+    Who is not to be decided about (any more) is passed over. Raises InvalidRequest for a day that is not between
+    tomorrow and a year from now, or a reason that is not of 1 to 256 characters; PermissionRefused where a grant does
+    not allow it.
+    """
+    zone = operator.partner.zone if operator.partner else timezone.get_current_timezone()
+    today = timezone.localdate(timezone=zone)
+    if not today < until <= today + LONGEST_SNOOZE:
+        raise InvalidRequest(_("Choose a day from tomorrow to a year from now."), "until")
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise InvalidRequest(_("Give a reason of 1 to 256 characters."), "reason")
+    begins = datetime.combine(until, time.min, zone)
+    return _record(to_decide().filter(customer__in=_lock(customers, operator)), begins, reason, operator)
+
+
+@writing()
+def wake_decisions(customers: CustomerQuerySet, *, operator: User) -> int:
+    """End the snoozes of these customers now, by another record; give the number of those that were running."""
+    mine = to_decide().filter(customer__in=_lock(customers, operator))
+    now = timezone.now()
+    return _record(mine.filter(is_snoozed(now)), now, "", operator)
+
+
+def _lock(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
+    """Those of the customers that are the operator's own, with month, grants and customers locked in this order."""
+    hold_month()
+    locked = Customer.objects.filter(pk__among=lock_to_review(customers, operator))
+    refuse(locked.values_list("partner", flat=True), operator)
+    return locked
+
+
+def refuse(partners: Iterable[int], operator: User) -> None:
+    """Raises PermissionRefused where the operator may not act on the customers of one of these partners.
+
+    As grants are now.
+    """
+    for partner in Partner.objects.filter(pk__in=partners).select_related("grant", "distributor"):
+        if why_not := refusal(operator, partner, getattr(partner, "grant", None)):
+            raise PermissionRefused(why_not)
+
+
+def _record(budgets: QuerySet[Budget], until: datetime, reason: str, operator: User) -> int:
+    return insert_from(
+        Snooze,
+        budgets,
+        customer="pk",
+        at=timezone.now(),
+        operator=operator.pk,
+        operator_name=text(operator.username),
+        until=until,
+        reason=text(reason),
+        exhausted_since="exhausted_since",
+    )

@@ -1,0 +1,43 @@
+"""The state in which a person saw a customer: what a form carries of it, and whether it stands still."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from customers.models import Customer, CustomerQuerySet, FreezeKind
+from partnercenter.lib.errors import Conflict
+
+VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
+
+
+def version_of(customer: Customer) -> str:
+    """What a form carries of the budget and the freeze state it showed."""
+    budget = getattr(customer, "budget", None)
+    since = customer.frozen_since.isoformat() if customer.frozen_since else ""
+    return f"{budget.record_id if budget else ''}|{customer.freeze_kind}|{since}"
+
+
+def refuse_unlike(customers: CustomerQuerySet, as_seen: Q | None) -> None:
+    """Raises Conflict where one of the customers is not, or no longer, as it was seen."""
+    if as_seen is not None and customers.filter(as_seen).count() != customers.count():
+        raise Conflict(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
+
+
+def as_shown(version: str) -> Q:
+    """The condition a customer still meets if nothing changed since a form showed this version. Raises Conflict."""
+    match = VERSION.fullmatch(version)
+    if match is None or match["kind"] not in FreezeKind.values:
+        raise Conflict(_("The form is outdated. Nothing was changed."))
+    try:
+        since = _same("frozen_since", datetime.fromisoformat(match["since"]) if match["since"] else None)
+    except ValueError as error:
+        raise Conflict(_("The form is outdated. Nothing was changed.")) from error
+    record = int(match["record"]) if match["record"] else None
+    return _same("budget__record", record) & since & Q(freeze_kind=match["kind"])
+
+
+def _same(field: str, value: Any) -> Q:
+    return Q(**{f"{field}__isnull": True}) if value is None else Q(**{field: value})

@@ -1,0 +1,1 @@
+"""Files that people and clouds send: budgets, and reports of expenditure."""

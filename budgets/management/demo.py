@@ -1,0 +1,190 @@
+"""The customers of the demo and their expenditure: made up, the same every time for the same number of customers.
+
+Nothing here is a real company or person. How far each has used its budget is decided by its number, so the mix of
+states is the same on every day of a month: 8 % without a budget, 8 % used up under Automatic, 4 % under Manual,
+12 % between 75 and 100 percent, the rest below.
+"""
+
+import csv
+import gzip
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from django.conf import settings
+
+from budgets.actions.terms import Terms
+from budgets.months import first_moment, next_month, previous_month
+from customers.models import AccountFreezing
+from partnercenter.models import BudgetType
+
+BRAND_STARTS = ("Alder", "Brindle", "Cor", "Dun", "Fenn", "Garrow", "Hollin", "Jor", "Kest", "Moss", "Orrin", "Quill")
+BRAND_ENDS = ("wick", "moor", "vane", "marrow", "holt", "tide", "mere", "beck", "field")
+TRADES = ("Analytics", "Ceramics", "Clinics", "Energy", "Foods", "Freight", "Games", "Media", "Optics", "Robotics")
+FORMS = ("Ltd", "Inc.", "GmbH", "B.V.", "S.A.")
+FIRST_NAMES = ("Alba", "Bruno", "Celia", "Doran", "Edda", "Fenno", "Greta", "Hanno", "Isla", "Joris", "Kaja", "Levin")
+CHINESE_BRANDS, CHINESE_NAMES, SURNAMES = "澜禾屿岚泽栎朔汀砚葭霁溯", "安禾澜宁朗舒然晏清远", "陈林周许沈陆韩叶"
+CHINESE_TRADES = ("网络科技", "智能制造", "文化传媒", "供应链", "医疗科技", "教育科技", "食品")
+TAGS = ("key account", "trial", "education")
+
+AUTOMATIC, MANUAL = AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL
+TERMS = (
+    Terms(BudgetType.MONTHLY, Decimal("800.00"), AUTOMATIC),
+    Terms(BudgetType.ONE_TIME, Decimal("2400.00"), AUTOMATIC),
+    Terms(BudgetType.MONTHLY, Decimal("1500.00"), MANUAL),
+    Terms(BudgetType.MONTHLY, Decimal("5000.00"), AUTOMATIC),
+    Terms(BudgetType.ONE_TIME, Decimal("9000.00"), MANUAL),
+    Terms(BudgetType.ONE_TIME, Decimal("15000.00"), AUTOMATIC),
+)
+# Of 25 customers in turn: between which percents the budget is used, and the policy it takes; None: no budget.
+STANDINGS: tuple[tuple[int, int, AccountFreezing | None] | None, ...] = (
+    *[None] * 2,
+    *[(101, 160, AUTOMATIC)] * 2,
+    *[(100, 140, MANUAL)] * 1,
+    *[(75, 100, None)] * 3,
+    *[(2, 70, None)] * 17,
+)
+PARTNERS = ("acme-reseller",) * 8 + ("borealis-reseller",) * 3 + ("sol-solutions",)
+
+SERVICES = ("Elastic Compute", "Object Storage", "Managed Database", "Content Delivery")
+PERIOD = ("BillingCurrency", "BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd")
+CHARGE = ("ListCost", "ServiceName", "SubAccountId", "SubAccountName")
+UNKNOWN = ("990000000017", "990000000025", "/subscriptions/00000000-0000-4000-8000-000000000099")
+WHOLE, DECIMALS = 10**10, -10
+
+
+class Dice(Random):
+    """Chance that falls the same way every time: for what is made up, never for secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCustomer:
+    """One made-up customer. `spent` is the expenditure of the current month in units of 10^-10."""
+
+    number: int
+    customer_id: str
+    account_name: str
+    name: str
+    email: str
+    mobile: str
+    tags: tuple[str, ...]
+    partner: str
+    terms: Terms | None
+    spent: int
+
+
+def make_customers(number: int) -> list[DemoCustomer]:
+    """So many customers, the same ones every time."""
+    return [_customer(n) for n in range(number)]
+
+
+def _customer(n: int) -> DemoCustomer:
+    dice = Dice(f"customer {n}")
+    slug, name = _names(dice, n)
+    terms, spent = _terms_and_spent(dice, n)
+    return DemoCustomer(
+        number=n,
+        customer_id=_customer_id(dice, n),
+        account_name=f"{slug}_{n:04}",
+        name=name,
+        email=f"billing@{slug.replace('_', '-')}.example",
+        mobile=f"+1-202-555-01{n % 100:02}",
+        tags=tuple(dice.sample(TAGS, 1)) if n % 5 == 0 else (),
+        partner=PARTNERS[n % len(PARTNERS)],
+        terms=terms,
+        spent=spent,
+    )
+
+
+def _names(dice: Dice, n: int) -> tuple[str, str]:
+    """What the account name starts with, and the name: of a company or a person, every third Chinese."""
+    brand, trade = dice.choice(BRAND_STARTS) + dice.choice(BRAND_ENDS), dice.choice(TRADES)
+    is_person = dice.random() < 0.2
+    if n % 3 == 0:
+        company = "".join(dice.sample(CHINESE_BRANDS, 3)) + dice.choice(CHINESE_TRADES) + "有限公司"
+        person = dice.choice(SURNAMES) + "".join(dice.sample(CHINESE_NAMES, 2))
+    else:
+        company = f"{brand} {trade} {dice.choice(FORMS)}"
+        person = f"{dice.choice(FIRST_NAMES)} {brand}"
+    return f"{brand}_{trade}".lower(), person if is_person else company
+
+
+def _customer_id(dice: Dice, n: int) -> str:
+    """As the clouds name accounts: mostly long numbers, some Azure subscriptions, some Oracle tenancies."""
+    if n % 20 == 7:
+        return f"/subscriptions/{uuid.UUID(int=dice.getrandbits(128), version=4)}"
+    if n % 20 == 13:
+        return "ocid1.tenancy.oc1..aaaaaaaa" + "".join(dice.choices("abcdefghijklmnopqrstuvwxyz234567", k=52))
+    # The step has no factor in common with 10, so no number comes twice.
+    return f"{(n + 1) * 618_033_988_751 % 10**12:012}"
+
+
+def _terms_and_spent(dice: Dice, n: int) -> tuple[Terms | None, int]:
+    standing = STANDINGS[n % len(STANDINGS)]
+    if standing is None:
+        return None, 0
+    low, high, policy = standing
+    terms = dice.choice([terms for terms in TERMS if policy in (None, terms.account_freezing)])
+    return terms, int(terms.amount) * dice.randrange(low * WHOLE // 100, high * WHOLE // 100)
+
+
+def write_focus(path: Path, customers: Iterable[DemoCustomer], month: int, now: datetime) -> None:
+    """Write twelve months of expenditure up to `month` as a gzipped FOCUS file, line by line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
+        charges = _Charges(csv.writer(file), month, now)
+        for customer in customers:
+            charges.of_customer(customer)
+        charges.of_nobody_known()
+
+
+class _Charges:
+    """The lines of the file; earlier months cost about as much as the current one."""
+
+    def __init__(self, writer: Any, month: int, now: datetime) -> None:
+        self.writer = writer
+        self.months = {each: _period(each, now) for each in _months(month)}
+        writer.writerow([*PERIOD, *CHARGE])
+
+    def of_customer(self, customer: DemoCustomer) -> None:
+        """A few lines a month that add up to what the customer spent."""
+        dice, spent = Dice(f"charges {customer.number}"), customer.spent
+        for month in self.months if spent else ():
+            cuts = sorted(dice.randrange(spent) for _ in range(dice.randint(1, 3)))
+            for service, start, end in zip(SERVICES, [0, *cuts], [*cuts, spent], strict=False):
+                self._write(month, end - start, service, customer.customer_id, customer.account_name)
+            spent = customer.spent * dice.randint(50, 120) // 100
+
+    def of_nobody_known(self) -> None:
+        """Lines without a sub-account, and sub-accounts that are not associated with anybody."""
+        for month in self.months:
+            dice = Dice(f"unknown {month}")
+            self._write(month, dice.randrange(90 * WHOLE, 120 * WHOLE), "Support", "", "")
+            self._write(month, dice.randrange(10 * WHOLE, 20 * WHOLE), "Tax", "", "")
+            for customer_id in UNKNOWN:
+                self._write(month, dice.randrange(WHOLE, 400 * WHOLE), SERVICES[0], customer_id, "not associated")
+
+    def _write(self, month: int, units: int, *charge: str) -> None:
+        self.writer.writerow([*self.months[month], Decimal(units).scaleb(DECIMALS), *charge])
+
+
+def _months(month: int) -> list[int]:
+    """Twelve months, the given one first."""
+    months = [month]
+    while len(months) < 12:
+        months.append(previous_month(months[-1]))
+    return months
+
+
+def _period(month: int, now: datetime) -> tuple[str, ...]:
+    """The cells that are the same in every line of a month; of the current one there is usage up to the last hour."""
+    starts, ends = first_moment(month), first_moment(next_month(month))
+    last_hour = now.replace(minute=0, second=0, microsecond=0)
+    # Not before the month: in a zone half an hour off it begins in the middle of an hour of another.
+    used_until = min(max(starts, last_hour), ends)
+    return (settings.CURRENCY, *(each.isoformat() for each in (starts, ends, starts, used_until)))

@@ -1,0 +1,122 @@
+"""Proof that what is stored for searching equals what it is derived from (house rule 4)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+from budgets.forecast import DIFFERS, runs_out_on
+from budgets.models import MARKS, BillingMonth
+from customers.models import State
+
+LEVEL = "CASE " + " ".join(f"WHEN b.used * 100 >= b.amount * {mark} THEN {mark}" for mark in MARKS) + " ELSE 0 END"
+STATE = f"""(
+    CASE WHEN c.freeze_kind <> '' THEN {State.FROZEN} ELSE 0 END
+    + CASE b.budget_type WHEN 'MONTHLY' THEN {State.MONTHLY} WHEN 'ONE_TIME' THEN {State.ONE_TIME} ELSE 0 END
+    + CASE WHEN b.used >= b.amount THEN {State.EXHAUSTED} ELSE 0 END
+    + CASE c.association_type WHEN 'REFERRAL' THEN {State.REFERRAL} ELSE 0 END
+)"""
+
+# Each gives account or partner, what is stored, what it should be (cents where it is an amount).
+CHECKS = {
+    "used": """
+        SELECT c.customer_id, b.used, COALESCE(SUM(e.total), 0) FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id CROSS JOIN budgets_billingmonth m
+        LEFT JOIN budgets_expenditure e
+            ON e.customer_id = b.customer_id AND e.month >= b.counted_from AND e.month <= m.month
+        GROUP BY c.customer_id, b.customer_id, b.used HAVING b.used <> COALESCE(SUM(e.total), 0)
+    """,
+    "usage": """
+        SELECT c.customer_id, b.usage, b.used * 100 / b.amount FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE b.usage <> b.used * 100 / b.amount
+    """,
+    "level": f"""
+        SELECT c.customer_id, b.level, {LEVEL} FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE b.level <> {LEVEL}
+    """,
+    "month of a monthly budget": """
+        SELECT c.customer_id, b.counted_from, m.month FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id CROSS JOIN budgets_billingmonth m
+        WHERE b.budget_type = 'MONTHLY' AND b.counted_from <> m.month
+    """,
+    "budget as recorded": """
+        SELECT c.customer_id, b.amount, r.amount_after FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id
+        JOIN budgets_adjustmentrecord r ON r.id = b.record_id
+        WHERE b.amount <> r.amount_after OR b.budget_type <> r.budget_type_after
+            OR b.account_freezing <> r.account_freezing_after OR r.customer_id <> b.customer_id
+    """,
+    "freezing of what is used up under an automatic policy": """
+        SELECT c.customer_id, 0, 1 FROM budgets_budget b JOIN customers_customer c ON c.id = b.customer_id
+        WHERE b.level = 100 AND b.account_freezing <> 'MANUAL' AND c.freeze_kind = ''
+    """,
+    "state by which the list is filtered": f"""
+        SELECT c.customer_id, c.state, {STATE} FROM customers_customer c
+        LEFT JOIN budgets_budget b ON b.customer_id = c.id WHERE c.state <> {STATE}
+    """,
+    "the same beside the budget": """
+        SELECT c.customer_id, b.state, c.state FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE b.state <> c.state
+    """,
+    "budget of who has left": """
+        SELECT c.customer_id, 1, 0 FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE c.disassociated_on IS NOT NULL
+    """,
+    "partner of a budget": """
+        SELECT c.customer_id, b.partner_id, c.partner_id FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE b.partner_id <> c.partner_id
+    """,
+    "owner of expenditure": """
+        SELECT e.account, COALESCE(e.customer_id, 0), c.id FROM budgets_expenditure e
+        JOIN customers_customer c ON c.customer_id = e.account AND c.disassociated_on IS NULL
+        WHERE e.customer_id IS NULL
+    """,
+    "expenditure of who has left": """
+        SELECT c.customer_id, c.id, 0 FROM budgets_expenditure e
+        JOIN customers_customer c ON c.id = e.customer_id CROSS JOIN budgets_billingmonth m
+        WHERE c.disassociated_on IS NOT NULL AND e.month >= m.month
+    """,
+}
+RUNS_OUT_ON = """
+    SELECT c.customer_id, b.runs_out_on, {day} FROM budgets_budget b
+    JOIN customers_customer c ON c.id = b.customer_id WHERE b.runs_out_on IS {differs} {day}
+"""
+ALLOCATED = """
+    SELECT p.account_name, g.{column}, COALESCE(SUM(b.amount), 0) FROM partnercenter_grant g
+    JOIN partnercenter_partner p ON p.id = g.partner_id
+    LEFT JOIN customers_customer c ON c.partner_id = p.id
+    LEFT JOIN budgets_budget b ON b.customer_id = c.id AND b.budget_type = '{budget_type}'
+    GROUP BY p.account_name, g.partner_id, g.{column} HAVING g.{column} <> COALESCE(SUM(b.amount), 0)
+"""
+
+
+def differences() -> Iterator[str]:
+    """Each stored figure that differs from what it is derived from, as a line: whose, which, stored, derived.
+
+    Figures are as the database holds them: amounts in cents, months as YYYYMM.
+    """
+    pools = {
+        f"{kind.lower().replace('_', '-')} budgets allocated": ALLOCATED.format(
+            column=f"{kind.lower()}_allocated", budget_type=kind
+        )
+        for kind in ("MONTHLY", "ONE_TIME")
+    }
+    for what, sql in (CHECKS | _days() | pools).items():
+        for whose, stored, derived in _rows(sql):
+            yield f"{whose}: {what}: stored {stored}, derived {derived}"
+
+
+def _days() -> dict[str, str]:
+    """The check of the days on which budgets run out, by the month that counts; without one there are none."""
+    month = BillingMonth.objects.filter(pk=1).values_list("month", flat=True).first()
+    if month is None:
+        return {}
+    names = {name: f"b.{name}" for name in ("budget_type", "amount", "used")}
+    day = runs_out_on(month, customer="b.customer_id", **names)
+    return {"day it runs out": RUNS_OUT_ON.format(day=day, differs=DIFFERS[connection.vendor])}
+
+
+def _rows(sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()

@@ -1,0 +1,153 @@
+"""Set Budget for one customer, and its Adjustment Records."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from budgets import presenters
+from budgets.actions.billing_month import current_month
+from budgets.actions.form_versions import as_shown
+from budgets.actions.reviews import changes_nothing, no_budget_nor_freeze, review_budgets
+from budgets.actions.set_budgets import set_budgets
+from budgets.forms import SetBudgetForm
+from budgets.queries.conflicts import changes_since
+from budgets.queries.standing import frozen_above, partner_status, why_frozen
+from budgets.telling import tell_one
+from budgets.views.set_budgets import is_for_many, set_budgets_of_many
+from customers.actions import reveal_names
+from customers.listing.rows import AS_OF, FREEZE_RECORD
+from customers.masking import seconds_shown
+from customers.models import Customer
+from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
+from partnercenter.lib.htmx import ConsoleRequest, answer, done, for_partner, paged
+from partnercenter.permissions import refusal, types_allowed, unfreezing_refused
+
+RECORDS_PER_PAGE = 10
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_partner
+def set_budget(request: ConsoleRequest) -> HttpResponse:
+    """Set Budget for one customer: GET the form, POST the terms. 404, 403, 422 in this order (domain 5.6)."""
+    if is_for_many(request):
+        return set_budgets_of_many(request)
+    month = current_month()
+    customer = _customer(request, must_act=True)
+    if customer.association_type == Customer.AssociationType.REFERRAL:
+        raise InvalidRequest(no_budget_nor_freeze())
+    if request.method == "POST":
+        return _set_budget(request, customer, month)
+    return _show_form(request, customer, month, _form(request, customer))
+
+
+def _set_budget(request: ConsoleRequest, customer: Customer, month: int) -> HttpResponse:
+    form = _form(request, customer, request.POST)
+    if not form.is_valid():
+        return _show_form(request, customer, month, form, status=422)
+    try:
+        return _carry_out(request, customer, form)
+    except Conflict:
+        now = _customer(request, must_act=True)
+        changes = changes_since(form.cleaned_data["version"], now)
+        again = _form(request, now, typed=form.typed)
+        return _show_form(request, now, month, again, status=409, conflict=True, changes=changes)
+    except (InvalidRequest, LockTimeout) as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)
+        return _show_form(request, customer, month, form, status=error.status)
+
+
+def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
+    """The customer that is meant: 404 for any but one's own, then PermissionRefused.
+
+    Then InvalidRequest where none is named.
+    """
+    customer_id = request.POST.get("customer") or request.GET.get("customer")
+    customers = Customer.objects.of(request.user).select_related("budget", "partner__grant", "partner__distributor")
+    customer = get_object_or_404(customers.named(customer_id)) if customer_id else None
+    partner = customer.partner if customer else request.user.partner
+    if must_act and (why_not := refusal(request.user, partner, getattr(partner, "grant", None))):
+        raise PermissionRefused(why_not)
+    if customer is None:
+        raise InvalidRequest(_("Choose a customer first."))
+    return customer
+
+
+def _form(
+    request: ConsoleRequest, customer: Customer, data: Any = None, *, typed: dict[str, Any] | None = None
+) -> SetBudgetForm:
+    allowed = types_allowed(request.user, customer.partner, getattr(customer.partner, "grant", None))
+    may_unfreeze = not unfreezing_refused(request.user, customer.partner)
+    return SetBudgetForm(data, customer=customer, allowed=allowed, may_unfreeze=may_unfreeze, typed=typed)
+
+
+def _show_form(
+    request: ConsoleRequest,
+    customer: Customer,
+    month: int,
+    form: SetBudgetForm,
+    *,
+    status: int = 200,
+    conflict: bool = False,
+    changes: Sequence[str] = (),
+) -> HttpResponse:
+    seconds = _reveal(request, customer)
+    budget = getattr(customer, "budget", None)
+    as_of, freeze_record = Customer.objects.values_list(AS_OF, FREEZE_RECORD).get(pk=customer.pk)
+    context = {
+        "customer": presenters.show_customer(customer, names_shown=seconds > 0),
+        "names_shown_seconds": seconds,
+        "form": form,
+        "budget": presenters.show_budget(budget, as_of),
+        "frozen_above": frozen_above(customer, partner_status(customer.partner)),
+        "frozen_why": why_frozen(customer),
+        "freeze_record": freeze_record,
+        "notes": presenters.notes(customer, month),
+        "conflict": conflict,
+        "changes": changes,
+    }
+    return answer(request, "budgets/set_budget.html", context, partial="form", target="dialog-body", status=status)
+
+
+def _reveal(request: ConsoleRequest, customer: Customer) -> int:
+    """For how many seconds the name is shown; recorded where it is (domain 7.3)."""
+    seconds = seconds_shown(request.session)
+    if seconds:
+        reveal_names([customer], operator=request.user, page=request.path)
+    return seconds
+
+
+def _carry_out(request: ConsoleRequest, customer: Customer, form: SetBudgetForm) -> HttpResponse:
+    """Set the budget at once, or keep it for confirmation where the partner's switch is on (domain 6.2)."""
+    customers = Customer.objects.filter(pk=customer.pk)
+    unfreeze, version = bool(form.cleaned_data.get("unfreeze_now")), form.cleaned_data["version"]
+    as_seen = as_shown(version) if version else None
+    if request.user.partner.verification_required:
+        operation = review_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, as_seen=as_seen)
+        if changes_nothing(operation):
+            return done(request, _("The budget stands as it was."), level=messages.INFO)
+        return redirect("operation", pk=operation.pk)
+    outcome = set_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, as_seen=as_seen)
+    said = tell_one(outcome, form.terms.budget_type)
+    return done(request, said, level=messages.SUCCESS if outcome.changed or outcome.unfrozen else messages.INFO)
+
+
+@require_safe
+@for_partner
+def adjustment_records(request: ConsoleRequest) -> HttpResponse:
+    """Adjustment Records of one customer, newest first; in the dialog or as a page."""
+    customer = _customer(request)
+    seconds = _reveal(request, customer)
+    page = Paginator(customer.adjustment_records.order_by("-pk"), RECORDS_PER_PAGE).get_page(request.GET.get("page"))
+    may_act = not refusal(request.user, customer.partner, getattr(customer.partner, "grant", None))
+    context = paged(page, presenters.show_records(page.object_list)) | {
+        "customer": presenters.show_customer(customer, names_shown=seconds > 0),
+        "names_shown_seconds": seconds,
+        "may_act": may_act,
+    }
+    return answer(request, "budgets/adjustment_records.html", context, partial="records", target="dialog-body")

@@ -1,0 +1,154 @@
+"""A distributor's resellers as their page shows them: what each was granted, and what is allocated of it (domain 5)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.db import models
+from django.db.models import ExpressionWrapper, F, Q, QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from customers.listing.filters import FilterForm
+from customers.listing.rows import Header, with_sort
+from customers.models import CURRENT, Customer
+from partnercenter.lib.money import MoneyField
+from partnercenter.lib.prepared import Count
+from partnercenter.lib.sql import COUNTED
+from partnercenter.models import BudgetType, Partner, Pool
+
+POOLS = (BudgetType.MONTHLY, BudgetType.ONE_TIME)
+MONTHLY, ONE_TIME = (Q(**{f"grant__{kind.lower()}_quota__isnull": False}) for kind in POOLS)
+OVER = Q(grant__monthly_allocated__gt=F("grant__monthly_quota")) | Q(
+    grant__one_time_allocated__gt=F("grant__one_time_quota")
+)
+
+
+class Authorized(models.TextChoices):
+    """What resellers are looked for by, of what was granted to them."""
+
+    GRANTED = "GRANTED", gettext_lazy("Granted")
+    MONTHLY = "MONTHLY", gettext_lazy("Granted: monthly budgets")
+    ONE_TIME = "ONE_TIME", gettext_lazy("Granted: one-time budgets")
+    NOT_GRANTED = "NOT_GRANTED", gettext_lazy("Not granted")
+    OVER = "OVER", gettext_lazy("Over-allocated")
+
+
+OF_AUTHORIZED: dict[str, Q] = {
+    Authorized.GRANTED: MONTHLY | ONE_TIME,
+    Authorized.MONTHLY: MONTHLY,
+    Authorized.ONE_TIME: ONE_TIME,
+    Authorized.NOT_GRANTED: ~(MONTHLY | ONE_TIME),
+    Authorized.OVER: OVER,
+}
+
+
+class ResellerFilterForm(FilterForm):
+    """What a distributor looks for among its resellers; none are found where a filter cannot be read."""
+
+    q = forms.CharField(label=gettext_lazy("Reseller"), max_length=200, required=False)
+    authorized = forms.ChoiceField(
+        label=gettext_lazy("Authorize Permissions"),
+        choices=[("", gettext_lazy("All permissions")), *Authorized.choices],
+        required=False,
+    )
+
+    def found(self, resellers: QuerySet[Partner]) -> QuerySet[Partner]:
+        """Those whose company or account name holds the text, and who are authorized so."""
+        if self.wrong:
+            return resellers.none()
+        text, authorized = (self.asked.get(name, "") for name in ("q", "authorized"))
+        matching = OF_AUTHORIZED.get(authorized, Q())
+        if text:
+            matching &= Q(company__icontains=text) | Q(account_name__icontains=text)
+        return resellers.filter(matching)
+
+
+def _left(kind: str) -> ExpressionWrapper:
+    left = F(f"grant__{kind}_quota") - F(f"grant__{kind}_allocated")
+    return ExpressionWrapper(left, output_field=MoneyField())
+
+
+SORTS: dict[str, Any] = {"company": F("company")} | {
+    f"{kind.lower()}_{figure}": _left(kind.lower()) if figure == "left" else F(f"grant__{kind.lower()}_{figure}")
+    for kind in POOLS
+    for figure in ("quota", "allocated", "left")
+}
+DEFAULT_SORT = "company"
+
+
+@dataclass(frozen=True)
+class Reseller:
+    """One line of the page. `customers` is exact up to 1,000; 1,001 means more. `pools`: monthly, then one-time."""
+
+    key: int
+    company: str
+    account_name: str
+    customers: int
+    status: str
+    status_label: str
+    status_reason: str
+    authorized: str
+    pools: list[Pool]
+
+
+def count_resellers(resellers: QuerySet[Partner]) -> dict[str, int]:
+    """How many resellers there are, how many of them are granted something, and are over-allocated."""
+    return resellers.aggregate(
+        number=models.Count("pk"),
+        granted=models.Count("pk", filter=OF_AUTHORIZED[Authorized.GRANTED]),
+        over=models.Count("pk", filter=OVER),
+    )
+
+
+def sort_resellers(resellers: QuerySet[Partner], sort: str) -> QuerySet[Partner]:
+    """In the order of a key, with `-` descending; whoever has no such quota comes last."""
+    column = SORTS[sort.removeprefix("-")]
+    order = column.desc(nulls_last=True) if sort.startswith("-") else column.asc(nulls_last=True)
+    return resellers.select_related("grant").order_by(order, "company", "pk")
+
+
+def sort_key(query: QueryDict) -> str:
+    """The order that an address asks for, or the one by company."""
+    sort = query.get("sort", "")
+    return sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT
+
+
+def reseller_headers(query: QueryDict) -> tuple[Header, list[Header]]:
+    """The head of the reseller's own column, and those of the figures of both pools."""
+    figures = {"quota": _("Quota"), "allocated": _("Allocated"), "left": _("Left")}
+    columns = [Header(_("Reseller"), "company")] + [
+        Header(label, f"{kind.lower()}_{figure}", numeric=True) for kind in POOLS for figure, label in figures.items()
+    ]
+    first, *others = [with_sort(column, sort_key(query), query) for column in columns]
+    return first, others
+
+
+def reseller_rows(resellers: Iterable[Partner]) -> list[Reseller]:
+    """The resellers as lines; one query for the customers of all of them."""
+    shown = list(resellers)
+    if not shown:
+        return []
+    customers = ([Customer.objects.filter(CURRENT, partner=reseller)] for reseller in shown)
+    # All together are not asked for.
+    _all, *counted = Count.of(COUNTED + 1, [Customer.objects.none()], *customers).ask()
+    return [_row(reseller, number) for reseller, number in zip(shown, counted, strict=True)]
+
+
+def _row(reseller: Partner, customers: int) -> Reseller:
+    grant = reseller.grant
+    labels = [_("monthly"), _("one-time")]
+    granted = [label for kind, label in zip(POOLS, labels, strict=True) if kind in grant.types]
+    return Reseller(
+        key=reseller.pk,
+        company=reseller.company,
+        account_name=reseller.account_name,
+        customers=customers,
+        status=reseller.status,
+        status_label=reseller.get_status_display(),
+        status_reason=reseller.status_reason,
+        authorized=_("Granted: %(what)s") % {"what": ", ".join(granted)} if granted else _("Not granted"),
+        pools=[grant.pool(kind) for kind in POOLS],
+    )

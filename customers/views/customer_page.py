@@ -1,0 +1,94 @@
+"""The customer's page: who it is, what it may do now, its budget and expenditure, its records and notes."""
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from budgets import presenters
+from budgets.actions.billing_month import current_month
+from budgets.chart import chart_of
+from budgets.forecast import explained
+from budgets.queries.decisions import snooze_of
+from budgets.queries.history import last_months
+from budgets.queries.standing import standing_of
+from customers import actions
+from customers.listing import rows
+from customers.masking import mask_email, mask_mobile, seconds_shown
+from customers.models import Customer
+from customers.records import NoteForm
+from customers.views.records import customer_named, records_of
+from partnercenter.lib.errors import PermissionRefused
+from partnercenter.lib.htmx import ConsoleRequest, for_partner, wants_fragment
+from partnercenter.permissions import NOTE, unfreezing_refused
+
+PAGE = "customers/detail/page.html"
+NOW, RECORDS = "customer-now", "customer-records"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_partner
+def customer(request: ConsoleRequest) -> HttpResponse:
+    """One customer as it stands, and one tab of its records; HTMX gets either of the two alone. POST adds a note."""
+    named = customer_named(request)
+    return _add_note(request, named) if request.method == "POST" else _show(request, named)
+
+
+def _show(
+    request: ConsoleRequest, customer: Customer, *, form: NoteForm | None = None, status: int = 200
+) -> HttpResponse:
+    month = current_month()
+    if wants_fragment(request, RECORDS):
+        return render(request, f"{PAGE}#records", records_of(request, customer, form), status=status)
+    context = _now(request, customer, month)
+    if wants_fragment(request, NOW):
+        return render(request, f"{PAGE}#now", context)
+    return render(request, PAGE, context | records_of(request, customer, form), status=status)
+
+
+def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, Any]:
+    """Identity, standing, budget and expenditure; the names that are shown are recorded (domain 7.3)."""
+    seconds = seconds_shown(request.session)
+    if seconds:
+        actions.reveal_names([customer], operator=request.user, page=request.path)
+    [listed] = rows.BY_KEY.in_order([customer.pk])
+    months = last_months(customer, month)
+    return {
+        "customer": customer,
+        "row": rows.customer_rows([listed], user=request.user, names_shown=seconds > 0)[0],
+        "email": customer.email if seconds else mask_email(customer.email),
+        "mobile": customer.mobile if seconds else mask_mobile(customer.mobile),
+        "tags": customer.tags.strip(";").split(";") if customer.tags else [],
+        "may_not_unfreeze": unfreezing_refused(request.user, customer.partner),
+        "show_reseller": request.user.partner.is_distributor,
+        "names_shown": seconds > 0,
+        "names_shown_seconds": seconds,
+        "standing": standing_of(customer),
+        "budget": presenters.show_budget(getattr(customer, "budget", None), listed.as_of),
+        "snooze": snooze_of(getattr(customer, "budget", None), timezone.now(), timezone.get_current_timezone()),
+        "run_out": explained(getattr(customer, "budget", None), months[-1].total, months[-1].as_of),
+        "months": months,
+        "chart": chart_of(months),
+    }
+
+
+def _add_note(request: ConsoleRequest, customer: Customer) -> HttpResponse:
+    if not request.user.has_perm(NOTE):
+        raise PermissionRefused(_("You are a viewer: ask somebody else of your company to write a note."))
+    form = NoteForm(request.POST, label_suffix="")
+    if not form.is_valid():
+        form.fields["text"].widget.attrs["autofocus"] = True
+        return _show(request, customer, form=form, status=422)
+    actions.add_note(customer, form.cleaned_data["text"], operator=request.user)
+    said = _("The note is kept.")
+    if not request.htmx:
+        messages.success(request, said)
+        return redirect(f"{request.get_full_path()}#{RECORDS}")
+    answer = _show(request, customer)
+    answer["HX-Trigger"] = json.dumps({"toast": {"level": "success", "text": said}})
+    return answer

@@ -1,0 +1,1 @@
+"""All that writes partners, their grants and their operations."""

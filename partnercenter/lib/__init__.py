@@ -1,0 +1,1 @@
+"""What Django lacks, for every room: knows no model of ours."""

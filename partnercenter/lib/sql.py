@@ -1,0 +1,271 @@
+"""What the ORM does not say for itself, the same on SQLite and PostgreSQL.
+
+Transactions that wait a bounded time, row locks in key order, named locks, keys and values handed over as one
+parameter, rows staged in a temporary table, `INSERT .. SELECT` and `UPDATE .. FROM` compiled from a queryset, and
+migrations in the SQL of one engine.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import OperationalError, connection, migrations, models, transaction
+from django.db.models import F, Func, Lookup, Value
+from django.utils.translation import gettext as _
+
+from partnercenter.lib.errors import LockTimeout
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+# The list never counts more than it shows: "1,000+" (performance, goals).
+COUNTED = 1_000
+
+STAGED_AT_ONCE = 10_000
+# So many new rows change what a table is like, unless there were so many times more before.
+VERY_MANY, MANIFOLD = 20_000, 5
+KNOWN_TO_BE_SMALL = "SELECT relname FROM pg_class WHERE oid = ANY (%s::regclass[]) AND reltuples < %s"
+
+# The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
+MONTH, REPORT = 20_401, 20_402
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """One transaction, as a block or a decorator, that waits at most ten seconds for another (domain 8.6).
+
+    Raises LockTimeout when the wait was longer. On SQLite a transaction is the only writer from its start.
+    """
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                # Compiling a statement for a batch takes longer than it saves.
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL lock_timeout = '10s'; SET LOCAL jit = off")
+            yield
+    except OperationalError as error:
+        if not waited_too_long(error):
+            raise
+        raise busy() from error
+
+
+def busy() -> LockTimeout:
+    """What whoever waited too long is told."""
+    return LockTimeout(
+        _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
+    )
+
+
+def waited_too_long(error: BaseException) -> bool:
+    """Whether the database gave up waiting for another transaction."""
+    return getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error)
+
+
+def hold(name: int, *, shared: bool = False) -> None:
+    """Take the named lock until the transaction ends. Nothing to do on SQLite, where writers are alone."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a named lock lives in a transaction")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [name])
+
+
+def lock(rows: models.QuerySet[Any]) -> list[int]:
+    """Lock the rows in key order, as every action does, and give their keys.
+
+    NO KEY: inserting a record takes KEY SHARE on the rows its foreign keys name, which a plain FOR UPDATE would block
+    into a deadlock. After it the queryset is dead: what is written may move rows out of its filter.
+    """
+    return list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+
+
+def lock_only(rows: models.QuerySet[Any]) -> None:
+    """Lock the rows in key order, without fetching their keys."""
+    locked = rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True)
+    select, params = locked.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM ({select}) AS locked", params)
+
+
+def analyze(number: int, *tables: type[models.Model]) -> None:
+    """Tell PostgreSQL of so many new rows, if they are very many and it knew of few: it plans as if there were none."""
+    if number < VERY_MANY or connection.vendor != "postgresql":
+        return
+    named = [table._meta.db_table for table in tables]
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN_TO_BE_SMALL, [named, number * MANIFOLD])
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(table)}")
+
+
+@models.ForeignKey.register_lookup
+@models.Field.register_lookup
+class Among(Lookup):
+    """`pk__among=keys`: any number of keys as one parameter, where a long `IN` is refused or slow."""
+
+    lookup_name = "among"
+
+    def get_prep_lookup(self) -> list[Any]:
+        return list(self.rhs)
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, array(self.rhs)]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
+        column, params = self.process_lhs(compiler, connection)
+        # An array of a type with a length would cut off what is longer, and find somebody else by it.
+        kind = (
+            "text" if isinstance(self.lhs.output_field, models.CharField) else self.lhs.output_field.db_type(connection)
+        )
+        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, array(self.rhs)]
+
+
+def array(keys: list[Any]) -> Any:
+    """Keys as the one parameter that `among` makes of them."""
+    return keys if connection.vendor == "postgresql" else json.dumps(keys)
+
+
+class Handed(Func):
+    """What a mapping says of the text in a column, NULL where nothing: any number of texts as one parameter.
+
+    A `CASE` of so many branches, repeated wherever its value is used, takes a minute for a few thousand.
+    """
+
+    def __init__(self, given: Mapping[str, int], column: str, *, output_field: models.Field[Any, Any]) -> None:
+        super().__init__(F(column), output_field=output_field)
+        self.given = given
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:
+        # In hexadecimal: whatever stands in a text, it is no path.
+        column, params = compiler.compile(self.source_expressions[0])
+        given = {f"k{text.encode().hex().upper()}": value for text, value in self.given.items()}
+        return f"json_extract(%s, '$.k' || hex({column}))", [json.dumps(given), *params]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        column, params = compiler.compile(self.source_expressions[0])
+        return f"(%s::jsonb ->> {column})::bigint", [json.dumps(self.given), *params]
+
+
+def stage(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Make a temporary table of this connection and fill it with the rows, ten thousand at a time.
+
+    Between these the connection is free for whatever the rows are read with. Needs no transaction.
+    """
+    unstage(table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
+        rest = iter(rows)
+        while chunk := list(islice(rest, STAGED_AT_ONCE)):
+            _copy(cursor, table, chunk)
+        if connection.vendor == "postgresql":
+            cursor.execute(f"ANALYZE {table}")
+
+
+def _copy(cursor: Any, table: str, rows: list[Sequence[Any]]) -> None:
+    if connection.vendor == "postgresql":
+        with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        places = ", ".join(["%s"] * len(rows[0]))
+        cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+
+
+def moment(at: datetime) -> Any:
+    """A time in the database's own form, for SQL written by hand: SQLite compares times as text."""
+    return models.DateTimeField().get_db_prep_value(at, connection)
+
+
+def unstage(*tables: str) -> None:
+    """Drop temporary tables: a connection that lives on may still have them."""
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def text(value: str) -> Value:
+    """A plain text as an expression, where a bare one would be the name of a field."""
+    return Value(value, output_field=models.CharField())
+
+
+def insert_from(model: type[models.Model], rows: models.QuerySet[Any], **columns: Any) -> int:
+    """Insert one row of `model` per row of the queryset, in one statement, and give their number.
+
+    `columns` maps a field of `model` to the name of a field of `rows`, an expression over it, or a plain value (a plain
+    text as `text("..")`).
+    """
+    names = ", ".join(_names(model, columns))
+    return _write(f"INSERT INTO {_table(model)} ({names}) {{select}}", _select(model, rows, columns))
+
+
+def update_from(model: type[models.Model], rows: models.QuerySet[Any], *, key: str, **columns: Any) -> int:
+    """Change the row of `model` whose key each row of the queryset has in `key`, in one statement; give their number.
+
+    `columns` as for `insert_from`.
+    """
+    pk, table = model._meta.pk.name, _table(model)
+    pk_column, *names = _names(model, [pk, *columns])
+    given = ", ".join(f"{name} = given._{position}" for position, name in enumerate(names, 1))
+    update = f"UPDATE {table} SET {given} FROM ({{select}}) AS given WHERE {table}.{pk_column} = given._0"
+    return _write(update, _select(model, rows, {pk: key} | columns))
+
+
+def _select(model: type[models.Model], rows: models.QuerySet[Any], columns: dict[str, Any]) -> models.QuerySet[Any]:
+    """The columns over the rows, in their order, as `_0`, `_1` and so on."""
+    fields: list[Any] = [model._meta.get_field(name) for name in columns]
+    values = zip(columns.values(), fields, strict=True)
+    expressions = {f"_{position}": _column(value, field) for position, (value, field) in enumerate(values)}
+    return rows.order_by().annotate(**expressions).values_list(*expressions)
+
+
+def _write(sql: str, rows: models.QuerySet[Any]) -> int:
+    """How many rows the statement wrote, which has `{select}` where it reads them."""
+    try:
+        select, params = rows.query.sql_with_params()
+    except EmptyResultSet:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(sql.format(select=select), params)
+        return cursor.rowcount
+
+
+def _table(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _names(model: type[models.Model], names: Iterable[str]) -> list[str]:
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    return [connection.ops.quote_name(field.column) for field in fields]
+
+
+def _column(value: Any, field: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, models.Choices):
+        return F(value)
+    if hasattr(value, "resolve_expression"):
+        return value
+    # A statement that writes what it selects needs the type of a constant said.
+    return Value(value, output_field=field.target_field if field.is_relation else field)
+
+
+class VendorSQL(migrations.RunSQL):
+    """`RunSQL` on one kind of database, such as "postgresql"; nothing elsewhere."""
+
+    def __init__(self, vendor: str, sql: str, reverse_sql: str) -> None:
+        super().__init__(sql, reverse_sql)
+        self.vendor = vendor
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return type(self).__name__, [self.vendor, self.sql, self.reverse_sql], {}
+
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == self.vendor:
+            super().database_forwards(app_label, schema_editor, *states)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == self.vendor:
+            super().database_backwards(app_label, schema_editor, *states)

@@ -1,0 +1,168 @@
+"""Twelve threads on PostgreSQL do what they like to the same customers, over the end of a month."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from random import Random, getrandbits
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from budgets.actions.association import associate_customers
+from budgets.actions.billing_month import current_month
+from budgets.actions.review_edits import edit_review
+from budgets.actions.reviews import review_budgets
+from budgets.actions.set_budgets import apply_budgets
+from budgets.actions.terms import Changes, Relative, Terms
+from budgets.actions.undo import review_undo
+from budgets.models import AdjustmentRecord, BillingMonth, ExpenditureReport
+from customers.actions import NewCustomer
+from customers.agreement import CURRENT
+from customers.models import AccountFreezing, Customer
+from partnercenter.actions.operations import confirm
+from partnercenter.lib.errors import ActionError, LockTimeout
+from partnercenter.models import BudgetType, Confirmation, Operation
+from partnercenter.permissions import give_grant
+from tests import factories
+from tests.concurrency.threads import emptied_quickly, together
+from tests.invariants import must_add_up
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+THREADS, STEPS = 12, 12
+LAST_MINUTE_OF_SEPTEMBER = datetime(2026, 9, 30, 15, 59, 30, tzinfo=UTC)
+OCTOBER = LAST_MINUTE_OF_SEPTEMBER + timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def flush():
+    with emptied_quickly():
+        yield
+
+
+class Crowd:
+    """Partners, people and customers, and all that can be done to them; `clock` moves on once."""
+
+    def __init__(self, partners, operators, distributor, clock) -> None:
+        self.partners, self.operators, self.distributor, self.clock = partners, operators, distributor, clock
+        self.customers = [customer for partner in partners for customer in factories.customers(partner, 5)]
+        for operator in (operators[0], operators[-1]):
+            factories.budget(Customer.objects.of(operator)[:4], operator, "100")
+        self.newcomers = [f"late-{n}" for n in range(6)]
+        self.operations = list[Operation]()
+
+    def _terms(self, chance: Random) -> Terms:
+        policy = chance.choice([None, *AccountFreezing])
+        return Terms(chance.choice(list(BudgetType)), Decimal(chance.randint(50, 300)), policy, agreement=CURRENT)
+
+    def _some(self, chance: Random, operator) -> Any:
+        """One to five of the customers whom the operator may see."""
+        companies = {operator.partner, *operator.partner.resellers.all()}
+        theirs = [customer for customer in self.customers if customer.partner in companies]
+        keys = [customer.pk for customer in chance.sample(theirs, chance.randint(1, 5))]
+        return Customer.objects.filter(pk__among=keys)
+
+    def _review(self, operator, chance: Random) -> Operation:
+        terms: Terms | Changes = self._terms(chance)
+        if chance.random() < 0.3:
+            terms = Changes(amount=Relative(percent=Decimal(110), round_up_to=Decimal(5)))
+        return review_budgets(self._some(chance, operator), terms, operator=operator, unfreeze=chance.random() < 0.5)
+
+    def set_some(self, chance: Random) -> None:
+        operator = chance.choice([*self.operators, self.distributor])
+        terms = self._terms(chance)
+        unfreeze = chance.random() < 0.5
+        factories.budget(
+            self._some(chance, operator),
+            operator,
+            str(terms.amount),
+            terms.budget_type,
+            terms.account_freezing,
+            unfreeze=unfreeze,
+        )
+
+    def report_some(self, chance: Random) -> None:
+        accounts = [*(customer.customer_id for customer in self.customers), *self.newcomers]
+        lines = [
+            (account, month, str(chance.randint(-50, 250)))
+            for account in chance.sample(accounts, 8)
+            for month in ("2026-09", "2026-10")
+        ]
+        factories.report(*lines, at=timezone.now() - timedelta(seconds=chance.randint(0, 30)))
+
+    def grant(self, chance: Random) -> None:
+        quota = chance.choice([None, Decimal(500), Decimal(2000), Decimal(5000)])
+        give_grant(self.partners[0], monthly_quota=quota, one_time_quota=quota, operator=self.distributor)
+
+    def review(self, chance: Random) -> None:
+        self.operations.append(self._review(chance.choice(self.operators), chance))
+
+    def edit(self, chance: Random) -> None:
+        operation = self._any_operation(chance)
+        rows = operation.reviewed.select_related("customer").order_by("?")
+        one, *_rest, other = [row.customer.customer_id for row in (rows[0], *rows)]
+        amounts = {} if operation.kind == Operation.Kind.UNDO_BATCH else {other: Decimal(chance.randint(50, 300))}
+        self.operations.append(edit_review(operation, leave_out=[one], amounts=amounts))
+
+    def confirm(self, chance: Random) -> None:
+        """OK, and as often to those that are unchanged; whether or not somebody did so before."""
+        operation, only_unchanged = self._any_operation(chance), chance.random() < 0.7
+        confirm(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
+
+    def undo(self, chance: Random) -> None:
+        """One of the last batches, by anybody of the company: asked for, and mostly confirmed at once."""
+        batches = list(Confirmation.objects.select_related("operation").order_by("-at")[:3])
+        if batches:
+            batch = chance.choice(batches)
+            people = [*self.operators, self.distributor]
+            operator = chance.choice([each for each in people if each.partner == batch.operation.partner])
+            undo = review_undo(batch.pk, operator=operator, unfreeze=chance.random() < 0.5)
+            self.operations.append(undo)
+            if chance.random() < 0.7:
+                confirm(undo, "", lambda: apply_budgets(undo))
+
+    def _any_operation(self, chance: Random) -> Operation:
+        if not self.operations:
+            self.review(chance)
+        return chance.choice(self.operations[-8:])
+
+    def associate(self, chance: Random) -> None:
+        # Taking from a list is one step for all threads: nobody associates the same ID.
+        if self.newcomers:
+            late = self.newcomers.pop()
+            newcomer = NewCustomer(late, late, late, chance.choice(self.partners))
+            associate_customers([newcomer])
+
+    def look(self, _chance: Random) -> None:
+        current_month()
+
+    def go_wild(self, seed: int) -> list[ActionError]:
+        """Do some of all this; give what was refused."""
+        chance, refused = Random(seed), list[ActionError]()
+        weights: dict[Callable[[Random], None], int] = {
+            self.set_some: 3, self.report_some: 4, self.grant: 1, self.associate: 1, self.look: 1,
+            self.review: 4, self.edit: 2, self.confirm: 5, self.undo: 3,
+        }  # fmt: skip
+        for step in range(STEPS):
+            try:
+                chance.choices(list(weights), list(weights.values()))[0](chance)
+            except ActionError as refusal:
+                refused.append(refusal)
+            if step == STEPS // 2:
+                self.clock.move_to(OCTOBER)
+        return refused
+
+
+def test_twelve_threads_at_random_leave_everything_adding_up(acme, ann, ben, sol_solutions, sol, dora, time_machine):
+    time_machine.move_to(LAST_MINUTE_OF_SEPTEMBER)
+    crowd = Crowd([acme, sol_solutions], [ann, ben, sol], dora, time_machine)
+    seed = getrandbits(64)
+    refused = together([partial(crowd.go_wild, seed + n) for n in range(THREADS)])
+    assert not [each for thread in refused for each in thread if isinstance(each, LockTimeout)]
+    assert BillingMonth.objects.get().month == 202610
+    assert Confirmation.objects.exists()
+    assert AdjustmentRecord.objects.exists()
+    assert ExpenditureReport.objects.exists()
+    must_add_up()

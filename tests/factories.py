@@ -1,0 +1,132 @@
+"""Making partners, people and customers, by the actions the console itself uses wherever there is one."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import BytesIO
+from itertools import count
+from typing import Any
+
+from budgets.actions.association import associate_customers
+from budgets.actions.import_report import TakenIn, take_in_report
+from budgets.actions.reviews import review_budgets
+from budgets.actions.set_budgets import Outcome, apply_budgets, set_budgets
+from budgets.actions.terms import Terms
+from budgets.files.expenditure_reports import ReadReport, read_report
+from budgets.models import Budget
+from customers.actions import NewCustomer
+from customers.agreement import CURRENT
+from customers.models import AccountFreezing, Customer
+from partnercenter.actions.operations import confirm
+from partnercenter.models import BudgetType, Grant, Operation, Partner, User
+from partnercenter.permissions import give_grant
+
+PASSWORD = "partner-center"
+MILLION = Decimal("1000000.00")
+_numbers = count(1)
+
+
+def distributor(account_name: str = "dora-distribution") -> Partner:
+    return Partner.objects.create(
+        kind=Partner.Kind.DISTRIBUTOR, account_name=account_name, company=account_name.title().replace("-", " ")
+    )
+
+
+def reseller(of: Partner, account_name: str, *, quota: Decimal | None = MILLION, **more: Any) -> Partner:
+    """A reseller that is granted this quota of each type; None: nothing."""
+    company = account_name.title().replace("-", " ")
+    partner = Partner.objects.create(
+        kind=Partner.Kind.RESELLER, account_name=account_name, company=company, distributor=of, **more
+    )
+    Grant.objects.create(partner=partner)
+    if quota is not None:
+        give_grant(partner, monthly_quota=quota, one_time_quota=quota, operator=None)
+    return partner
+
+
+def user(username: str, partner: Partner | None, role: str = User.Role.OPERATOR, **more: Any) -> User:
+    return User.objects.create_user(
+        username,
+        f"{username}@{partner.account_name if partner else 'platform'}.example",
+        PASSWORD,
+        partner=partner,
+        role=role,
+        **more,
+    )
+
+
+def customer(partner: Partner, customer_id: str = "", **more: Any) -> Customer:
+    """A customer as association leaves it: frozen, without a budget."""
+    return customers(partner, 1, customer_id=customer_id, **more)[0]
+
+
+def customers(partner: Partner, number: int, *, customer_id: str = "", **more: Any) -> list[Customer]:
+    newcomers = []
+    for _each in range(number):
+        n = next(_numbers)
+        given = {"account_name": f"account_{n:05}", "name": f"Name of {n:05}", **more}
+        newcomers.append(NewCustomer(customer_id=customer_id or f"id-{n:05}", partner=partner, **given))
+    associate_customers(newcomers)
+    ids = [newcomer.customer_id for newcomer in newcomers]
+    return list(Customer.objects.filter(customer_id__in=ids, disassociated_on=None).order_by("pk"))
+
+
+def budget(
+    customers: Customer | Iterable[Customer],
+    operator: User,
+    amount: str,
+    budget_type: BudgetType = BudgetType.ONE_TIME,
+    account_freezing: AccountFreezing | None = AccountFreezing.AUTOMATIC,
+    *,
+    unfreeze: bool = True,
+    unfreeze_on_restore: bool | None = None,
+    **more: Any,
+) -> Outcome:
+    """Set a budget, the agreement accepted, unfreezing from association unless told otherwise."""
+    chosen = [customers] if isinstance(customers, Customer) else customers
+    agreement = CURRENT if account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES else ""
+    return set_budgets(
+        Customer.objects.filter(pk__in=[each.pk for each in chosen]),
+        Terms(budget_type, Decimal(amount), account_freezing, unfreeze_on_restore, agreement),
+        operator=operator,
+        unfreeze=unfreeze,
+        **more,
+    )
+
+
+def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:
+    """A batch that gives these customers a one-time budget with automatic freezing, waiting for its OK."""
+    chosen = Customer.objects.filter(pk__among=[customer.pk for customer in customers])
+    terms = Terms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
+    return review_budgets(chosen, terms, operator=operator, unfreeze=unfreeze)
+
+
+def confirmed(operation: Operation, *, only_unchanged: bool = False) -> Outcome:
+    """Press OK, where no code is asked for."""
+    return confirm(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
+
+
+def read(*lines: tuple[str, ...]) -> ReadReport:
+    """A plain report of customer ID, month and total, as if read from a file."""
+    text = "customer_id,month,list_price_total\n" + "".join(f"{','.join(line)}\n" for line in lines)
+    return read_report([("plain.csv", BytesIO(text.encode()))])
+
+
+def report(*lines: tuple[Customer | str, str, str], at: datetime | None = None, **more: Any) -> TakenIn:
+    """Take in a report of customer (or its ID), month "2026-09" and total."""
+    named = [(each.customer_id if isinstance(each, Customer) else each, *rest) for each, *rest in lines]
+    return take_in_report(read(*named), operator=more.pop("operator", None), reported_at=at, **more)
+
+
+def fresh(customer: Customer) -> Customer:
+    """The customer as the database has it now, with its budget."""
+    return Customer.objects.select_related("budget").get(pk=customer.pk)
+
+
+def stored(customer: Customer) -> Budget:
+    return Budget.objects.get(customer=customer)
+
+
+def moment(text: str) -> datetime:
+    """`2026-09-15 10:00` in UTC."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
