@@ -8,31 +8,31 @@ from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from budgets.actions.freeze_terms import is_by_hand
+from budgets.actions.freeze_terms import is_freeze
 from budgets.actions.reviews import is_undo
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import LARGEST_BUDGET, AmountField, show_amount
 from partnercenter.models import Operation
 
-AMOUNT = "amount_"
+AMOUNT_PREFIX = "amount_"
 
 
-class Typed(NamedTuple):
+class TypedAmount(NamedTuple):
     """What was typed as the amount of a row, and what is wrong with it; "" where nothing is."""
 
     text: str
     error: str
 
 
-class BadAmounts(InvalidRequest):
+class InvalidAmounts(InvalidRequest):
     """Amounts typed into the rows of a review of which one is none; all of them come back, by customer ID."""
 
-    def __init__(self, typed: dict[str, Typed]) -> None:
+    def __init__(self, typed: dict[str, TypedAmount]) -> None:
         super().__init__(next(each.error for each in typed.values() if each.error), "amount")
         self.typed = typed
 
 
-def amounts_in(post: Mapping[str, str], reviewed: Operation) -> dict[str, Decimal]:
+def typed_amounts(post: Mapping[str, str], reviewed: Operation) -> dict[str, Decimal]:
     """The amounts given as `amount_<customer ID>` that are others than were reviewed.
 
     What stands untouched in the row of somebody who is left out was not given.
@@ -40,41 +40,41 @@ def amounts_in(post: Mapping[str, str], reviewed: Operation) -> dict[str, Decima
     Raises BadAmounts where one is none, Http404 where a customer is not in it, InvalidRequest where it sets no amounts.
     """
     field = AmountField(largest=LARGEST_BUDGET)
-    given = {name.removeprefix(AMOUNT): text for name, text in post.items() if name.startswith(AMOUNT)}
-    if given and (is_undo(reviewed) or is_by_hand(reviewed)):
+    given = {name.removeprefix(AMOUNT_PREFIX): text for name, text in post.items() if name.startswith(AMOUNT_PREFIX)}
+    if given and (is_undo(reviewed) or is_freeze(reviewed)):
         raise InvalidRequest(_("No amount is set by this: leave a customer out to keep it as it is."))
-    refuse_strangers(reviewed, given)
-    rows = reviewed.reviewed.filter(customer__customer_id__among=given)
+    ensure_in_review(reviewed, given)
+    rows = reviewed.reviewed.filter(customer__customer_id__in_array=given)
     stand: dict[str, tuple[Decimal | None, str]] = {
         each: (amount, left_out)
         for each, amount, left_out in rows.values_list("customer__customer_id", "amount", "left_out")
     }
     amounts: dict[str, Decimal] = {}
-    typed: dict[str, Typed] = {}
+    typed: dict[str, TypedAmount] = {}
     for customer_id, text in given.items():
         amount, left_out = stand[customer_id]
-        if left_out and text.strip() in ("", shown(amount)):
+        if left_out and text.strip() in ("", amount_text(amount)):
             continue
         wrong = ""
         try:
             amounts[customer_id] = field.clean(text)
         except ValidationError as error:
             wrong = error.messages[0]
-        typed[customer_id] = Typed(str(text), wrong)
+        typed[customer_id] = TypedAmount(str(text), wrong)
     if any(each.error for each in typed.values()):
-        raise BadAmounts(typed)
+        raise InvalidAmounts(typed)
     return {each: amount for each, amount in amounts.items() if stand[each][0] != amount}
 
 
-def shown(amount: Decimal | None) -> str:
+def amount_text(amount: Decimal | None) -> str:
     """The amount of a row as its field shows it; "" where it has none."""
     return "" if amount is None else show_amount(amount)
 
 
-def refuse_strangers(reviewed: Operation, named: Collection[str]) -> None:
+def ensure_in_review(reviewed: Operation, named: Collection[str]) -> None:
     """Raises Http404: who is not in the review does not exist for it (domain 5.6)."""
     # No ID has a NUL, and PostgreSQL would not even be asked.
     if any("\0" in each for each in named):
         raise Http404
-    if named and reviewed.reviewed.filter(customer__customer_id__among=named).count() < len(named):
+    if named and reviewed.reviewed.filter(customer__customer_id__in_array=named).count() < len(named):
         raise Http404

@@ -11,8 +11,8 @@ from partnercenter.models import BudgetType
 
 WIDTH, HEIGHT = 720, 240
 TOP, BOTTOM, GAP = 16, 40, 8
-BAR = Decimal("0.56")
-CHARACTER = Decimal("6.4")
+BAR_SHARE = Decimal("0.56")
+CHARACTER_WIDTH = Decimal("6.4")
 MOST_LINES = 5
 # A budget so many times higher than any bar is left out: the bars would be flat beneath it.
 FITS = 3
@@ -72,7 +72,7 @@ def chart_of(months: Iterable[Month]) -> Chart | None:
     budgets = [amount for month in shown if (amount := _monthly(month)) is not None and amount <= limit]
     amounts = _round_amounts(min(Decimal(0), *totals), max(Decimal(1), *totals, *budgets))
     labels = [show_number(int(amount)) if amount == int(amount) else show_amount(amount) for amount in amounts]
-    left = GAP + int(max(map(len, labels)) * CHARACTER)
+    left = GAP + int(max(map(len, labels)) * CHARACTER_WIDTH)
     lines = tuple(Line(_y(amount, amounts), label) for amount, label in zip(amounts, labels, strict=True))
     bars = tuple(_bar(place, month, shown, left, amounts) for place, month in enumerate(shown))
     return Chart(left, _y(Decimal(0), amounts), lines, bars)
@@ -100,7 +100,7 @@ def _y(amount: Decimal, amounts: list[Decimal]) -> int:
 def _bar(place: int, month: Month, shown: list[Month], left: int, amounts: list[Decimal]) -> Bar:
     slot = Decimal(WIDTH - left - GAP) / len(shown)
     begin = left + GAP + int(slot * place)
-    width = int(slot * BAR)
+    width = int(slot * BAR_SHARE)
     x = begin + int(slot - width) // 2
     zero, end = _y(Decimal(0), amounts), _y(month.total or Decimal(0), amounts)
     amount, year = _monthly(month), month.name[:4]

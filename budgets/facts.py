@@ -7,20 +7,20 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.freeze_terms import is_by_hand
-from budgets.actions.reviews import included, is_batch
-from budgets.freeze_reviews import Facts, facts_by_hand
+from budgets.actions.freeze_terms import is_freeze
+from budgets.actions.reviews import included_items, is_batch
+from budgets.freeze_reviews import Facts, freeze_summary
 from budgets.reviews import forgotten_months, rows_with_figures, totals, why_stays_frozen
 from customers.masking import mask_name
-from customers.models import Effect
+from customers.models import FreezeEffect
 from partnercenter.lib.money import show_amount
 from partnercenter.models import Operation
 
 
-def facts_of(operation: Operation) -> Facts:
+def summary_of(operation: Operation) -> Facts:
     """What is to be confirmed, line by line, with masked names: for the page and for the mail with the code."""
-    if is_by_hand(operation):
-        return facts_by_hand(operation)
+    if is_freeze(operation):
+        return freeze_summary(operation)
     if is_batch(operation):
         return _facts_of_many(operation)
     month = current_month()
@@ -51,22 +51,28 @@ def _budget_before(row: Any, month: int) -> Facts:
 def _effects(row: Any, operation: Operation) -> list[str]:
     """What becomes of the budget and the account of the one customer, in sentences."""
     said = {
-        Effect.ESCALATED: _("The budget is used up: the resources of the frozen account are frozen, too."),
-        Effect.FROZEN: _("The budget is used up at once: the account is frozen."),
-        Effect.UNFROZEN: _("The account is unfrozen."),
-        Effect.STAYS_FROZEN: _("The account stays frozen."),
-    }.get(Effect(row.effect))
-    used_up = row.exhausts and row.effect not in (Effect.ESCALATED, Effect.FROZEN)
+        FreezeEffect.ESCALATED: _("The budget is used up: the resources of the frozen account are frozen, too."),
+        FreezeEffect.FROZEN: _("The budget is used up at once: the account is frozen."),
+        FreezeEffect.UNFROZEN: _("The account is unfrozen."),
+        FreezeEffect.STAYS_FROZEN: _("The account stays frozen."),
+    }.get(FreezeEffect(row.effect))
+    used_up = row.exhausts and row.effect not in (FreezeEffect.ESCALATED, FreezeEffect.FROZEN)
     figures = {"used": show_amount(row.used_after), "amount": show_amount(row.amount)}
     exhausts = [_("The budget is used up at once: %(used)s of %(amount)s.") % figures] if used_up else []
     return [*exhausts, *([said] if said else []), *(f"{why}." for why in why_stays_frozen(row, operation))]
 
 
 def _facts_of_many(operation: Operation) -> Facts:
-    facts = [(_("Customers"), str(included(operation).count()))]
+    facts = [(_("Customers"), str(included_items(operation).count()))]
     for total in totals(operation):
         if total["before"] or total["after"]:
             change = f"{settings.CURRENCY} {show_amount(total['before'])} > {show_amount(total['after'])}"
             facts.append((str(total["label"]), change))
-    effects = included(operation).exclude(effect=Effect.NONE).order_by().values_list("effect").annotate(Count("pk"))
-    return facts + [(str(Effect(effect).label).capitalize(), str(number)) for effect, number in effects]
+    effects = (
+        included_items(operation)
+        .exclude(effect=FreezeEffect.NONE)
+        .order_by()
+        .values_list("effect")
+        .annotate(Count("pk"))
+    )
+    return facts + [(str(FreezeEffect(effect).label).capitalize(), str(number)) for effect, number in effects]

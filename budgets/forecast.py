@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from budgets.models import Budget
 from budgets.months import first_moment, first_moment_of_day, next_month
 from partnercenter.lib.money import show_amount
-from partnercenter.lib.sql import moment
+from partnercenter.lib.sql import db_datetime
 from partnercenter.models import BudgetType
 
 # With fewer days of the month there is too little to go by.
@@ -26,18 +26,18 @@ FEWEST_DAYS = 3
 LONGEST_DAYS = 3650
 
 # The day of which a total is, in the billing time zone; the day so many days later; a moment as a literal.
-AS_OF = {
+DAY_OF_TOTAL = {
     "postgresql": "(e.reported_at AT TIME ZONE '{zone}')::date",
     "sqlite": "django_datetime_cast_date(e.reported_at, '{zone}', 'UTC')",
 }
-DAY = {"postgresql": "EXTRACT(DAY FROM {as_of})::int", "sqlite": "CAST(substr({as_of}, 9, 2) AS integer)"}
-LATER = {"postgresql": "{as_of} + CAST({days} AS integer)", "sqlite": "date({as_of}, '+' || ({days}) || ' days')"}
+DAY_OF_MONTH = {"postgresql": "EXTRACT(DAY FROM {as_of})::int", "sqlite": "CAST(substr({as_of}, 9, 2) AS integer)"}
+DAYS_LATER = {"postgresql": "{as_of} + CAST({days} AS integer)", "sqlite": "date({as_of}, '+' || ({days}) || ' days')"}
 
 # `IS ..`: another value, where none is a value too.
-DIFFERS = {"postgresql": "DISTINCT FROM", "sqlite": "NOT"}
+IS_DISTINCT = {"postgresql": "DISTINCT FROM", "sqlite": "NOT"}
 
 # A monthly budget that outlasts the month restores before it is used up.
-RUNS_OUT_ON = """(
+RUN_OUT_SQL = """(
     SELECT CASE WHEN {left} <= CASE WHEN {budget_type} = '{monthly}' THEN {last_day} - {day} ELSE {longest} END
         THEN {later} END
     FROM budgets_expenditure e
@@ -46,17 +46,17 @@ RUNS_OUT_ON = """(
 )"""
 
 
-def runs_out_on(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> str:
+def run_out_sql(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> str:
     """SQL for the day a budget runs out, NULL where none can be said, in the billing month (YYYYMM) that is current.
 
     The arguments are SQL for a customer's key and for the terms of its budget, amounts in cents.
     """
-    as_of = AS_OF[connection.vendor].format(zone=settings.BILLING_TIME_ZONE)
-    day = DAY[connection.vendor].format(as_of=as_of)
+    as_of = DAY_OF_TOTAL[connection.vendor].format(zone=settings.BILLING_TIME_ZONE)
+    day = DAY_OF_MONTH[connection.vendor].format(as_of=as_of)
     left = f"({amount} - {used}) * {day} / e.total"
-    return RUNS_OUT_ON.format(
+    return RUN_OUT_SQL.format(
         left=left,
-        later=LATER[connection.vendor].format(as_of=as_of, days=left),
+        later=DAYS_LATER[connection.vendor].format(as_of=as_of, days=left),
         day=day,
         customer=customer,
         budget_type=budget_type,
@@ -74,16 +74,16 @@ def runs_out_on(month: int, *, customer: str, budget_type: str, amount: str, use
 
 def _literal(month: int) -> str:
     """When a month begins, as the database writes times."""
-    return str(moment(first_moment(month)))
+    return str(db_datetime(first_moment(month)))
 
 
-def run_out_of(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> RawSQL:
+def run_out_expression(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> RawSQL:
     """The same as an expression over a queryset whose statement knows these columns."""
-    sql = runs_out_on(month, customer=customer, budget_type=budget_type, amount=amount, used=used)
+    sql = run_out_sql(month, customer=customer, budget_type=budget_type, amount=amount, used=used)
     return RawSQL(sql, [], output_field=DateField())  # noqa: S611 - of months and columns, nothing that was typed
 
 
-def explained(budget: Budget | None, total: Decimal | None, reported_at: datetime | None) -> str:
+def explain_run_out(budget: Budget | None, total: Decimal | None, reported_at: datetime | None) -> str:
     """How the day came about, in words: by what is left and what a day has cost; "" where there is none.
 
     `total` is what the current month has come to, as of when it was reported.

@@ -9,23 +9,25 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from budgets.actions.form_versions import version_of
-from budgets.actions.quota import no_quota
-from budgets.actions.terms import Changes, Relative, Terms
-from customers.agreement import CURRENT, agreement_field
+from budgets.actions.form_versions import form_version
+from budgets.actions.quota import missing_quota_message
+from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
+from customers.agreement import CURRENT_VERSION, agreement_field
 from customers.models import AccountFreezing, Customer, FreezeOrigin
-from partnercenter.lib.money import AMOUNT, LARGEST_BUDGET, AmountField
+from partnercenter.lib.money import AMOUNT_PATTERN, LARGEST_BUDGET, AmountField
 from partnercenter.models import BudgetType
 
-POLICIES = AccountFreezing.choices
-ON_RESTORE = _("Unfreeze when the monthly budget restores")
-LIFTS = _("Lifts a freeze by the used up budget, no other; used up anew, the account is frozen anew.")
+POLICY_CHOICES = AccountFreezing.choices
+UNFREEZE_ON_RESTORE_LABEL = _("Unfreeze when the monthly budget restores")
+UNFREEZE_ON_RESTORE_HELP = _(
+    "Lifts a freeze by the used up budget, no other; used up anew, the account is frozen anew."
+)
 
 
 def agreement_for(given: dict[str, Any]) -> str:
     """The version accepted with what a valid form says, "" where resources are not to be frozen or it is not ticked."""
     with_resources = given["account_freezing"] == AccountFreezing.AUTOMATIC_WITH_RESOURCES
-    return CURRENT if with_resources and given.get("agreement") else ""
+    return CURRENT_VERSION if with_resources and given.get("agreement") else ""
 
 
 class TypesAllowed(forms.RadioSelect):
@@ -47,12 +49,14 @@ class SetBudgetForm(forms.Form):
     amount = AmountField(label=_("Budget"), largest=LARGEST_BUDGET)
     account_freezing = forms.ChoiceField(
         label=_("Account Freezing"),
-        choices=POLICIES,
+        choices=POLICY_CHOICES,
         widget=forms.RadioSelect,
         required=False,
     )
     agreement = agreement_field()
-    unfreeze_on_restore = forms.BooleanField(label=ON_RESTORE, required=False, help_text=LIFTS)
+    unfreeze_on_restore = forms.BooleanField(
+        label=UNFREEZE_ON_RESTORE_LABEL, required=False, help_text=UNFREEZE_ON_RESTORE_HELP
+    )
     unfreeze_now = forms.BooleanField(
         label=_("Unfreeze Now"),
         required=False,
@@ -71,7 +75,7 @@ class SetBudgetForm(forms.Form):
     ) -> None:
         """`typed` is what was asked for already and is offered again, in place of what stands."""
         super().__init__(data, label_suffix="", initial=self._standing(customer, allowed) | (typed or {}))
-        self.type_notes = [no_quota(name) for name in BudgetType.values if name not in allowed]
+        self.type_notes = [missing_quota_message(name) for name in BudgetType.values if name not in allowed]
         self.fields["budget_type"].widget.allowed = allowed
         self.fields["amount"].help_text = _("%(currency)s, at list price. Up to two decimal places.") % {
             "currency": settings.CURRENCY
@@ -92,7 +96,7 @@ class SetBudgetForm(forms.Form):
             "account_freezing": budget.account_freezing if budget else AccountFreezing.MANUAL,
             "unfreeze_on_restore": bool(budget and budget.unfreeze_on_restore),
             "unfreeze_now": customer.freeze_origin == FreezeOrigin.ASSOCIATION,
-            "version": version_of(customer),
+            "version": form_version(customer),
         }
 
     @property
@@ -101,10 +105,10 @@ class SetBudgetForm(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if name != "version" and value != ""}
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> BudgetTerms:
         """What the valid form asks for."""
         policy = self.cleaned_data["account_freezing"]
-        return Terms(
+        return BudgetTerms(
             BudgetType(self.cleaned_data["budget_type"]),
             self.cleaned_data["amount"],
             AccountFreezing(policy) if policy else None,
@@ -123,7 +127,7 @@ class AmountBy(models.TextChoices):
     LEAVE = "LEAVE", _("Leave as it is")
 
 
-LEAVE = ("", _("Leave as it is"))
+UNCHANGED_CHOICE = ("", _("Leave as it is"))
 
 
 class NumberField(forms.DecimalField):
@@ -131,7 +135,7 @@ class NumberField(forms.DecimalField):
 
     def to_python(self, value: Any) -> Any:
         text = str(value or "").strip()
-        if text and not AMOUNT.fullmatch(text.removeprefix("-")):
+        if text and not AMOUNT_PATTERN.fullmatch(text.removeprefix("-")):
             raise ValidationError(_("Enter a number such as 110 or 1,200.50, with at most two decimal places."))
         return super().to_python(text.replace(",", ""))
 
@@ -152,7 +156,7 @@ class SetBudgetsForm(forms.Form):
     """Set Budget for many: each of type, amount and policy may be left as it is."""
 
     budget_type = forms.ChoiceField(
-        label=_("Budget Type"), choices=[LEAVE, *BudgetType.choices], widget=TypesAllowed, required=False
+        label=_("Budget Type"), choices=[UNCHANGED_CHOICE, *BudgetType.choices], widget=TypesAllowed, required=False
     )
     amount_by = forms.ChoiceField(
         label=_("Budget"), choices=AmountBy, widget=forms.RadioSelect, required=False, initial=AmountBy.AMOUNT
@@ -164,23 +168,23 @@ class SetBudgetsForm(forms.Form):
     round_up_to = number_field(_("Round up to a multiple of"), largest="1000000")
     account_freezing = forms.ChoiceField(
         label=_("Account Freezing"),
-        choices=[LEAVE, *POLICIES],
+        choices=[UNCHANGED_CHOICE, *POLICY_CHOICES],
         widget=forms.RadioSelect,
         required=False,
     )
     agreement = agreement_field()
     unfreeze_on_restore = forms.ChoiceField(
-        label=ON_RESTORE,
-        choices=[LEAVE, ("1", _("Yes")), ("0", _("No"))],
+        label=UNFREEZE_ON_RESTORE_LABEL,
+        choices=[UNCHANGED_CHOICE, ("1", _("Yes")), ("0", _("No"))],
         widget=forms.RadioSelect,
         required=False,
-        help_text=LIFTS,
+        help_text=UNFREEZE_ON_RESTORE_HELP,
     )
     unfreeze_now = forms.BooleanField(required=False)
 
     def __init__(self, data: Any = None, *, allowed: set[str], frozen: int) -> None:
         super().__init__(data, label_suffix="")
-        self.type_notes = [no_quota(name) for name in BudgetType.values if name not in allowed]
+        self.type_notes = [missing_quota_message(name) for name in BudgetType.values if name not in allowed]
         self.fields["budget_type"].widget.allowed = {"", *allowed}
         self.fields["unfreeze_now"].label = _("Unfreeze Account (%(n)s frozen)") % {"n": frozen}
         if not frozen:
@@ -188,10 +192,10 @@ class SetBudgetsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        filled = [name for name in FIELD_OF.values() if given.get(name) is not None]
+        filled = [name for name in FIELD_BY_METHOD.values() if given.get(name) is not None]
         if given.get("amount_by"):
             # What was typed beside the chosen way is not meant.
-            by = FIELD_OF.get(given["amount_by"])
+            by = FIELD_BY_METHOD.get(given["amount_by"])
             if by and by not in filled and by not in self.errors:
                 self.add_error(by, _("Enter a value."))
             filled = [by] if by else []
@@ -210,15 +214,15 @@ class SetBudgetsForm(forms.Form):
         return given
 
     @property
-    def terms(self) -> Changes:
+    def terms(self) -> BudgetChange:
         """What the valid form asks for."""
         given = self.cleaned_data
-        amount: Decimal | Relative | None = None
+        amount: Decimal | RelativeAmount | None = None
         if self.by == "amount":
             amount = given["amount"]
         elif self.by:
-            amount = Relative(**{self.by: given[self.by]}, round_up_to=given.get("round_up_to"))
-        return Changes(
+            amount = RelativeAmount(**{self.by: given[self.by]}, round_up_to=given.get("round_up_to"))
+        return BudgetChange(
             BudgetType(given["budget_type"]) if given["budget_type"] else None,
             amount,
             AccountFreezing(given["account_freezing"]) if given["account_freezing"] else None,
@@ -227,7 +231,7 @@ class SetBudgetsForm(forms.Form):
         )
 
 
-FIELD_OF = {
+FIELD_BY_METHOD = {
     AmountBy.AMOUNT: "amount",
     AmountBy.PERCENT: "percent",
     AmountBy.PLUS: "plus",

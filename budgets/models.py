@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import AccountFreezing, Customer, FreezeKind, State
+from customers.models import AccountFlags, AccountFreezing, Customer, FreezeKind
 from partnercenter.lib.append_only import Record
 from partnercenter.lib.money import LARGEST_BUDGET, MoneyField, money
 from partnercenter.models import BudgetType, Channel, Partner, User
@@ -29,7 +29,7 @@ class BillingMonth(models.Model):
 
 
 # The billing month that counts, as an expression.
-THIS_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
+CURRENT_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
 
 
 class AdjustmentRecord(Record):
@@ -75,12 +75,12 @@ class AdjustmentRecord(Record):
         return f"{self.customer_id} {self.at:%Y-%m-%d %H:%M}"
 
 
-def share_used(used: str, amount: str) -> Combinable:
+def usage_percent(used: str, amount: str) -> Combinable:
     """Usage in whole percents, cut off toward zero. For showing and sorting; exhaustion compares cents (domain 3.4)."""
     return ExpressionWrapper(F(used) * 100 / F(amount), output_field=models.BigIntegerField())
 
 
-def level_used(used: str, amount: str) -> Combinable:
+def usage_level(used: str, amount: str) -> Combinable:
     """The highest of 75, 90, 100 percent that `used` has reached, else 0; compared exactly, in cents."""
     hundredfold = ExpressionWrapper(F(used) * 100, output_field=models.BigIntegerField())
     reached = [
@@ -93,15 +93,15 @@ def level_used(used: str, amount: str) -> Combinable:
     return Case(*reached, default=Value(0), output_field=models.SmallIntegerField())
 
 
-def state_used(used: str, amount: str, budget_type: str, state: str) -> Combinable:
+def budget_flags(used: str, amount: str, budget_type: str, state: str) -> Combinable:
     """What lists ask (`State`), by the terms of a budget; whether the account is frozen stays as `state` says."""
-    exhausted = When(GreaterThanOrEqual(F(used), F(amount)), then=Value(State.EXHAUSTED))
-    monthly = When(**{budget_type: BudgetType.MONTHLY}, then=Value(State.MONTHLY))
+    exhausted = When(GreaterThanOrEqual(F(used), F(amount)), then=Value(AccountFlags.EXHAUSTED))
+    monthly = When(**{budget_type: BudgetType.MONTHLY}, then=Value(AccountFlags.MONTHLY))
     number = models.SmallIntegerField()
     return ExpressionWrapper(
-        F(state).bitand(State.FROZEN)
+        F(state).bitand(AccountFlags.FROZEN)
         + Case(exhausted, default=Value(0), output_field=number)
-        + Case(monthly, default=Value(State.ONE_TIME), output_field=number),
+        + Case(monthly, default=Value(AccountFlags.ONE_TIME), output_field=number),
         output_field=number,
     )
 
@@ -248,7 +248,7 @@ class UnassociatedExpenditure(Expenditure):
         verbose_name_plural = _("unassociated accounts")
 
 
-def spent(counted_from: Combinable | str | int, until: int, customer: str = "pk") -> Combinable:
+def expenditure_between(counted_from: Combinable | str | int, until: int, customer: str = "pk") -> Combinable:
     """What a customer spent in the months `counted_from` up to `until`, as an expression over its row (domain 3.2)."""
     from_month = OuterRef(counted_from) if isinstance(counted_from, str) else Value(counted_from)
     total = (
@@ -261,7 +261,7 @@ def spent(counted_from: Combinable | str | int, until: int, customer: str = "pk"
     return Coalesce(Subquery(total, output_field=MoneyField()), money(0))
 
 
-FROZEN_BY = {
+FREEZE_KIND_BY_POLICY = {
     AccountFreezing.AUTOMATIC: FreezeKind.ACCOUNT,
     AccountFreezing.AUTOMATIC_WITH_RESOURCES: FreezeKind.ACCOUNT_AND_RESOURCE,
 }

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])")
-DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ][0-9][0-9A-Za-z:.,+/ -]{0,40})?")
+MONTH_PATTERN = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])")
+DATE_PATTERN = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ][0-9][0-9A-Za-z:.,+/ -]{0,40})?")
 LONGEST_SHOWN = 60
 
 
@@ -32,26 +32,26 @@ def month_name(month: int) -> str:
 
 def parse_month(text: str) -> int:
     """The month (YYYYMM) that "2026-09" names, years 2000 to 2999; ValueError with a text for people."""
-    match = MONTH.fullmatch(text)
+    match = MONTH_PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(_("%(text)r is not a month such as 2026-09") % {"text": text[:LONGEST_SHOWN]})
     return int(match[1]) * 100 + int(match[2])
 
 
 @lru_cache(maxsize=1024)
-def month_stated(text: str) -> int:
+def parse_month_of_date(text: str) -> int:
     """The month (YYYYMM) a date such as "2026-09-01T00:00:00Z" states, whatever its time and zone (domain 2).
 
     Years 2000 to 2999; ValueError with a text for people.
     """
-    match = DATE.fullmatch(text)
+    match = DATE_PATTERN.fullmatch(text)
     if match is None or not _is_date(match[1]):
         raise ValueError(_("%(text)r is not a date such as 2026-09-01") % {"text": text[:LONGEST_SHOWN]})
     return parse_month(text[:7])
 
 
 @lru_cache(maxsize=8192)
-def moment_stated(text: str) -> datetime | None:
+def parse_moment(text: str) -> datetime | None:
     """The moment that a report's date and time state, in UTC, which they are in without a zone; else None."""
     try:
         moment = datetime.fromisoformat(text)

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from budgets.actions.import_budgets import Imported
-from budgets.actions.import_report import TakenIn
+from budgets.actions.import_budgets import BudgetImport
+from budgets.actions.import_report import ReportResult
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
 from budgets.months import month_name, previous_month
 from customers.masking import mask_name
@@ -22,7 +22,7 @@ from partnercenter.models import BudgetType, Channel, Confirmation, Partner
 
 
 @dataclass(frozen=True)
-class Shown:
+class DialogCustomer:
     """A customer as the dialog names it."""
 
     customer_id: str
@@ -32,10 +32,10 @@ class Shown:
     retention_until: datetime | None
 
 
-def show_customer(customer: Customer, *, names_shown: bool) -> Shown:
+def show_customer(customer: Customer, *, names_shown: bool) -> DialogCustomer:
     """The customer with its name masked, unless names are shown."""
     name = customer.name if names_shown else mask_name(customer.name)
-    return Shown(customer.customer_id, customer.account_name, name, names_shown, customer.retention_until)
+    return DialogCustomer(customer.customer_id, customer.account_name, name, names_shown, customer.retention_until)
 
 
 def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any] | None:
@@ -107,7 +107,7 @@ def show_records(records: Iterable[AdjustmentRecord]) -> list[dict[str, Any]]:
     ]
 
 
-COUNTS = ("lines", "customers", "changed", "exhausted")
+REPORT_COUNTS = ("lines", "customers", "changed", "exhausted")
 
 
 def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list[dict[str, Any]]:
@@ -127,7 +127,7 @@ def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list
             "taken_in_at": report.taken_in_at,
             "operator": report.operator_name,
             "sources": report.sources if report.partner_id else [_("all customers of the platform")],
-            **{name: report.summary[name] if report.partner_id else "--" for name in COUNTS},
+            **{name: report.summary[name] if report.partner_id else "--" for name in REPORT_COUNTS},
             "frozen": frozen.get(report.pk, 0),
         }
         for report in listed
@@ -154,7 +154,7 @@ def show_report(report: ExpenditureReport) -> dict[str, Any]:
     return report.summary | totals | shown | {"sources": report.sources, "format_label": formats[report.format]}
 
 
-def tell_taken_in(taken: TakenIn) -> str:
+def message_for_report(taken: ReportResult) -> str:
     """The message after a report: what it changed, or why it changed nothing."""
     if not taken.changed:
         figures = {name: show_number(getattr(taken, name)) for name in ("lines", "older", "not_yours")}
@@ -172,7 +172,7 @@ def tell_taken_in(taken: TakenIn) -> str:
     return said
 
 
-def tell_imported(told: Imported) -> str:
+def message_for_import(told: BudgetImport) -> str:
     """What a file of budgets came to, in sentences; its bad lines are listed beside them."""
     said = []
     if told.bad:
@@ -269,15 +269,15 @@ def show_records_of_batch(records: Iterable[Any]) -> list[dict[str, Any]]:
     ]
 
 
-CHANGED = ("budget_type", "amount", "account_freezing", "counted_from")
-RECORD_COLUMNS = (
+TERMS_BEFORE_AND_AFTER = ("budget_type", "amount", "account_freezing", "counted_from")
+ADJUSTMENT_COLUMNS = (
     "time",
     "operator",
     "customer_id",
     "account_name",
     "customer_name",
     "operation",
-    *(f"{name}_{side}" for name in CHANGED for side in ("before", "after")),
+    *(f"{name}_{side}" for name in TERMS_BEFORE_AND_AFTER for side in ("before", "after")),
     "used",
     "unfreeze_now",
     "channel",
@@ -293,7 +293,7 @@ def record_as_row(record: AdjustmentRecord, zone: tzinfo) -> list[Any]:
         record.customer.account_name,
         mask_name(record.customer.name),
         record.operation,
-        *(getattr(record, f"{name}_{side}") for name in CHANGED for side in ("before", "after")),
+        *(getattr(record, f"{name}_{side}") for name in TERMS_BEFORE_AND_AFTER for side in ("before", "after")),
         record.used,
         int(record.unfreeze),
         record.channel,

@@ -8,29 +8,29 @@ from django.utils.translation import gettext as _
 from django_tasks import task
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.freeze_terms import by_hand_from
+from budgets.actions.freeze_terms import freeze_request_from
 from budgets.actions.import_budgets import review_import
-from budgets.actions.import_report import take_in_report
-from budgets.actions.manual_freeze import apply_reviewed, review_by_hand
+from budgets.actions.import_report import import_report
+from budgets.actions.manual_freeze import apply_reviewed, review_freeze
 from budgets.actions.reviews import review_budgets
-from budgets.actions.terms import terms_from
+from budgets.actions.terms import terms_from_json
 from budgets.files.expenditure_reports import read_report
-from budgets.presenters import tell_imported, tell_taken_in
-from budgets.telling import tell
+from budgets.presenters import message_for_import, message_for_report
+from budgets.telling import message_for
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.actions import jobs, operations
-from partnercenter.lib.sql import writing
+from partnercenter.lib.sql import write_transaction
 from partnercenter.models import Job
 
 
 @task()
 def confirm(job: str) -> None:
     """Apply a reviewed operation whose code, if it needs one, was accepted."""
-    jobs.work(job, _confirm)
+    jobs.run_job(job, _confirm)
 
 
-def _confirm(work: jobs.Work) -> None:
+def _confirm(work: jobs.JobRun) -> None:
     operation: Any = work.job.operation
     work.way_back = reverse("operation", args=[operation.pk])
     # Before any lock, as every view does.
@@ -39,25 +39,25 @@ def _confirm(work: jobs.Work) -> None:
 
     def apply() -> None:
         outcome = apply_reviewed(operation, only_unchanged=work.job.terms["only_unchanged"])
-        work.end(tell(outcome, operation), link=reverse("batch", args=[operation.pk]))
+        work.end(message_for(outcome, operation), link=reverse("batch", args=[operation.pk]))
 
-    operations.confirm(operation, "", apply)
+    operations.confirm_operation(operation, "", apply)
 
 
 @task()
 def review(job: str) -> None:
     """Make the review of many customers: it then waits for its OK."""
-    jobs.work(job, _review)
+    jobs.run_job(job, _review)
 
 
-def _review(work: jobs.Work) -> None:
+def _review(work: jobs.JobRun) -> None:
     given = work.job.terms
     customers, of_all = _chosen(work.job)
     current_month()
-    with writing():
+    with write_transaction():
         operation = review_budgets(
             customers,
-            terms_from(given["terms"]),
+            terms_from_json(given["terms"]),
             operator=work.job.operator,
             unfreeze=given["terms"]["unfreeze"],
             all_matching=of_all,
@@ -73,22 +73,22 @@ def _chosen(job: Job) -> tuple[CustomerQuerySet, bool]:
         matching: Any = CustomerList(QueryDict(given["query"]), job.operator)
         matching.refuse_unreadable()
         return matching.queryset, True
-    return Customer.objects.of(job.operator).filter(customer_id__among=given["customers"]), False
+    return Customer.objects.visible_to(job.operator).filter(customer_id__in_array=given["customers"]), False
 
 
 @task()
 def review_freezing(job: str) -> None:
     """Make the review of freezing or unfreezing many customers by hand: it then waits for its OK."""
-    jobs.work(job, _review_freezing)
+    jobs.run_job(job, _review_freezing)
 
 
-def _review_freezing(work: jobs.Work) -> None:
+def _review_freezing(work: jobs.JobRun) -> None:
     given = work.job.terms
     customers, of_all = _chosen(work.job)
     current_month()
-    with writing():
-        asked = by_hand_from(given["act"], given["terms"])
-        operation = review_by_hand(customers, asked, operator=work.job.operator, all_matching=of_all)
+    with write_transaction():
+        asked = freeze_request_from(given["act"], given["terms"])
+        operation = review_freeze(customers, asked, operator=work.job.operator, all_matching=of_all)
         said = _("The review is ready. Nothing is done before it is confirmed.")
         work.end(said, link=reverse("operation", args=[operation.pk]))
 
@@ -96,30 +96,30 @@ def _review_freezing(work: jobs.Work) -> None:
 @task()
 def import_budgets(job: str) -> None:
     """Read a CSV file of budgets and make the review of its good lines; it then waits for its OK."""
-    jobs.work(job, _import_budgets)
+    jobs.run_job(job, _import_budgets)
 
 
-def _import_budgets(work: jobs.Work) -> None:
+def _import_budgets(work: jobs.JobRun) -> None:
     with work.files() as [(name, content)]:
         agreement = work.job.terms.get("agreement", "")
         told = review_import(name, content, operator=work.job.operator, agreement=agreement, progress=work.progress)
     link = reverse("operation", args=[told.operation.pk]) if told.operation else ""
-    work.end(tell_imported(told), link=link, problems=map(str, told.bad_lines), status=422 if told.bad else 200)
+    work.end(message_for_import(told), link=link, problems=map(str, told.bad_lines), status=422 if told.bad else 200)
 
 
 @task()
 def take_in(job: str) -> None:
     """Take in an expenditure report for the operator's own customers (domain 8.5)."""
-    jobs.work(job, _take_in)
+    jobs.run_job(job, _take_in)
 
 
-def _take_in(work: jobs.Work) -> None:
+def _take_in(work: jobs.JobRun) -> None:
     with work.files() as files:
         read = read_report(files, progress=work.progress)
     operator = work.job.operator
     work.applying()
-    with writing():
+    with write_transaction():
         # Of when it was sent, however long it waited.
-        taken = take_in_report(read, operator=operator, reported_at=work.job.created_at, only=operator.partner)
+        taken = import_report(read, operator=operator, reported_at=work.job.created_at, only=operator.partner)
         link = reverse("expenditure_report", args=[taken.report]) if taken.report else ""
-        work.end(tell_taken_in(taken), link=link)
+        work.end(message_for_report(taken), link=link)

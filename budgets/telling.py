@@ -3,23 +3,23 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from budgets.actions.freeze_terms import ByHand, by_hand_from, is_by_hand
+from budgets.actions.freeze_terms import FreezeRequest, freeze_request_from, is_freeze
 from budgets.actions.reviews import is_batch, is_undo
-from budgets.actions.set_budgets import Outcome
+from budgets.actions.set_budgets import BatchResult
 from partnercenter.lib.money import show_number
 from partnercenter.models import BudgetType, Operation
 
 
-def tell(outcome: Outcome, operation: Operation) -> str:
+def message_for(outcome: BatchResult, operation: Operation) -> str:
     """The success message of a confirmed operation: for one customer it names the type, for many the numbers."""
-    if is_by_hand(operation):
-        return tell_by_hand(outcome, operation)
+    if is_freeze(operation):
+        return message_for_freeze(outcome, operation)
     if is_batch(operation):
         return _tell_many(outcome, undone=is_undo(operation))
-    return tell_one(outcome, operation.reviewed.get().budget_type)
+    return message_for_one(outcome, operation.reviewed.get().budget_type)
 
 
-def tell_one(outcome: Outcome, budget_type: str | None) -> str:
+def message_for_one(outcome: BatchResult, budget_type: str | None) -> str:
     """The success message for one customer: it names the type and what became of the account."""
     if not outcome.changed:
         said = _("The budget stands as it was.")
@@ -34,7 +34,7 @@ def tell_one(outcome: Outcome, budget_type: str | None) -> str:
     return said
 
 
-def _tell_many(outcome: Outcome, *, undone: bool) -> str:
+def _tell_many(outcome: BatchResult, *, undone: bool) -> str:
     if not (outcome.changed or outcome.unfrozen or outcome.frozen):
         return " ".join([_("The budgets stand as they were: nothing was set."), *_passed_over(outcome)])
     text = ngettext("%(n)s budget is set.", "%(n)s budgets are set.", outcome.changed)
@@ -44,24 +44,27 @@ def _tell_many(outcome: Outcome, *, undone: bool) -> str:
     figures = (
         (outcome.unfrozen, ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", outcome.unfrozen)),
         (outcome.frozen, ngettext("%(n)s account frozen.", "%(n)s accounts frozen.", outcome.frozen)),
-        (outcome.kept, ngettext("%(n)s account stays frozen.", "%(n)s accounts stay frozen.", outcome.kept)),
+        (
+            outcome.stay_frozen,
+            ngettext("%(n)s account stays frozen.", "%(n)s accounts stay frozen.", outcome.stay_frozen),
+        ),
     )
     said += [text % {"n": show_number(number)} for number, text in figures if number]
     return " ".join([*said, *_passed_over(outcome)])
 
 
-def _passed_over(outcome: Outcome) -> list[str]:
+def _passed_over(outcome: BatchResult) -> list[str]:
     left = ngettext(
         "%(n)s had changed and was left as it is.",
         "%(n)s had changed and were left as they are.",
-        outcome.passed_over,
+        outcome.skipped,
     )
-    return [left % {"n": outcome.passed_over}] if outcome.passed_over else []
+    return [left % {"n": outcome.skipped}] if outcome.skipped else []
 
 
-def tell_by_hand(outcome: Outcome, operation: Operation) -> str:
+def message_for_freeze(outcome: BatchResult, operation: Operation) -> str:
     """The success message of freezing or unfreezing: of one what it is now, of many how many, and how many not."""
-    asked = by_hand_from(operation.kind, operation.terms)
+    asked = freeze_request_from(operation.kind, operation.terms)
     if not is_batch(operation):
         return _tell_one_by_hand(asked)
     done = ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", outcome.customers)
@@ -77,18 +80,18 @@ def tell_by_hand(outcome: Outcome, operation: Operation) -> str:
     return " ".join([*said, *_passed_over(outcome)])
 
 
-def _tell_one_by_hand(asked: ByHand) -> str:
+def _tell_one_by_hand(asked: FreezeRequest) -> str:
     if asked.freezes_resources:
         return _("The account and its resources are frozen.")
     return _("The account is frozen.") if asked.freezes else _("The account is unfrozen.")
 
 
-def tell_associated(number: int) -> str:
+def message_for_associated(number: int) -> str:
     """After customers were associated: how many."""
     return ngettext("%(n)s customer associated.", "%(n)s customers associated.", number) % {"n": show_number(number)}
 
 
-def tell_disassociated(number: int) -> str:
+def message_for_disassociated(number: int) -> str:
     """After customers left: how many."""
     said = ngettext("%(n)s customer disassociated.", "%(n)s customers disassociated.", number)
     return said % {"n": show_number(number)}

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.models import (
+    AccountFlags,
     AgreementRecord,
     Customer,
     CustomerNote,
@@ -27,10 +28,9 @@ from customers.models import (
     FreezeRecord,
     RevealRecord,
     SavedView,
-    State,
 )
 from partnercenter.lib.errors import Conflict, InvalidRequest
-from partnercenter.lib.sql import insert_from, lock, text, writing
+from partnercenter.lib.sql import insert_from, lock_keys, text_value, write_transaction
 from partnercenter.models import Channel, Operation, Partner, User
 
 SYSTEM = "system"
@@ -95,7 +95,7 @@ def freeze_rows(
         "freeze_origin": origin,
         "frozen_since": author.at,
         "freeze_reason": reason,
-        "state": state.bitor(State.FROZEN),
+        "state": state.bitor(AccountFlags.FROZEN),
     }
     keys = _change(fresh, FreezeRecord.Operation.FREEZE, frozen, author=author, reason=reason, **why)
     if with_resources:
@@ -118,7 +118,7 @@ def unfreeze_rows(
         "freeze_origin": FreezeOrigin.NONE,
         "frozen_since": None,
         "freeze_reason": "",
-        "state": state.bitand(~State.FROZEN),
+        "state": state.bitand(~AccountFlags.FROZEN),
     }
     return _change(customers.frozen(), FreezeRecord.Operation.UNFREEZE, unfrozen, author=author, reason=reason, **why)
 
@@ -138,7 +138,7 @@ def _change(
     keys = list(customers.values_list("pk", flat=True))
     if not keys:
         return []
-    chosen = Customer.objects.filter(pk__among=keys)
+    chosen = Customer.objects.filter(pk__in_array=keys)
     insert_from(
         FreezeRecord,
         chosen,
@@ -149,9 +149,9 @@ def _change(
         kind_after=state["freeze_kind"],
         origin_before="freeze_origin",
         origin_after=state.get("freeze_origin", "freeze_origin"),
-        reason=text(reason),
+        reason=text_value(reason),
         operator=author.operator and author.operator.pk,
-        operator_name=text(author.name),
+        operator_name=text_value(author.name),
         channel=author.channel,
         batch=author.batch,
         retention_until=state["retention_until"],
@@ -173,7 +173,7 @@ def reveal_names(customers: Iterable[Customer], *, operator: User, page: str) ->
         RevealRecord.objects.create(operator=operator, page=page[:200], customers=shown)
 
 
-@writing()
+@write_transaction()
 def save_view(*, operator: User, name: str, query: str, replace: bool = False) -> SavedView:
     """Keep a query of the list under a name, for this operator alone.
 
@@ -182,7 +182,7 @@ def save_view(*, operator: User, name: str, query: str, replace: bool = False) -
     """
     if len(query) > LONGEST_QUERY:
         raise InvalidRequest(_("These filters are too long to be saved."))
-    lock(User.objects.filter(pk=operator.pk))
+    lock_keys(User.objects.filter(pk=operator.pk))
     own = SavedView.objects.filter(operator=operator)
     same = own.filter(name=name).first()
     if same and same.query != query and not replace:
@@ -192,7 +192,7 @@ def save_view(*, operator: User, name: str, query: str, replace: bool = False) -
     return SavedView.objects.update_or_create(operator=operator, name=name, defaults={"query": query})[0]
 
 
-@writing()
+@write_transaction()
 def add_note(customer: Customer, note: str, *, operator: User) -> CustomerNote:
     """Keep what an operator writes about a customer, for people of its own company; what is sent twice stands once.
 
@@ -201,7 +201,7 @@ def add_note(customer: Customer, note: str, *, operator: User) -> CustomerNote:
     note, now = note.strip(), timezone.now()
     if not 0 < len(note) <= LONGEST_NOTE:
         raise InvalidRequest(_("Enter a note of 1 to 2,000 characters."), "text")
-    lock(Customer.objects.filter(pk=customer.pk))
+    lock_keys(Customer.objects.filter(pk=customer.pk))
     newest = CustomerNote.objects.filter(customer=customer).order_by("-pk").first()
     if newest and (newest.operator_id, newest.text) == (operator.pk, note) and now - newest.at < SENT_TWICE:
         return newest

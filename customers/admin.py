@@ -14,11 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from budgets.actions.association import associate_customers, disassociate_customers
-from budgets.telling import tell_associated, tell_disassociated
-from customers.files import COLUMNS
+from budgets.telling import message_for_associated, message_for_disassociated
+from customers.files import CUSTOMER_COLUMNS
 from customers.forms import AssociationForm, CustomersFileForm
 from customers.models import (
-    CURRENT,
     AgreementRecord,
     Customer,
     CustomerNote,
@@ -57,21 +56,21 @@ class CustomerAdmin(PlatformAdmin):
         many = CustomersFileForm(*(request.POST, request.FILES) if by_file else ())
         form: Any = many if by_file else one
         if form.is_valid() and (number := _associate(form, request.user)):
-            messages.success(request, tell_associated(number))
+            messages.success(request, message_for_associated(number))
             return redirect("admin:customers_customer_changelist")
         context = self.admin_site.each_context(request) | {
             "title": _("Associate customers"),
             "opts": self.opts,
             "one": one,
             "many": many,
-            "columns": ", ".join(COLUMNS),
+            "columns": ", ".join(CUSTOMER_COLUMNS),
         }
         return render(request, "admin/associate.html", context, status=422 if form.is_bound else 200)
 
     @admin.action(description=gettext_lazy("Disassociate selected customers"), permissions=["view"])
     def disassociate(self, request: Any, customers: Any) -> HttpResponse | None:
         """End their association, once it was confirmed on a page that says what goes with it."""
-        current = customers.filter(CURRENT)
+        current = customers.current()
         if not current.exists():
             messages.warning(request, _("None of these customers is associated any more."))
             return None
@@ -79,7 +78,7 @@ class CustomerAdmin(PlatformAdmin):
             leaving = list(current)
             number = disassociate_customers(current, note=_("by %(operator)s") % {"operator": request.user})
             LogEntry.objects.log_actions(request.user.pk, leaving, CHANGE, _("Disassociated."))
-            messages.success(request, tell_disassociated(number))
+            messages.success(request, message_for_disassociated(number))
             return None
         context = self.admin_site.each_context(request) | {
             "title": _("Disassociate customers"),

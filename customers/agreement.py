@@ -7,7 +7,7 @@ from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-CURRENT = "2026-11"
+CURRENT_VERSION = "2026-11"
 WORDINGS = {
     "2026-11": _(
         "Freezing an account and its resources stops the customer's pay-per-use resources: they cannot be used until "
@@ -20,5 +20,5 @@ WORDINGS = {
 
 def agreement_field() -> forms.BooleanField:
     """The box to be ticked beside the wording that is current."""
-    label = format_lazy(_("I agree (version {version})"), version=CURRENT)
-    return forms.BooleanField(label=label, required=False, initial=False, help_text=WORDINGS[CURRENT])
+    label = format_lazy(_("I agree (version {version})"), version=CURRENT_VERSION)
+    return forms.BooleanField(label=label, required=False, initial=False, help_text=WORDINGS[CURRENT_VERSION])

@@ -12,4 +12,4 @@ class CustomersConfig(AppConfig):
     def ready(self) -> None:
         from customers import search
 
-        post_migrate.connect(search.install, sender=self, dispatch_uid="customer_search")
+        post_migrate.connect(search.install_search, sender=self, dispatch_uid="customer_search")

@@ -10,14 +10,14 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from customers.actions import NewCustomer
-from customers.models import CURRENT, Customer
+from customers.models import Customer
 from partnercenter.lib.csv_files import BadLines, CsvFile
 from partnercenter.models import Partner
 
-NEEDED = ("customer_id", "account_name", "name", "partner")
-COLUMNS = (*NEEDED, "association_type", "email", "mobile", "account_manager", "tags")
-NAMED = ("customer_id", "partner")
-AT_ONCE = 2_000
+NEEDED_COLUMNS = ("customer_id", "account_name", "name", "partner")
+CUSTOMER_COLUMNS = (*NEEDED_COLUMNS, "association_type", "email", "mobile", "account_manager", "tags")
+LEAVING_COLUMNS = ("customer_id", "partner")
+LINES_AT_ONCE = 2_000
 
 Meant = TypeVar("Meant")
 
@@ -28,7 +28,7 @@ def read_customers(name: str, content: BinaryIO) -> Iterator[NewCustomer]:
     Bad are: a missing value, an ID that is associated already or stands twice, an unknown partner or one that has no
     customers of its own, an unknown association type, an e-mail address that is none, a text too long.
     """
-    reading = _Reading(CsvFile(name, content, None), NEEDED, COLUMNS)
+    reading = _Reading(CsvFile(name, content, None), NEEDED_COLUMNS, CUSTOMER_COLUMNS)
     for chunk in reading.chunks(reading.newcomer):
         yield from reading.not_associated(chunk)
 
@@ -38,7 +38,7 @@ def read_leaving(name: str, content: BinaryIO) -> list[int]:
 
     Raises BadFile where any line is bad: a missing value, an ID that stands twice, a partner that has no such customer.
     """
-    reading = _Reading(CsvFile(name, content, None), NAMED, NAMED)
+    reading = _Reading(CsvFile(name, content, None), LEAVING_COLUMNS, LEAVING_COLUMNS)
     return [key for chunk in reading.chunks(reading.named) for key in reading.keys(chunk)]
 
 
@@ -56,7 +56,7 @@ class _Reading:
     def chunks(self, understand: Callable[[dict[str, str]], Meant]) -> Iterator[list[tuple[int, Meant]]]:
         """What its good lines mean, with their numbers, so many at once; then BadFile where any was bad."""
         meant = self._read(understand)
-        while chunk := list(islice(meant, AT_ONCE)):
+        while chunk := list(islice(meant, LINES_AT_ONCE)):
             yield chunk
         self.bad_lines.refuse()
 
@@ -99,10 +99,10 @@ class _Reading:
             name=cells["name"],
             partner=partner,
             association_type=_association_type(cells.get("association_type", "")),
-            tags=tags_of(cells.get("tags", "")),
+            tags=split_tags(cells.get("tags", "")),
             **optional,
         )
-        refuse_malformed(newcomer)
+        validate_newcomer(newcomer)
         return newcomer
 
     def not_associated(self, chunk: list[tuple[int, NewCustomer]]) -> Iterator[NewCustomer]:
@@ -110,7 +110,7 @@ class _Reading:
         associated = _associated([newcomer.customer_id for _line, newcomer in chunk])
         for line, newcomer in chunk:
             if newcomer.customer_id in associated:
-                self._refuse(line, already_associated(newcomer.customer_id))
+                self._refuse(line, already_associated_message(newcomer.customer_id))
             else:
                 yield newcomer
 
@@ -130,16 +130,16 @@ class _Reading:
 
 
 def _associated(ids: list[str]) -> dict[str, Customer]:
-    current = Customer.objects.filter(CURRENT, customer_id__among=ids).only("customer_id", "partner")
+    current = Customer.objects.current().filter(customer_id__in_array=ids).only("customer_id", "partner")
     return {customer.customer_id: customer for customer in current}
 
 
-def already_associated(customer_id: str) -> str:
+def already_associated_message(customer_id: str) -> str:
     """Why nobody can be associated under this ID again."""
     return _("%(id)s is associated already") % {"id": customer_id}
 
 
-def tags_of(text: str) -> tuple[str, ...]:
+def split_tags(text: str) -> tuple[str, ...]:
     """The words of a text that separates them by semicolons."""
     return tuple(tag.strip() for tag in text.split(";") if tag.strip())
 
@@ -162,7 +162,7 @@ def _association_type(text: str) -> str:
     return kind
 
 
-def refuse_malformed(newcomer: NewCustomer) -> None:
+def validate_newcomer(newcomer: NewCustomer) -> None:
     """ValueError where a value does not fit its column, or an address is none."""
     for column in ("customer_id", "account_name", "name", "email", "mobile", "account_manager"):
         text, longest = getattr(newcomer, column), _longest(column)

@@ -12,18 +12,18 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.actions import NewCustomer
 from customers.agreement import agreement_field
-from customers.files import already_associated, read_customers, refuse_malformed, tags_of
+from customers.files import already_associated_message, read_customers, split_tags, validate_newcomer
 from customers.listing.filters import DayField
-from customers.models import CURRENT, Customer, FreezeKind
+from customers.models import Customer, FreezeKind
 from partnercenter.models import Channel, Partner
 
-KINDS = [(kind.value, kind.label) for kind in (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)]
+FREEZE_KINDS = [(kind.value, kind.label) for kind in (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)]
 
 
 class UnfreezeForm(forms.Form):
     """Unfreeze: `kind` names the freeze that is lifted. `version` is what was seen, "" where the sender saw none."""
 
-    kind = forms.ChoiceField(label=_("Frozen"), choices=KINDS, widget=forms.RadioSelect)
+    kind = forms.ChoiceField(label=_("Frozen"), choices=FREEZE_KINDS, widget=forms.RadioSelect)
     reason = forms.CharField(label=_("Reason"), max_length=256, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -31,7 +31,9 @@ class UnfreezeForm(forms.Form):
 class FreezeForm(UnfreezeForm):
     """Freeze: resources with the agreement only, which the action insists on."""
 
-    kind = forms.ChoiceField(label=_("Freeze"), choices=KINDS, widget=forms.RadioSelect, initial=FreezeKind.ACCOUNT)
+    kind = forms.ChoiceField(
+        label=_("Freeze"), choices=FREEZE_KINDS, widget=forms.RadioSelect, initial=FreezeKind.ACCOUNT
+    )
     agreement = agreement_field()
 
     field_order = ("kind", "agreement", "reason", "version")
@@ -92,19 +94,19 @@ class AssociationForm(forms.ModelForm):
 
     def clean_customer_id(self) -> str:
         customer_id = self.cleaned_data["customer_id"]
-        if Customer.objects.filter(CURRENT, customer_id=customer_id).exists():
-            raise ValidationError(already_associated(customer_id))
+        if Customer.objects.current().filter(customer_id=customer_id).exists():
+            raise ValidationError(already_associated_message(customer_id))
         return customer_id
 
     def clean(self) -> None:
         if not self.errors:
             try:
-                refuse_malformed(self._newcomer())
+                validate_newcomer(self._newcomer())
             except ValueError as error:
                 raise ValidationError(str(error)) from error
 
     def _newcomer(self) -> NewCustomer:
-        return NewCustomer(**self.cleaned_data | {"tags": tags_of(self.cleaned_data["tags"])})
+        return NewCustomer(**self.cleaned_data | {"tags": split_tags(self.cleaned_data["tags"])})
 
     def newcomers(self) -> Iterable[NewCustomer]:
         """What the valid form asks for."""

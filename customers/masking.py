@@ -7,7 +7,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
 STARS = "****"
-CHARACTER = regex.compile(r"\X")
+GRAPHEME = regex.compile(r"\X")
 SHOWN_SECONDS = 5 * 60
 SHOWN_UNTIL = "names_shown_until"
 
@@ -18,7 +18,7 @@ def mask_name(name: str) -> str:
     A character is what a reader sees as one: a letter with its accents, an emoji with its parts.
     """
     letters = name.strip()
-    characters = letters if letters.isascii() else CHARACTER.findall(letters)
+    characters = letters if letters.isascii() else GRAPHEME.findall(letters)
     if not characters:
         return ""
     return characters[0] + STARS + (characters[-1] if len(characters) > 2 else "")
@@ -35,11 +35,11 @@ def mask_mobile(number: str) -> str:
     return number[:3] + STARS + number[-2:] if len(number) > 5 else number[:1] + STARS if number else ""
 
 
-def show_names(session: SessionBase, *, shown: bool) -> None:
+def set_reveal(session: SessionBase, *, shown: bool) -> None:
     """The eye: show complete names in this session for five minutes, or mask them again (domain 7.3)."""
     session[SHOWN_UNTIL] = timezone.now().timestamp() + SHOWN_SECONDS if shown else 0
 
 
-def seconds_shown(session: SessionBase) -> int:
+def reveal_seconds_left(session: SessionBase) -> int:
     """For how many seconds more complete names are shown in this session; 0 where they are masked."""
     return max(0, ceil(session.get(SHOWN_UNTIL, 0) - timezone.now().timestamp()))

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.actions import LONGEST_NOTE
-from customers.listing.filters import DayField, FilterForm, beginning
+from customers.listing.filters import DayField, FilterForm, start_of_day
 from customers.masking import mask_name
 from customers.models import FreezeRecord
 from partnercenter.models import Channel
@@ -78,7 +78,7 @@ class RecordFilterForm(FilterForm):
         asked = dict(self.asked)
         for name, later in (("since", 0), ("until", 1)):
             if name in asked:
-                asked[name] = beginning(asked[name] + timedelta(days=later))
+                asked[name] = start_of_day(asked[name] + timedelta(days=later))
         lookups = {self.LOOKUPS.get(name, name): value for name, value in asked.items()}
         return self.records.filter(**lookups).order_by("-pk")
 

@@ -77,7 +77,7 @@ class Holds(Contains):
 models.TextField.register_lookup(Holds, "holds")
 
 
-def expected(rows: models.QuerySet[Any]) -> int:
+def estimated_rows(rows: models.QuerySet[Any]) -> int:
     """How many rows PostgreSQL expects, by a sample of the texts; SQLite has none and expects nothing."""
     if connections[rows.db].vendor != "postgresql":
         return 0
@@ -100,9 +100,9 @@ def _either(compiler: Any, alternatives: list[list[Any]]) -> tuple[str, list[Any
     return f"({' OR '.join(written)})", params
 
 
-def install(using: str = "default", **_: Any) -> None:
+def install_search(using: str = "default", **_: Any) -> None:
     """Put on SQLite what the search needs, and index anew if it was not there. Safe to repeat."""
-    if not missing(using):
+    if not missing_search_parts(using):
         return
     with connections[using].cursor() as cursor:
         for statement in SQLITE.values():
@@ -110,7 +110,7 @@ def install(using: str = "default", **_: Any) -> None:
         cursor.execute("INSERT INTO customer_search (customer_search) VALUES ('rebuild')")
 
 
-def missing(using: str = "default") -> list[str]:
+def missing_search_parts(using: str = "default") -> list[str]:
     """What the search needs and the database, if it is SQLite and has customers, lacks."""
     connection = connections[using]
     if connection.vendor != "sqlite":
@@ -127,5 +127,5 @@ def check_search_is_kept(app_configs: Any = None, databases: Any = None, **_: An
     return [
         Error(f"{name} is missing, customers would not be found: run manage.py migrate.", id="customers.E001")
         for using in databases or []
-        for name in missing(using)
+        for name in missing_search_parts(using)
     ]

@@ -6,10 +6,10 @@ from customers.views.customer_list import (
     customer_count,
     customer_list,
     customer_names,
-    delete_view,
+    delete_saved_view,
     export_customers,
     exports,
-    save_view,
+    save_current_view,
 )
 from customers.views.customer_page import customer
 from customers.views.decisions import decisions, snooze, wake
@@ -33,6 +33,6 @@ urlpatterns = [
     path("freeze-records/<int:pk>/", freeze_record, name="freeze_record"),
     path("names/", customer_names, name="customer_names"),
     path("resellers/", resellers, name="resellers"),
-    path("views/", save_view, name="save_view"),
-    path("views/delete/", delete_view, name="delete_view"),
+    path("views/", save_current_view, name="save_view"),
+    path("views/delete/", delete_saved_view, name="delete_view"),
 ]

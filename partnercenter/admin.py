@@ -14,12 +14,12 @@ from django.urls import path
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import CURRENT, Customer
+from customers.models import Customer
 from partnercenter.forms import PartnerStatusForm
 from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
-from partnercenter.lib.sql import COUNTED
+from partnercenter.lib.sql import COUNT_CAP
 from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
-from partnercenter.permissions import RESTRICT, give_grant, set_partner_status, switch_verification
+from partnercenter.permissions import RESTRICT_RESELLERS, give_grant, set_partner_status, switch_verification
 
 admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
 admin.site.disable_action("delete_selected")
@@ -70,7 +70,7 @@ class PartnerAdmin(admin.ModelAdmin):
 
     def change_status(self, request: Any, pk: int) -> HttpResponse:
         """Restrict or freeze a reseller, or let it be: asked for with a reason, said back, and done (domain 4.7)."""
-        if not request.user.has_perm(RESTRICT):
+        if not request.user.has_perm(RESTRICT_RESELLERS):
             raise PermissionDenied
         reseller = get_object_or_404(self.get_queryset(request), pk=pk, kind=Partner.Kind.RESELLER)
         form = PartnerStatusForm(request.POST or None, initial={"status": reseller.status}, label_suffix="")
@@ -79,7 +79,7 @@ class PartnerAdmin(admin.ModelAdmin):
             said = _("The status is changed.") if changed else _("The status stands as it was.")
             messages.add_message(request, messages.SUCCESS if changed else messages.INFO, said)
             return redirect("admin:partnercenter_partner_change", reseller.pk)
-        below = Customer.objects.filter(CURRENT, partner=reseller, association_type=Customer.AssociationType.RESELLER)
+        below = Customer.objects.current().filter(partner=reseller, association_type=Customer.AssociationType.RESELLER)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Change status"),
@@ -87,7 +87,7 @@ class PartnerAdmin(admin.ModelAdmin):
             "original": reseller,
             "form": form,
             "confirming": form.is_valid(),
-            "customers": below[: COUNTED + 1].count(),
+            "customers": below[: COUNT_CAP + 1].count(),
         }
         status = 422 if form.errors else 200
         return render(request, "admin/partnercenter/partner/status.html", context, status=status)

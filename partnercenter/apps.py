@@ -13,4 +13,4 @@ class PartnerCenterConfig(AppConfig):
     def ready(self) -> None:
         from partnercenter.lib import append_only
 
-        post_migrate.connect(append_only.install, dispatch_uid="append_only")
+        post_migrate.connect(append_only.install_triggers, dispatch_uid="append_only")

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
-from partnercenter.lib.prepared import Kept
-from partnercenter.lib.sql import lock, writing
+from partnercenter.lib.prepared import PreparedQuery
+from partnercenter.lib.sql import lock_keys, write_transaction
 from partnercenter.models import (
     BudgetType,
     Grant,
@@ -27,10 +27,10 @@ from partnercenter.models import (
     VerificationSwitchRecord,
 )
 
-LOOK = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
-SWITCH, TAKE_IN = "partnercenter.switch_verification", "budgets.add_expenditurereport"
-EXPORT, NOTE = "customers.add_exportrecord", "customers.add_customernote"
-RESTRICT = "partnercenter.add_partnerstatusrecord"
+VIEW_PERMISSIONS = {"customers.view_customer", "budgets.view_budget", "budgets.view_adjustmentrecord"}
+SWITCH_VERIFICATION, IMPORT_REPORTS = "partnercenter.switch_verification", "budgets.add_expenditurereport"
+EXPORT_FILES, WRITE_NOTES = "customers.add_exportrecord", "customers.add_customernote"
+RESTRICT_RESELLERS = "partnercenter.add_partnerstatusrecord"
 SET_TYPE = {BudgetType.MONTHLY: "budgets.set_monthly_budget", BudgetType.ONE_TIME: "budgets.set_one_time_budget"}
 DISTRIBUTOR_STAFF = {
     "partnercenter.view_partner",
@@ -41,12 +41,12 @@ DISTRIBUTOR_STAFF = {
     "partnercenter.change_grant",
     "partnercenter.view_grantrecord",
     "partnercenter.view_partnerstatusrecord",
-    RESTRICT,
+    RESTRICT_RESELLERS,
 }
 LONGEST_REASON = 256
 
 
-def refusal(user: User, partner: Partner, grant: Grant | None) -> str:
+def why_not_budgets(user: User, partner: Partner, grant: Grant | None) -> str:
     """Why this person may not set budgets for this partner's customers at all; "" where it may (domain 5.1, 5.2, 5.8).
 
     `grant` is the partner's; None for a solution provider.
@@ -73,12 +73,12 @@ def may_select(user: User) -> bool:
     if partner is None or user.role == User.Role.VIEWER:
         return False
     if not partner.is_distributor:
-        return not refusal(user, partner, grant_of(partner))
+        return not why_not_budgets(user, partner, grant_of(partner))
     not_granted = Q(grant__monthly_quota__isnull=True, grant__one_time_quota__isnull=True)
     return Partner.objects.filter(not_granted, distributor=partner).exists()
 
 
-def unfreezing_refused(user: User, partner: Partner) -> str:
+def why_not_unfreeze(user: User, partner: Partner) -> str:
     """Why this person may unfreeze nobody of this partner's customers; "" where it may.
 
     A frozen reseller's own people may not, by hand or in Set Budget (domain 4.7). `partner` is as it is now.
@@ -97,22 +97,22 @@ def contact_distributor(partner: Partner) -> str:
     }
 
 
-def bound_by(user: User, partner: Partner, grant: Grant | None) -> Grant | None:
+def limiting_grant(user: User, partner: Partner, grant: Grant | None) -> Grant | None:
     """The grant whose quotas bound this person here: a reseller's own. A distributor is bound by none (domain 5.2)."""
     return grant if user.partner == partner else None
 
 
-def types_allowed(user: User, partner: Partner, grant: Grant | None) -> set[str]:
+def allowed_types(user: User, partner: Partner, grant: Grant | None) -> set[str]:
     """The budget types this person may set for this partner's customers."""
-    if refusal(user, partner, grant):
+    if why_not_budgets(user, partner, grant):
         return set()
-    bound = bound_by(user, partner, grant)
+    bound = limiting_grant(user, partner, grant)
     return set(BudgetType.values) if bound is None else bound.types
 
 
-def may_switch(user: User) -> bool:
+def may_switch_verification(user: User) -> bool:
     """Whether this person may turn the verification code on and off (domain 5.5)."""
-    return user.has_perm(SWITCH)
+    return user.has_perm(SWITCH_VERIFICATION)
 
 
 def grant_of(partner: Partner) -> Grant | None:
@@ -121,7 +121,7 @@ def grant_of(partner: Partner) -> Grant | None:
 
 
 # Whoever asks for a page, with all that says what they may do.
-USERS = Kept(User.objects.select_related("partner__distributor", "partner__grant"), "pk", 0)
+SIGNED_IN_USER = PreparedQuery(User.objects.select_related("partner__distributor", "partner__grant"), "pk", 0)
 
 
 class GrantBackend(ModelBackend):
@@ -130,7 +130,7 @@ class GrantBackend(ModelBackend):
     """
 
     def get_user(self, user_id: Any) -> User | None:
-        return next(filter(self.user_can_authenticate, USERS.ask(user_id)), None)
+        return next(filter(self.user_can_authenticate, SIGNED_IN_USER.fetch(user_id)), None)
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         if not isinstance(user_obj, User) or not user_obj.is_active:
@@ -148,16 +148,22 @@ class GrantBackend(ModelBackend):
 def _console(user: User, partner: Partner | None) -> set[str]:
     if user.partner is None or partner is None:
         return set()
-    allowed = types_allowed(user, partner, grant_of(partner))
-    notes = set() if user.role == User.Role.VIEWER else {NOTE}
-    return LOOK | notes | {SET_TYPE[BudgetType(name)] for name in allowed} | _administers(user, user.partner)
+    allowed = allowed_types(user, partner, grant_of(partner))
+    notes = set() if user.role == User.Role.VIEWER else {WRITE_NOTES}
+    return (
+        VIEW_PERMISSIONS | notes | {SET_TYPE[BudgetType(name)] for name in allowed} | _administers(user, user.partner)
+    )
 
 
 def _administers(user: User, partner: Partner) -> set[str]:
     """What an administrator may do beside (domain 5.5); a distributor has no customers to take a report in for."""
     if user.role != User.Role.ADMINISTRATOR:
         return set()
-    return {SWITCH, EXPORT} if partner.is_distributor else {SWITCH, EXPORT, TAKE_IN}
+    return (
+        {SWITCH_VERIFICATION, EXPORT_FILES}
+        if partner.is_distributor
+        else {SWITCH_VERIFICATION, EXPORT_FILES, IMPORT_REPORTS}
+    )
 
 
 def _administration(user: Any) -> set[str]:
@@ -169,7 +175,7 @@ def _administration(user: Any) -> set[str]:
     return {perm for perm in DISTRIBUTOR_STAFF if ".view_" in perm} if looks else DISTRIBUTOR_STAFF
 
 
-@writing()
+@write_transaction()
 def give_grant(
     partner: Partner, *, monthly_quota: Decimal | None, one_time_quota: Decimal | None, operator: User | None
 ) -> Grant:
@@ -180,7 +186,7 @@ def give_grant(
     reseller's distributor nor the platform.
     """
     _refuse_strangers(partner, operator)
-    lock(Grant.objects.filter(partner=partner))
+    lock_keys(Grant.objects.filter(partner=partner))
     grant = Grant.objects.get(partner=partner)
     before = (grant.monthly_quota, grant.one_time_quota)
     if before != (monthly_quota, one_time_quota):
@@ -208,7 +214,7 @@ def _record(grant: Grant, before: tuple[Decimal | None, Decimal | None], operato
     )
 
 
-@writing()
+@write_transaction()
 def set_partner_status(partner: Partner, *, status: Partner.Status, reason: str, operator: User | None) -> bool:
     """Restrict or freeze a reseller, or let it be, and leave a record; whether this changed anything (domain 4.7).
 
@@ -222,7 +228,7 @@ def set_partner_status(partner: Partner, *, status: Partner.Status, reason: str,
         raise InvalidRequest(_("Only a reseller can be restricted or frozen."))
     if not 0 < len(reason.strip()) <= LONGEST_REASON:
         raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
-    lock(Grant.objects.filter(partner=partner))
+    lock_keys(Grant.objects.filter(partner=partner))
     stands = Partner.objects.filter(pk=partner.pk)
     before = stands.values_list("status", flat=True).get()
     if before == status:
@@ -247,7 +253,7 @@ def _record_status(
     )
 
 
-@writing()
+@write_transaction()
 def switch_verification(partner: Partner, *, on: bool, operator: User | None) -> bool:
     """Turn the verification code of a partner on or off and leave a record; whether this changed anything (domain 6.1).
 
@@ -255,7 +261,7 @@ def switch_verification(partner: Partner, *, on: bool, operator: User | None) ->
     InvalidRequest where a code could not be sent to the operator who turns it on.
     """
     if operator is not None and not operator.is_superuser:
-        if operator.partner_id != partner.pk or not may_switch(operator):
+        if operator.partner_id != partner.pk or not may_switch_verification(operator):
             raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
         if on and not operator.email:
             raise InvalidRequest(_("Enter an e-mail address for your account first: codes are sent there."))
@@ -270,7 +276,7 @@ def switch_verification(partner: Partner, *, on: bool, operator: User | None) ->
     return bool(changed)
 
 
-def pools_of(grant: Grant | None) -> list[Pool]:
+def visible_pools(grant: Grant | None) -> list[Pool]:
     """The quotas as pages show them; none where nothing was granted and nothing is allocated."""
     if grant is None:
         return []

@@ -12,12 +12,12 @@ from django.utils import timezone
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.actions.association import associate_customers
 from budgets.actions.billing_month import current_month
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.manual_freeze import act_by_hand
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import freeze_now
 from budgets.actions.set_budgets import set_budgets
-from budgets.actions.terms import Changes, Terms
+from budgets.actions.terms import BudgetChange, BudgetTerms
 from customers.actions import Author, NewCustomer
-from customers.agreement import CURRENT
+from customers.agreement import CURRENT_VERSION
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord
 from partnercenter.models import BudgetType, Channel, Operation, Partner, User
 from partnercenter.permissions import set_partner_status
@@ -64,10 +64,12 @@ class World:
         return replace(self, customers=_customers([state]))
 
     def by_hand(self, act: Operation.Kind, kind: FreezeKind) -> None:
-        act_by_hand(self.customers, ByHand(act, kind, "Unpaid invoice", CURRENT), operator=self.operator)
+        freeze_now(self.customers, FreezeRequest(act, kind, "Unpaid invoice", CURRENT_VERSION), operator=self.operator)
 
-    def set(self, terms: Terms | Changes, *, unfreeze: bool = False) -> None:
-        set_budgets(self.customers, replace(terms, agreement=CURRENT), operator=self.operator, unfreeze=unfreeze)
+    def set(self, terms: BudgetTerms | BudgetChange, *, unfreeze: bool = False) -> None:
+        set_budgets(
+            self.customers, replace(terms, agreement=CURRENT_VERSION), operator=self.operator, unfreeze=unfreeze
+        )
 
     def report(self, total: str, month: str = "2026-09") -> None:
         factories.report(*[(customer, month, total) for customer in self.customers])
@@ -75,7 +77,7 @@ class World:
     def next_month(self, *, used_up: bool = False, to_unfreeze: bool = False) -> None:
         """Used up by what was reported for it before; to unfreeze is chosen wherever it can be."""
         if to_unfreeze:
-            self.set(Changes(unfreeze_on_restore=True))
+            self.set(BudgetChange(unfreeze_on_restore=True))
         if used_up:
             self.report("120", "2026-10")
         self.clock.move_to(factories.moment("2026-10-01 04:00"))

@@ -25,11 +25,11 @@ def flush_lifts_append_only() -> Iterator[None]:
     flush = case._fixture_teardown
 
     def teardown(self: Any) -> None:
-        append_only.remove()
+        append_only.remove_triggers()
         try:
             flush(self)
         finally:
-            append_only.install()
+            append_only.install_triggers()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)

@@ -8,16 +8,16 @@ from itertools import count
 from typing import Any
 
 from budgets.actions.association import associate_customers
-from budgets.actions.import_report import TakenIn, take_in_report
+from budgets.actions.import_report import ReportResult, import_report
 from budgets.actions.reviews import review_budgets
-from budgets.actions.set_budgets import Outcome, apply_budgets, set_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.set_budgets import BatchResult, apply_budgets, set_budgets
+from budgets.actions.terms import BudgetTerms
 from budgets.files.expenditure_reports import ReadReport, read_report
 from budgets.models import Budget
 from customers.actions import NewCustomer
-from customers.agreement import CURRENT
+from customers.agreement import CURRENT_VERSION
 from customers.models import AccountFreezing, Customer
-from partnercenter.actions.operations import confirm
+from partnercenter.actions.operations import confirm_operation
 from partnercenter.models import BudgetType, Grant, Operation, Partner, User
 from partnercenter.permissions import give_grant
 
@@ -81,13 +81,13 @@ def budget(
     unfreeze: bool = True,
     unfreeze_on_restore: bool | None = None,
     **more: Any,
-) -> Outcome:
+) -> BatchResult:
     """Set a budget, the agreement accepted, unfreezing from association unless told otherwise."""
     chosen = [customers] if isinstance(customers, Customer) else customers
-    agreement = CURRENT if account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES else ""
+    agreement = CURRENT_VERSION if account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES else ""
     return set_budgets(
         Customer.objects.filter(pk__in=[each.pk for each in chosen]),
-        Terms(budget_type, Decimal(amount), account_freezing, unfreeze_on_restore, agreement),
+        BudgetTerms(budget_type, Decimal(amount), account_freezing, unfreeze_on_restore, agreement),
         operator=operator,
         unfreeze=unfreeze,
         **more,
@@ -96,14 +96,14 @@ def budget(
 
 def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:
     """A batch that gives these customers a one-time budget with automatic freezing, waiting for its OK."""
-    chosen = Customer.objects.filter(pk__among=[customer.pk for customer in customers])
-    terms = Terms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
+    chosen = Customer.objects.filter(pk__in_array=[customer.pk for customer in customers])
+    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
     return review_budgets(chosen, terms, operator=operator, unfreeze=unfreeze)
 
 
-def confirmed(operation: Operation, *, only_unchanged: bool = False) -> Outcome:
+def confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
     """Press OK, where no code is asked for."""
-    return confirm(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
+    return confirm_operation(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
 
 
 def read(*lines: tuple[str, ...]) -> ReadReport:
@@ -112,10 +112,10 @@ def read(*lines: tuple[str, ...]) -> ReadReport:
     return read_report([("plain.csv", BytesIO(text.encode()))])
 
 
-def report(*lines: tuple[Customer | str, str, str], at: datetime | None = None, **more: Any) -> TakenIn:
+def report(*lines: tuple[Customer | str, str, str], at: datetime | None = None, **more: Any) -> ReportResult:
     """Take in a report of customer (or its ID), month "2026-09" and total."""
     named = [(each.customer_id if isinstance(each, Customer) else each, *rest) for each, *rest in lines]
-    return take_in_report(read(*named), operator=more.pop("operator", None), reported_at=at, **more)
+    return import_report(read(*named), operator=more.pop("operator", None), reported_at=at, **more)
 
 
 def fresh(customer: Customer) -> Customer:

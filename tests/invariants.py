@@ -6,8 +6,8 @@ from itertools import pairwise
 from django.db.models import Count
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.reviews import included
-from budgets.models import FROZEN_BY, AdjustmentRecord, Budget, Expenditure
+from budgets.actions.reviews import included_items
+from budgets.models import FREEZE_KIND_BY_POLICY, AdjustmentRecord, Budget, Expenditure
 from budgets.queries.integrity import differences
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord, Partner
@@ -52,7 +52,7 @@ def _budget_adds_up(budget: Budget, month: int) -> None:
     spent = Expenditure.objects.filter(account=budget.customer.customer_id).exclude(customer__in=LEFT)
     assert budget.used == sum((each.total for each in spent if each.month in counted), Decimal(0))
     assert budget.budget_type == BudgetType.ONE_TIME or budget.counted_from == month
-    if budget.exhausted and budget.account_freezing in FROZEN_BY:
+    if budget.exhausted and budget.account_freezing in FREEZE_KIND_BY_POLICY:
         assert budget.customer.is_frozen
 
 
@@ -84,7 +84,7 @@ def _batches_are_as_reviewed() -> None:
     once = AdjustmentRecord.objects.order_by().values("batch", "customer").annotate(times=Count("pk"))
     assert {each["times"] for each in once} <= {1}
     for confirmed in Confirmation.objects.select_related("operation"):
-        reviewed = {row.customer_id: _terms(row) for row in included(confirmed.operation)}
+        reviewed = {row.customer_id: _terms(row) for row in included_items(confirmed.operation)}
         for record in AdjustmentRecord.objects.filter(batch=confirmed.pk):
             assert reviewed[record.customer_id] == _after(record, TERMS)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.terms import Terms
-from customers.models import AccountFreezing, Effect, FreezeKind, FreezeOrigin, LeftOut
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.terms import BudgetTerms
+from customers.models import AccountFreezing, ExclusionReason, FreezeEffect, FreezeKind, FreezeOrigin
 
 STRENGTH = {FreezeKind.NONE: 0, FreezeKind.ACCOUNT: 1, FreezeKind.ACCOUNT_AND_RESOURCE: 2}
 FREEZES = {
@@ -21,7 +21,7 @@ class Account:
     """A customer as association leaves it (4.1), and the numbers of its records."""
 
     since: datetime | None
-    terms: Terms | None = None
+    terms: BudgetTerms | None = None
     counted_from: int = 0
     kind: FreezeKind = FreezeKind.ACCOUNT
     origin: FreezeOrigin = FreezeOrigin.ASSOCIATION
@@ -48,26 +48,26 @@ class Account:
         """What must not have changed between review and OK."""
         return self.adjustments if self.terms else None, self.kind, self.since
 
-    def why_not(self, asked: ByHand, due: FreezeKind) -> LeftOut:
+    def why_not(self, asked: FreezeRequest, due: FreezeKind) -> ExclusionReason:
         """What does not apply changes nothing (4.5); `due` is what its budget asks for while it is used up (3.9)."""
         if self.kind == asked.kind and asked.freezes:
-            return LeftOut.FROZEN_SO
+            return ExclusionReason.FROZEN_SO
         if not self.kind and not asked.freezes:
-            return LeftOut.NOT_FROZEN
+            return ExclusionReason.NOT_FROZEN
         # Freezing goes from weak to strong, unfreezing names the kind of the freeze (4.3).
         if STRENGTH[self.kind] > STRENGTH[asked.kind] or (self.kind != asked.kind and not asked.freezes):
-            return LeftOut.OTHER_KIND
-        return LeftOut.USED_UP if due and not asked.freezes else LeftOut.NONE
+            return ExclusionReason.OTHER_KIND
+        return ExclusionReason.USED_UP if due and not asked.freezes else ExclusionReason.NONE
 
-    def effect(self, asked: ByHand, due: FreezeKind) -> Effect:
+    def effect(self, asked: FreezeRequest, due: FreezeKind) -> FreezeEffect:
         """What would become of it."""
         if self.why_not(asked, due):
-            return Effect.NONE
+            return FreezeEffect.NONE
         if not asked.freezes:
-            return Effect.UNFROZEN
-        return Effect.ESCALATED if self.kind else Effect.FROZEN
+            return FreezeEffect.UNFROZEN
+        return FreezeEffect.ESCALATED if self.kind else FreezeEffect.FROZEN
 
-    def act(self, asked: ByHand, at: datetime) -> None:
+    def act(self, asked: FreezeRequest, at: datetime) -> None:
         """What is asked for applies to it."""
         if asked.freezes:
             self.freeze(asked.kind, FreezeOrigin.PARTNER, at)

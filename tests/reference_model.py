@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from budgets.actions.terms import Changes, Relative, Terms
-from customers.models import AccountFreezing, Effect, FreezeKind, FreezeOrigin, LeftOut
+from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
+from customers.models import AccountFreezing, ExclusionReason, FreezeEffect, FreezeKind, FreezeOrigin
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType
 from tests.reference_accounts import FREEZES, Account
@@ -32,14 +32,14 @@ class Reviewed:
     seen: tuple[Any, ...]
     on_restore: bool = False
     counted_from: int | None = None
-    left_out: LeftOut = LeftOut.NONE
-    said: tuple[bool, Effect] = (False, Effect.NONE)
+    left_out: ExclusionReason = ExclusionReason.NONE
+    said: tuple[bool, FreezeEffect] = (False, FreezeEffect.NONE)
 
     @property
-    def terms(self) -> Terms | None:
+    def terms(self) -> BudgetTerms | None:
         if self.budget_type is None or self.amount is None:
             return None
-        return Terms(self.budget_type, self.amount, self.account_freezing, self.keeps_on_restore)
+        return BudgetTerms(self.budget_type, self.amount, self.account_freezing, self.keeps_on_restore)
 
     @property
     def keeps_on_restore(self) -> bool:
@@ -53,7 +53,7 @@ class Done:
     """What an OK did, when: per customer the number of the record and the budget that stood before; who was frozen."""
 
     at: datetime
-    records: dict[str, tuple[int, Terms | None, int]] = field(default_factory=dict)
+    records: dict[str, tuple[int, BudgetTerms | None, int]] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)
 
 
@@ -105,13 +105,13 @@ class Model:
         del self.accounts[name]
         self.gone |= {(its, month) for its, month in self.totals if its == name and month < self.month}
 
-    def review(self, names: Iterable[str], terms: Terms | Changes, *, unfreeze: bool) -> Review:
+    def review(self, names: Iterable[str], terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> Review:
         """What each would get by what it has; who cannot be given it is left out."""
         review = {name: self._reviewed(name, terms, unfreeze=unfreeze) for name in names}
         self._say(review)
         return review
 
-    def _reviewed(self, name: str, given: Terms | Changes, *, unfreeze: bool) -> Reviewed:
+    def _reviewed(self, name: str, given: BudgetTerms | BudgetChange, *, unfreeze: bool) -> Reviewed:
         """Without a policy: unchanged, at first Manual (3.6)."""
         stands = self.accounts[name].terms
         policy = given.account_freezing or (stands.account_freezing if stands else AccountFreezing.MANUAL)
@@ -123,13 +123,13 @@ class Model:
         if stands and row.budget_type is None:
             row.budget_type = stands.budget_type
         if not stands and (goes_by_budget or given.budget_type is None):
-            row.left_out = LeftOut.NO_BUDGET
+            row.left_out = ExclusionReason.NO_BUDGET
         else:
             row.amount = self._amount(name, given.amount)
             row.left_out = possible(row)
         return row
 
-    def _amount(self, name: str, given: Decimal | Relative | None) -> Decimal:
+    def _amount(self, name: str, given: Decimal | RelativeAmount | None) -> Decimal:
         if isinstance(given, Decimal):
             return given
         stands = self.accounts[name].terms
@@ -149,10 +149,10 @@ class Model:
         """Left out, taken in again or given another amount. The states seen stay, what will happen is said anew."""
         for name, row in review.items():
             row.amount = amounts.get(name, row.amount)
-            if row.left_out == LeftOut.MOVED_ON:
+            if row.left_out == ExclusionReason.MOVED_ON:
                 continue
             if name in leave_out:
-                row.left_out = LeftOut.BY_OPERATOR
+                row.left_out = ExclusionReason.BY_OPERATOR
             elif name in take_in or name in amounts:
                 row.left_out = possible(row)
         self._say(review)
@@ -169,18 +169,18 @@ class Model:
         stays = stands and stands.budget_type == row.budget_type == BudgetType.ONE_TIME
         return self.accounts[name].counted_from if stays else self.month
 
-    def foresee(self, name: str, row: Reviewed) -> tuple[bool, Effect]:
+    def foresee(self, name: str, row: Reviewed) -> tuple[bool, FreezeEffect]:
         """Whether the budget would be used up at once, and what would become of the account."""
         spent = self.spent(name, self.counts_from(name, row), self.month)
         exhausts = row.amount is not None and spent >= row.amount
         freezes = bool(exhausts and row.account_freezing and FREEZES[row.account_freezing])
         if self.accounts[name].kind:
             if row.unfreeze and not freezes:
-                return exhausts, Effect.UNFROZEN
+                return exhausts, FreezeEffect.UNFROZEN
             with_resources = row.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES
             escalates = exhausts and with_resources and self.accounts[name].kind == FreezeKind.ACCOUNT
-            return exhausts, Effect.ESCALATED if escalates else Effect.STAYS_FROZEN
-        return exhausts, Effect.FROZEN if freezes else Effect.NONE
+            return exhausts, FreezeEffect.ESCALATED if escalates else FreezeEffect.STAYS_FROZEN
+        return exhausts, FreezeEffect.FROZEN if freezes else FreezeEffect.NONE
 
     def standing(self, review: Review) -> set[str]:
         """Who is as reviewed, and to whom the same would happen."""
@@ -216,9 +216,9 @@ class Model:
                 row.account_freezing, row.on_restore = before.account_freezing, bool(before.unfreeze_on_restore)
                 row.counted_from = counted_from if before.budget_type == BudgetType.ONE_TIME else None
             if account.adjustments != number:
-                row.left_out = LeftOut.MOVED_ON
+                row.left_out = ExclusionReason.MOVED_ON
             elif name in left_out:
-                row.left_out = LeftOut.BY_OPERATOR
+                row.left_out = ExclusionReason.BY_OPERATOR
         self._say(review)
         return review
 
@@ -243,25 +243,25 @@ def included(review: Review) -> list[str]:
     return [name for name, row in review.items() if not row.left_out]
 
 
-def possible(row: Reviewed) -> LeftOut:
+def possible(row: Reviewed) -> ExclusionReason:
     """Why a customer cannot be given this; nothing where it can, or where its budget is taken away."""
     if row.account_freezing is None:
-        return LeftOut.NONE
+        return ExclusionReason.NONE
     if row.budget_type is None or row.amount is None:
-        return LeftOut.NO_BUDGET
+        return ExclusionReason.NO_BUDGET
     if row.amount <= 0:
-        return LeftOut.NOT_POSITIVE
-    return LeftOut.TOO_LARGE if row.amount > LARGEST_BUDGET else LeftOut.NONE
+        return ExclusionReason.NOT_POSITIVE
+    return ExclusionReason.TOO_LARGE if row.amount > LARGEST_BUDGET else ExclusionReason.NONE
 
 
 def refused(review: Review, *, unfreeze: bool, may_unfreeze: bool) -> bool:
     """Nobody to set; one alone who cannot be unfrozen (3.9); somebody unfrozen by a frozen reseller's people (4.7)."""
     effects = [review[name].said[1] for name in included(review)]
-    stuck = unfreeze and effects in ([Effect.STAYS_FROZEN], [Effect.ESCALATED])
-    return not effects or stuck or (Effect.UNFROZEN in effects and not may_unfreeze)
+    stuck = unfreeze and effects in ([FreezeEffect.STAYS_FROZEN], [FreezeEffect.ESCALATED])
+    return not effects or stuck or (FreezeEffect.UNFROZEN in effects and not may_unfreeze)
 
 
-def budget(terms: Terms, counted_from: int, used: Decimal) -> tuple[Any, ...]:
+def budget(terms: BudgetTerms, counted_from: int, used: Decimal) -> tuple[Any, ...]:
     """Type, amount, policy, unfreezing at restore, first month that counts, used, whole percents, highest mark."""
     level = max(mark for mark in (0, 75, 90, 100) if mark == 0 or used * 100 >= terms.amount * mark)
     percents = int(used * 100 // terms.amount)

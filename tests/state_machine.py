@@ -23,13 +23,13 @@ from hypothesis.stateful import (
 )
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.manual_freeze import act_by_hand
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import freeze_now
 from budgets.actions.set_budgets import set_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.models import Expenditure
 from budgets.queries.integrity import differences
-from customers.agreement import CURRENT
+from customers.agreement import CURRENT_VERSION
 from customers.models import AccountFreezing, Customer, FreezeKind
 from partnercenter.lib.errors import ActionError
 from partnercenter.lib.money import LARGEST_BUDGET
@@ -58,10 +58,10 @@ TOTALS = amounts(-5_000, 0, 7_499, 7_500, 8_999, 9_000, 9_999, 10_000, 12_345, 1
 AMOUNTS = amounts(1, 1, 10_000, 12_345, int(LARGEST_BUDGET * 100))
 POLICIES = st.one_of(st.none(), st.sampled_from(AccountFreezing))
 ON_RESTORE = st.sampled_from([None, True, False])
-AGREED = st.just(CURRENT)
-TERMS = st.builds(Terms, st.sampled_from(BudgetType), AMOUNTS, POLICIES, ON_RESTORE, AGREED)
+AGREED = st.just(CURRENT_VERSION)
+TERMS = st.builds(BudgetTerms, st.sampled_from(BudgetType), AMOUNTS, POLICIES, ON_RESTORE, AGREED)
 BY_HAND = st.builds(
-    ByHand,
+    FreezeRequest,
     st.sampled_from([Operation.Kind.FREEZE, Operation.Kind.UNFREEZE]),
     st.sampled_from([FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE]),
     st.just("Unpaid invoice"),
@@ -114,7 +114,7 @@ class Console(RuleBasedStateMachine):
         self.model.accounts[name] = Account(self.now)
 
     @rule(data=st.data(), terms=TERMS, unfreeze=UNFREEZE)
-    def set_any(self, data: Any, terms: Terms, *, unfreeze: bool) -> None:
+    def set_any(self, data: Any, terms: BudgetTerms, *, unfreeze: bool) -> None:
         """For one customer or several."""
         names = data.draw(st.sets(st.sampled_from(sorted(self.model.accounts)), min_size=1))
         self.set_budgets(names, terms, unfreeze=unfreeze)
@@ -122,7 +122,7 @@ class Console(RuleBasedStateMachine):
     def with_budget(self) -> list[str]:
         return [name for name, account in self.model.accounts.items() if account.terms]
 
-    def set_budgets(self, names: set[str], terms: Terms, *, unfreeze: bool) -> None:
+    def set_budgets(self, names: set[str], terms: BudgetTerms, *, unfreeze: bool) -> None:
         """What is refused leaves both as they were, the month too."""
         customers = Customer.objects.filter(customer_id__in=names)
         after = self.after_restore()
@@ -156,19 +156,19 @@ class Console(RuleBasedStateMachine):
         assert (taken.report is not None) == (self.model.totals != before)
 
     @rule(data=st.data(), asked=BY_HAND)
-    def freeze_or_unfreeze(self, data: Any, asked: ByHand) -> None:
+    def freeze_or_unfreeze(self, data: Any, asked: FreezeRequest) -> None:
         """One customer or several."""
         self.act_by_hand(data.draw(st.sets(st.sampled_from(sorted(self.model.accounts)), min_size=1)), asked)
 
-    def act_by_hand(self, names: set[str], asked: ByHand) -> None:
+    def act_by_hand(self, names: set[str], asked: FreezeRequest) -> None:
         """To whom it does not apply nothing is done."""
         customers, after = Customer.objects.filter(customer_id__in=names), self.after_restore()
         meant = [name for name in names if not after.accounts[name].why_not(asked, after.due(name))]
         if not meant or not (asked.freezes or self.may_unfreeze):
             with pytest.raises(ActionError):
-                act_by_hand(customers, asked, operator=self.operator)
+                freeze_now(customers, asked, operator=self.operator)
         else:
-            assert act_by_hand(customers, asked, operator=self.operator).customers == len(meant)
+            assert freeze_now(customers, asked, operator=self.operator).customers == len(meant)
             for name in meant:
                 after.accounts[name].act(asked, self.now)
             self.model = after

@@ -15,7 +15,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
 from budgets.actions.reviews import review_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import BudgetType, Job, Partner, User
@@ -133,7 +133,7 @@ class World:
 def world(acme: Partner, ann: User, ungranted: Partner) -> World:
     customer = factories.customer(acme)
     chosen = Customer.objects.filter(pk=customer.pk)
-    terms = Terms(BudgetType.ONE_TIME, Decimal(100))
+    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(100))
     operation = review_budgets(chosen, terms, operator=ann, unfreeze=False)
     taken = factories.report((customer, "2026-01", "1"), operator=ann, only=acme)
     job = Job.objects.create(operator=ann, title="Set Budget", task="budgets.tasks.confirm")

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from django.utils.translation import override
 
-from customers.agreement import CURRENT, WORDINGS, agreement_field
+from customers.agreement import CURRENT_VERSION, WORDINGS, agreement_field
 
 # Of each version that was ever current. Another wording is another version, with a line of its own.
 HASHES = {"2026-11": "6f47086a07bb6b618c6a70389b3739b706c7b2c1be49832482aa68f522c542ef"}
@@ -17,4 +17,4 @@ def test_a_wording_that_was_shown_is_never_altered():
 
 def test_the_box_is_beside_the_current_wording_and_names_its_version():
     field = agreement_field()
-    assert (field.help_text, CURRENT in str(field.label)) == (WORDINGS[CURRENT], True)
+    assert (field.help_text, CURRENT_VERSION in str(field.label)) == (WORDINGS[CURRENT_VERSION], True)

@@ -21,7 +21,7 @@ from customers.models import (
     CustomerNote,
     ExportRecord,
     FreezeRecord,
-    ReviewedCustomer,
+    ReviewItem,
     Snooze,
 )
 from partnercenter.lib import append_only
@@ -54,7 +54,7 @@ def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     operation = Operation.objects.create(
         kind=Operation.Kind.SET_BUDGET, operator=ann, partner=acme, expires_at=timezone.now()
     )
-    ReviewedCustomer.objects.create(operation=operation, customer=customer)
+    ReviewItem.objects.create(operation=operation, customer=customer)
     CodeRequest.objects.create(operation=operation, operator=ann)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.EMAIL)
     AcceptedCode.objects.create(operation=operation, how=Confirmation.How.EMAIL)
@@ -163,13 +163,13 @@ def test_insert_or_replace_replaces_no_record(model: type[Record], record_of: Ca
 @ON_SQLITE
 def test_insert_or_replace_replaces_no_record_by_another_unique_constraint(record_of: Callable[..., Any]) -> None:
     """A new key, but the same operation and customer: SQLite would delete the former row for it."""
-    record_of(ReviewedCustomer)
+    record_of(ReviewItem)
     columns = "operation_id, customer_id, adjustment_record, freeze_kind, frozen_since"
     replace = (
         f"INSERT OR REPLACE INTO customers_reviewedcustomer (id, {columns})"
         f" SELECT id + 1000, {columns} FROM customers_reviewedcustomer"
     )
-    refuses(ReviewedCustomer, lambda: run(replace))
+    refuses(ReviewItem, lambda: run(replace))
 
 
 @ON_POSTGRESQL
@@ -254,7 +254,7 @@ LIFTED = {
 
 
 def test_every_record_table_is_protected_after_migrate(db: None) -> None:
-    assert append_only.unprotected() == []
+    assert append_only.unprotected_tables() == []
     call_command("check", databases=["default"])
 
 
@@ -263,19 +263,19 @@ def test_every_record_table_is_protected_after_migrate(db: None) -> None:
 def test_a_lifted_trigger_is_missed_by_the_check_and_put_back(model: type[Record], lift: str, db: None) -> None:
     table = model._meta.db_table
     run(lift.format(table=table))
-    assert append_only.unprotected() == [table]
+    assert append_only.unprotected_tables() == [table]
     with pytest.raises(SystemCheckError, match=f"{table} is not append-only"):
         call_command("check", databases=["default"])
-    append_only.install()
-    assert append_only.unprotected() == []
+    append_only.install_triggers()
+    assert append_only.unprotected_tables() == []
 
 
 def test_installing_puts_back_what_was_lifted_and_may_be_repeated(db: None) -> None:
-    append_only.remove()
-    assert sorted(append_only.unprotected()) == sorted(model._meta.db_table for model in record_models())
-    append_only.install()
-    append_only.install()
-    assert append_only.unprotected() == []
+    append_only.remove_triggers()
+    assert sorted(append_only.unprotected_tables()) == sorted(model._meta.db_table for model in record_models())
+    append_only.install_triggers()
+    append_only.install_triggers()
+    assert append_only.unprotected_tables() == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -289,13 +289,13 @@ def test_triggers_come_back_with_the_migration_that_rebuilds_a_table() -> None:
         with connection.schema_editor() as editor:
             editor.alter_field(FreezeRecord, field, wider)
         lost = [FreezeRecord._meta.db_table] if connection.vendor == "sqlite" else []
-        assert append_only.unprotected() == lost
+        assert append_only.unprotected_tables() == lost
         call_command("migrate", verbosity=0)
-        assert append_only.unprotected() == []
+        assert append_only.unprotected_tables() == []
     finally:
         with connection.schema_editor() as editor:
             editor.alter_field(FreezeRecord, wider, field)
-        append_only.install()
+        append_only.install_triggers()
 
 
 def test_a_record_is_written_once_and_then_stands(record_of: Callable[..., Any], acme: Partner) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.models import AdjustmentRecord, Budget
 from customers.actions import Author
-from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, ReviewedCustomer
+from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, ReviewItem
 from partnercenter.models import BudgetType, Channel, Operation
 from tests import factories
 
@@ -344,7 +344,7 @@ def test_names_are_masked_in_a_review(client, three):
 
 def test_what_was_reviewed_is_kept_for_each_customer(client, three):
     review(client, three)
-    assert set(ReviewedCustomer.objects.values_list("budget_type", "amount", "account_freezing")) == {
+    assert set(ReviewItem.objects.values_list("budget_type", "amount", "account_freezing")) == {
         ("ONE_TIME", Decimal(100), "AUTOMATIC")
     }
 

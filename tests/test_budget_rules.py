@@ -6,7 +6,7 @@ import pytest
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.set_budgets import set_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord, Budget
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
@@ -131,7 +131,7 @@ def test_of_many_those_used_up_keep_their_freeze_and_the_others_are_unfrozen(acm
     one, other = factories.customers(acme, 2)
     factories.report((one, "2026-09", "100"))
     outcome = factories.budget([one, other], ann, "50", unfreeze=True)
-    assert (outcome.unfrozen, outcome.kept) == (1, 1)
+    assert (outcome.unfrozen, outcome.stay_frozen) == (1, 1)
     assert factories.fresh(one).freeze_origin == FreezeOrigin.ASSOCIATION
     assert not factories.fresh(other).is_frozen
 
@@ -243,7 +243,7 @@ def test_a_solution_provider_needs_no_grant_and_has_no_quota(sol, sol_solutions)
 
 def test_nobody_sets_budgets_for_customers_of_another(customer, carl, acme):
     with pytest.raises(InvalidRequest, match="Choose a customer first"):
-        set_budgets(Customer.objects.all(), Terms(ONE_TIME, Decimal(1)), operator=carl)
+        set_budgets(Customer.objects.all(), BudgetTerms(ONE_TIME, Decimal(1)), operator=carl)
     assert not Budget.objects.exists()
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from budgets.actions.import_budgets import Imported, review_import
+from budgets.actions.import_budgets import BudgetImport, review_import
 from budgets.actions.review_edits import edit_review, review_again
 from budgets.actions.set_budgets import apply_budgets
 from budgets.models import AdjustmentRecord, Budget
@@ -31,7 +31,7 @@ def september(time_machine):
     time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
 
 
-def read(text: str | bytes, operator: User, **more: Any) -> Imported:
+def read(text: str | bytes, operator: User, **more: Any) -> BudgetImport:
     content = text if isinstance(text, bytes) else text.encode()
     return review_import("budgets.csv", BytesIO(content), operator=operator, **more)
 
@@ -40,7 +40,7 @@ def lines(*each: str) -> str:
     return HEADER + "".join(f"{line}\n" for line in each)
 
 
-def reasons(told: Imported) -> dict[int, str]:
+def reasons(told: BudgetImport) -> dict[int, str]:
     return {bad.line: bad.reason for bad in told.bad_lines}
 
 
@@ -198,7 +198,7 @@ def test_a_line_that_changes_nothing_is_no_error_and_not_in_the_review(acme, ann
     factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     factories.budget([one, other], ann, "50", BudgetType.MONTHLY)
     told = read(lines("one,MONTHLY,50,AUTOMATIC,1", "other,,,,", "referral,,,,0"), ann)
-    assert told == Imported(None, 3, 0, 0, [])
+    assert told == BudgetImport(None, 3, 0, 0, [])
     assert Operation.objects.count() == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from budgets.models import Budget
-from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, State
+from customers.models import AccountFlags, AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.models import BudgetType, Grant
 from tests import factories
 
@@ -154,10 +154,10 @@ def test_check_budgets_is_content_with_what_actions_wrote(acme, ann, time_machin
         (lambda: Budget.objects.update(account_freezing="MANUAL"), "budget as recorded"),
         (lambda: Budget.objects.update(partner=0), "partner of a budget: stored 0"),
         (
-            lambda: Customer.objects.update(state=State.FROZEN),
+            lambda: Customer.objects.update(state=AccountFlags.FROZEN),
             "state by which the list is filtered: stored 8, derived 2",
         ),
-        (lambda: Budget.objects.update(state=State.FROZEN), "the same beside the budget: stored 8, derived 2"),
+        (lambda: Budget.objects.update(state=AccountFlags.FROZEN), "the same beside the budget: stored 8, derived 2"),
     ],
 )
 def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):

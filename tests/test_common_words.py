@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from customers.listing import customer_list, ordering, pagination
 from customers.listing.customer_list import CustomerList
 from customers.listing.filters import SORTS
-from customers.listing.status import Status, asked_for
+from customers.listing.status import Status, requested_flags
 from customers.models import Customer
 from customers.search import fold
 from partnercenter.models import Partner, User
@@ -52,7 +52,7 @@ def matches(customer: Customer, word: str, status: str) -> bool:
     """Whether the list shows it: by Python."""
     lines, text = customer.search.split("\n"), fold(word)
     found = any(text in line if len(text) > 2 else line.startswith(text) for line in lines)
-    return found and (not status or customer.state in asked_for(status, "")[False])
+    return found and (not status or customer.state in requested_flags(status, "")[False])
 
 
 def in_order(customers: list[Customer], sort: str) -> list[str]:
@@ -77,16 +77,16 @@ def test_pages_of_a_search_are_the_same_whichever_way_they_are_found(
 ):
     asked = f"?q={word.replace('%', '%25')}&sort={sort}&status={status}&size=10"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ordering, "GATHERED", gathered)
-        patch.setattr(customer_list, "GATHERED", gathered)
-        patch.setattr(customer_list, "expected", lambda _rows: expected)
-        patch.setattr(customer_list, "COUNTED", told_apart)
-        patch.setattr(pagination, "NUMBERED", 2)
+        patch.setattr(ordering, "SORT_LIMIT", gathered)
+        patch.setattr(customer_list, "SORT_LIMIT", gathered)
+        patch.setattr(customer_list, "estimated_rows", lambda _rows: expected)
+        patch.setattr(customer_list, "COUNT_CAP", told_apart)
+        patch.setattr(pagination, "NUMBERED_PAGES", 2)
         client = sign_in(ann)
         should = [each for each in crowd if matches(each, word, status)]
         assert list(chain.from_iterable(walk(client, asked, "next"))) == in_order(should, sort)
         frozen = [each for each in should if each.is_frozen]
-        exhausted = [each for each in should if each.state in asked_for(Status.EXHAUSTED, "")[False]]
+        exhausted = [each for each in should if each.state in requested_flags(Status.EXHAUSTED, "")[False]]
         assert counted(client, asked) == [min(len(each), told_apart + 1) for each in (should, frozen, exhausted)]
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from budgets.actions.account_state import freeze_accounts
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, RevealRecord
-from partnercenter.lib.sql import lock
+from partnercenter.lib.sql import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from tests import factories
 
@@ -58,7 +58,7 @@ def text(client: Client, customer: Customer, tab: str = "") -> str:
 
 def freeze(customer: Customer, operator: User, kind: FreezeKind) -> None:
     with transaction.atomic():
-        locked = Customer.objects.filter(pk__in=lock(Customer.objects.filter(pk=customer.pk)))
+        locked = Customer.objects.filter(pk__in=lock_keys(Customer.objects.filter(pk=customer.pk)))
         author = Author(operator, Channel.CONSOLE, timezone.now())
         freeze_accounts(locked, kind, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
 

@@ -16,7 +16,7 @@ from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from customers.actions import Author, add_note
 from customers.models import Customer, CustomerNote, ExportRecord, FreezeKind, FreezeOrigin
 from partnercenter.lib.errors import InvalidRequest
-from partnercenter.lib.sql import lock
+from partnercenter.lib.sql import lock_keys
 from partnercenter.models import Channel, Partner, User
 from tests import factories
 from tests.concurrency.threads import emptied_quickly, overtake, stop_before
@@ -48,7 +48,7 @@ def client(ann: User, sign_in) -> Client:
 
 def by_hand(customer: Customer, operator: User, reason: str, *, frozen: bool = True) -> None:
     with transaction.atomic():
-        locked = Customer.objects.filter(pk__in=lock(Customer.objects.filter(pk=customer.pk)))
+        locked = Customer.objects.filter(pk__in=lock_keys(Customer.objects.filter(pk=customer.pk)))
         author = Author(operator, Channel.CONSOLE, timezone.now())
         if frozen:
             freeze_accounts(locked, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason=reason)

@@ -19,11 +19,11 @@ from django.utils import timezone
 from budgets.actions.account_state import freeze_accounts
 from budgets.actions.billing_month import restore_budgets
 from budgets.actions.decisions import snooze_decisions, wake_decisions
-from budgets.queries.decisions import SHOWN, Decisions
+from budgets.queries.decisions import DECISION_QUERYSET, Decisions
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, RevealRecord, Snooze
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
-from partnercenter.lib.sql import lock
+from partnercenter.lib.sql import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import give_grant
 from tests import factories
@@ -79,7 +79,7 @@ def put_off(customer: Customer, operator: User, until: str = "2026-09-20", reaso
 
 def freeze(customer: Customer, operator: User) -> None:
     with transaction.atomic():
-        locked = Customer.objects.filter(pk__in=lock(chosen(customer)))
+        locked = Customer.objects.filter(pk__in=lock_keys(chosen(customer)))
         author = Author(operator, Channel.CONSOLE, timezone.now())
         freeze_accounts(locked, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid")
 
@@ -135,7 +135,7 @@ def test_pages_have_each_once_whichever_way_they_are_turned(client, acme, ann, s
     numbered = [list(rows(client, sort=sort, size=10, page=page)) for page in (1, 2, 3)]
     assert sorted(chain.from_iterable(numbered)) == sorted(each.customer_id for each in customers)
     order = Decisions(ann, QueryDict(f"sort={sort}"), timezone.now()).order()
-    marks = {name: order.mark(SHOWN.get(customer_id=name)) for name in (numbered[0][-1], numbered[2][0])}
+    marks = {name: order.cursor(DECISION_QUERYSET.get(customer_id=name)) for name in (numbered[0][-1], numbered[2][0])}
     assert list(rows(client, sort=sort, size=10, after=marks[numbered[0][-1]])) == numbered[1]
     assert list(rows(client, sort=sort, size=10, before=marks[numbered[2][0]])) == numbered[1]
 
@@ -367,7 +367,7 @@ def test_names_are_masked_until_the_eye_is_pressed_and_showing_them_is_recorded(
 
 
 def test_counts_stop_where_they_would_cost(client, acme, ann, monkeypatch):
-    monkeypatch.setattr("budgets.queries.decisions.COUNTED", 3)
+    monkeypatch.setattr("budgets.queries.decisions.COUNT_CAP", 3)
     customers = factories.customers(acme, 5)
     factories.budget(customers, ann, "1", account_freezing=AccountFreezing.MANUAL)
     factories.report(*[(each, "2026-09", "2") for each in customers])

@@ -12,8 +12,8 @@ import pytest
 import time_machine
 from django.test import Client
 
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.manual_freeze import act_by_hand
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import freeze_now
 from customers import agreement
 from customers.listing.filters import BY_FLAGS, NARROW_BY, CustomerFilterForm
 from customers.models import Customer, FreezeKind
@@ -59,8 +59,10 @@ def customers(acme, ungranted, ann, clock) -> None:
     factories.budget([spent, over], ann, "100")
     factories.customer(ungranted, "others")
     factories.report((old, "2026-09", "80"), (spent, "2026-09", "40"), (over, "2026-09", "200"), at=NOW)
-    resources = ByHand(Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "a reason", agreement.CURRENT)
-    act_by_hand(Customer.objects.filter(pk=spent.pk), resources, operator=ann)
+    resources = FreezeRequest(
+        Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "a reason", agreement.CURRENT_VERSION
+    )
+    freeze_now(Customer.objects.filter(pk=spent.pk), resources, operator=ann)
     clock.move_to(NOW + timedelta(days=9))
 
 

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from budgets.actions.import_budgets import Imported, review_import
+from budgets.actions.import_budgets import BudgetImport, review_import
 from customers.actions import record_export
 from customers.models import AccountFreezing, Customer, ExportRecord
-from partnercenter.lib.csv_files import as_meant, csv_download, defused
+from partnercenter.lib.csv_files import csv_download, escape_formula, unescape_formula
 from partnercenter.models import BudgetType
 from tests import factories
 
@@ -52,15 +52,15 @@ TEXTS = st.text(st.sampled_from(f"{STARTS}'a1 \"") | st.characters(codec="utf-8"
 @example("''=x")
 @example("'")
 def test_what_goes_out_comes_in_as_it_was_and_never_as_a_formula(text):
-    assert as_meant(defused(text)) == text
-    assert not defused(text).startswith(tuple(STARTS))
-    assert text.startswith(tuple(STARTS)) <= defused(text).startswith("'")
+    assert unescape_formula(escape_formula(text)) == text
+    assert not escape_formula(text).startswith(tuple(STARTS))
+    assert text.startswith(tuple(STARTS)) <= escape_formula(text).startswith("'")
 
 
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2), max_size=5))
 def test_a_download_reads_back_exactly(written):
     text = sent(csv_download("x.csv", ("a", "b"), written))
-    read = [[as_meant(cell) for cell in row] for row in csv.reader(StringIO(text, newline=""), strict=True)]
+    read = [[unescape_formula(cell) for cell in row] for row in csv.reader(StringIO(text, newline=""), strict=True)]
     assert read == [["a", "b"], *written]
 
 
@@ -107,7 +107,7 @@ def test_what_the_list_shows_is_exported_in_its_order(acme, borealis, ann, sign_
 
 
 def test_more_than_one_chunk_is_exported_in_order(acme, ann, sign_in, monkeypatch):
-    monkeypatch.setattr("customers.listing.export.AT_ONCE", 2)
+    monkeypatch.setattr("customers.listing.export.EXPORT_CHUNK", 2)
     made = factories.customers(acme, 5)
     factories.budget(made[:3], ann, "10")
     assert ids(sign_in(ann), "?sort=amount") == [each.customer_id for each in made]
@@ -136,7 +136,7 @@ def test_an_export_goes_back_in_and_changes_nothing(acme, ann, sign_in):
     assert b"\n'=1," in exported
     assert b"\n''=2," in exported
     told = review_import("customers.csv", BytesIO(exported), operator=ann)
-    assert told == Imported(None, 5, 0, 0, [])
+    assert told == BudgetImport(None, 5, 0, 0, [])
 
 
 def test_what_a_spreadsheet_made_of_an_export_sets_what_was_changed_in_it(acme, ann, sign_in):

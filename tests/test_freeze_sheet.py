@@ -16,13 +16,13 @@ from django.utils import timezone
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.actions.billing_month import restore_budgets
-from budgets.actions.import_report import take_in_report
+from budgets.actions.import_report import import_report
 from budgets.files.expenditure_reports import read_report
 from budgets.models import Expenditure
-from budgets.queries.freeze_explanation import show_lag
+from budgets.queries.freeze_explanation import format_duration
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, FreezeRecord, RevealRecord
-from partnercenter.lib.sql import lock
+from partnercenter.lib.sql import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import give_grant
 from tests import factories
@@ -65,7 +65,7 @@ def sheet(client: Client, record: FreezeRecord) -> str:
 def by_hand(customer: Customer, operator: User, kind: FreezeKind | None, reason: str) -> None:
     """Freeze in this kind; None: unfreeze."""
     with transaction.atomic():
-        locked = Customer.objects.filter(pk__in=lock(Customer.objects.filter(pk=customer.pk)))
+        locked = Customer.objects.filter(pk__in=lock_keys(Customer.objects.filter(pk=customer.pk)))
         author = Author(operator, Channel.CONSOLE, timezone.now())
         if kind is None:
             unfreeze_accounts(locked, author=author, reason=reason)
@@ -83,7 +83,7 @@ def frozen_by_report(customer: Customer, operator: User, clock: Any) -> FreezeRe
     )
     read = read_report([("focus-september.csv", BytesIO(lines.encode()))])
     at = NOW + timedelta(hours=2)
-    assert take_in_report(read, operator=operator, reported_at=at, only=customer.partner).frozen == 1
+    assert import_report(read, operator=operator, reported_at=at, only=customer.partner).frozen == 1
     return newest(customer)
 
 
@@ -267,4 +267,4 @@ def test_the_number_of_queries_is_the_same_for_the_first_record_and_the_fortieth
     ],
 )
 def test_a_lag_is_told_in_the_units_that_say_something(lag, said):
-    assert show_lag(lag) == said
+    assert format_duration(lag) == said

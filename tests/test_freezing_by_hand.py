@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.manual_freeze import act_by_hand, apply_by_hand, review_by_hand
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import apply_freeze, freeze_now, review_freeze
 from budgets.actions.review_edits import edit_review, review_again
-from budgets.actions.set_budgets import Outcome
-from customers.agreement import CURRENT
+from budgets.actions.set_budgets import BatchResult
+from customers.agreement import CURRENT_VERSION
 from customers.models import (
+    AccountFlags,
     AccountFreezing,
     AgreementRecord,
     Customer,
-    Effect,
+    ExclusionReason,
+    FreezeEffect,
     FreezeKind,
     FreezeOrigin,
     FreezeRecord,
-    LeftOut,
-    State,
 )
-from partnercenter.actions.operations import confirm
+from partnercenter.actions.operations import confirm_operation
 from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User
 from partnercenter.permissions import give_grant
@@ -47,20 +47,20 @@ def free(acme, ann) -> Customer:
     return customer
 
 
-def asked(act: str, kind: FreezeKind = ACCOUNT, reason: str = "Unpaid invoice") -> ByHand:
-    return ByHand(Operation.Kind(act), kind, reason, CURRENT)
+def asked(act: str, kind: FreezeKind = ACCOUNT, reason: str = "Unpaid invoice") -> FreezeRequest:
+    return FreezeRequest(Operation.Kind(act), kind, reason, CURRENT_VERSION)
 
 
 def all_of(customers: Any) -> Any:
     return Customer.objects.filter(pk__in=[each.pk for each in customers])
 
 
-def freeze(customer: Customer, operator: User, kind: FreezeKind = ACCOUNT, **more: Any) -> Outcome:
-    return act_by_hand(all_of([customer]), asked("FREEZE", kind, **more), operator=operator)
+def freeze(customer: Customer, operator: User, kind: FreezeKind = ACCOUNT, **more: Any) -> BatchResult:
+    return freeze_now(all_of([customer]), asked("FREEZE", kind, **more), operator=operator)
 
 
-def unfreeze(customer: Customer, operator: User, kind: FreezeKind = ACCOUNT, **more: Any) -> Outcome:
-    return act_by_hand(all_of([customer]), asked("UNFREEZE", kind, **more), operator=operator)
+def unfreeze(customer: Customer, operator: User, kind: FreezeKind = ACCOUNT, **more: Any) -> BatchResult:
+    return freeze_now(all_of([customer]), asked("UNFREEZE", kind, **more), operator=operator)
 
 
 def state(customer: Customer) -> tuple[Any, ...]:
@@ -68,8 +68,8 @@ def state(customer: Customer) -> tuple[Any, ...]:
     return now.freeze_kind, now.freeze_origin, now.freeze_reason
 
 
-def ok(operation: Operation, **how: Any) -> Outcome:
-    return confirm(operation, "", lambda: apply_by_hand(operation, **how))
+def ok(operation: Operation, **how: Any) -> BatchResult:
+    return confirm_operation(operation, "", lambda: apply_freeze(operation, **how))
 
 
 def test_a_person_freezes_an_account_with_a_reason(free, ann):
@@ -78,7 +78,7 @@ def test_a_person_freezes_an_account_with_a_reason(free, ann):
     assert state(free) == (ACCOUNT, FreezeOrigin.PARTNER, "Unpaid invoice")
     assert (record.operator, record.reason, record.channel) == (ann, "Unpaid invoice", "CONSOLE")
     assert (record.batch, record.amount) == (outcome.batch, None)
-    assert factories.fresh(free).state & factories.stored(free).state & State.FROZEN
+    assert factories.fresh(free).state & factories.stored(free).state & AccountFlags.FROZEN
     must_add_up()
 
 
@@ -102,12 +102,12 @@ def test_with_its_resources_an_account_has_a_retention_deadline(free, ann, setti
 def test_what_was_agreed_to_is_recorded_for_the_operation(free, ann):
     outcome = freeze(free, ann, RESOURCES)
     record = AgreementRecord.objects.get()
-    assert (record.operation, record.version, record.operator) == (outcome.batch, CURRENT, ann)
+    assert (record.operation, record.version, record.operator) == (outcome.batch, CURRENT_VERSION, ann)
 
 
 def test_resources_are_not_frozen_without_the_agreement(free, ann):
     with pytest.raises(InvalidRequest, match="Tick the agreement") as refused:
-        act_by_hand(all_of([free]), ByHand(Operation.Kind.FREEZE, RESOURCES, "Unpaid"), operator=ann)
+        freeze_now(all_of([free]), FreezeRequest(Operation.Kind.FREEZE, RESOURCES, "Unpaid"), operator=ann)
     assert refused.value.field == "agreement"
 
 
@@ -153,7 +153,7 @@ def test_what_does_not_apply_is_told_and_writes_nothing(free, ann, stands, act, 
         freeze(free, ann, stands)
     before = (state(free), FreezeRecord.objects.count(), Operation.objects.count())
     with pytest.raises(InvalidRequest, match=told):
-        act_by_hand(all_of([free]), asked(act, kind), operator=ann)
+        freeze_now(all_of([free]), asked(act, kind), operator=ann)
     assert (state(free), FreezeRecord.objects.count(), Operation.objects.count()) == before
 
 
@@ -184,14 +184,14 @@ def test_of_many_those_to_whom_it_does_not_apply_are_left_out_by_name_and_reason
     factories.report((used_up, "2026-09", "100"))
     freeze(with_resources, ann, RESOURCES)
     freeze(fine, ann)
-    operation = review_by_hand(all_of([used_up, with_resources, fine, never, free]), asked("UNFREEZE"), operator=ann)
+    operation = review_freeze(all_of([used_up, with_resources, fine, never, free]), asked("UNFREEZE"), operator=ann)
     said = {row.customer_id: (row.left_out, row.effect) for row in operation.reviewed.all()}
     assert said == {
-        used_up.pk: (LeftOut.USED_UP, Effect.NONE),
-        with_resources.pk: (LeftOut.OTHER_KIND, Effect.NONE),
-        fine.pk: (LeftOut.NONE, Effect.UNFROZEN),
-        never.pk: (LeftOut.NONE, Effect.UNFROZEN),
-        free.pk: (LeftOut.NOT_FROZEN, Effect.NONE),
+        used_up.pk: (ExclusionReason.USED_UP, FreezeEffect.NONE),
+        with_resources.pk: (ExclusionReason.OTHER_KIND, FreezeEffect.NONE),
+        fine.pk: (ExclusionReason.NONE, FreezeEffect.UNFROZEN),
+        never.pk: (ExclusionReason.NONE, FreezeEffect.UNFROZEN),
+        free.pk: (ExclusionReason.NOT_FROZEN, FreezeEffect.NONE),
     }
     assert ok(operation).unfrozen == 2
     assert set(Customer.objects.frozen()) == {used_up, with_resources}
@@ -204,13 +204,13 @@ def test_where_it_applies_to_nobody_the_review_says_how_many_and_why(acme, ann, 
     with pytest.raises(
         InvalidRequest, match=r"can be frozen: is frozen so already \(2\), is frozen in the other kind \(1\)"
     ):
-        review_by_hand(all_of(customers), asked("FREEZE"), operator=ann)
+        review_freeze(all_of(customers), asked("FREEZE"), operator=ann)
     assert not Operation.objects.filter(kind="FREEZE").exclude(confirmation__isnull=False).exists()
 
 
 def test_left_out_and_taken_in_again_it_is_done_to_the_others_once(acme, ann):
     customers = factories.customers(acme, 3)
-    first = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
+    first = review_freeze(all_of(customers), asked("UNFREEZE"), operator=ann)
     ids = [customer.customer_id for customer in customers]
     second = edit_review(first, leave_out=ids[:2])
     third = edit_review(second, take_in=ids[:1])
@@ -224,14 +224,14 @@ def test_left_out_and_taken_in_again_it_is_done_to_the_others_once(acme, ann):
 
 def test_who_is_left_out_for_a_reason_is_not_taken_in(acme, ann, free):
     frozen = factories.customer(acme)
-    operation = review_by_hand(all_of([free, frozen]), asked("UNFREEZE"), operator=ann)
+    operation = review_freeze(all_of([free, frozen]), asked("UNFREEZE"), operator=ann)
     again = edit_review(operation, take_in=[free.customer_id])
-    assert again.reviewed.get(customer=free).left_out == LeftOut.NOT_FROZEN
+    assert again.reviewed.get(customer=free).left_out == ExclusionReason.NOT_FROZEN
 
 
 def test_who_is_not_as_reviewed_any_more_makes_it_stale_and_the_unchanged_can_be_done(acme, ann, ben, september):
     customers = factories.customers(acme, 3)
-    operation = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
+    operation = review_freeze(all_of(customers), asked("UNFREEZE"), operator=ann)
     september.shift(60)
     unfreeze(customers[0], ben)
     freeze(customers[0], ben, reason="Fraud")
@@ -239,14 +239,14 @@ def test_who_is_not_as_reviewed_any_more_makes_it_stale_and_the_unchanged_can_be
         ok(operation)
     assert not Confirmation.objects.filter(pk=operation.pk).exists()
     outcome = ok(operation, only_unchanged=True)
-    assert (outcome.unfrozen, outcome.passed_over) == (2, 1)
+    assert (outcome.unfrozen, outcome.skipped) == (2, 1)
     assert state(customers[0])[2] == "Fraud"
 
 
 def test_a_budget_used_up_since_makes_unfreezing_stale_and_one_that_is_only_used_does_not(acme, ann):
     one, other = factories.customers(acme, 2)
     factories.budget([one, other], ann, "100", unfreeze=False)
-    operation = review_by_hand(all_of([one, other]), asked("UNFREEZE"), operator=ann)
+    operation = review_freeze(all_of([one, other]), asked("UNFREEZE"), operator=ann)
     factories.report((one, "2026-09", "99.99"), (other, "2026-09", "100"))
     with pytest.raises(Conflict):
         ok(operation)
@@ -256,13 +256,13 @@ def test_a_budget_used_up_since_makes_unfreezing_stale_and_one_that_is_only_used
 
 def test_reviewed_again_it_is_about_the_states_of_now(acme, ann, ben):
     customers = factories.customers(acme, 3)
-    operation = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
+    operation = review_freeze(all_of(customers), asked("UNFREEZE"), operator=ann)
     operation = edit_review(operation, leave_out=[customers[2].customer_id])
     unfreeze(customers[0], ben)
     again = review_again(operation)
     assert {row.customer: row.left_out for row in again.reviewed.all()} == {
-        customers[0]: LeftOut.NOT_FROZEN,
-        customers[1]: LeftOut.NONE,
+        customers[0]: ExclusionReason.NOT_FROZEN,
+        customers[1]: ExclusionReason.NONE,
     }
 
 
@@ -277,7 +277,7 @@ def test_no_quota_is_asked_for_and_without_a_grant_nobody_freezes(acme, ann, fre
 
 
 def test_a_grant_revoked_after_the_review_ends_it(acme, ann, free):
-    operation = review_by_hand(all_of([free]), asked("FREEZE"), operator=ann)
+    operation = review_freeze(all_of([free]), asked("FREEZE"), operator=ann)
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
     with pytest.raises(PermissionRefused):
         ok(operation)
@@ -288,19 +288,19 @@ def test_a_referral_customer_is_never_frozen(acme, ann):
     referral = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     with pytest.raises(InvalidRequest, match="referral"):
         freeze(referral, ann)
-    operation = review_by_hand(
+    operation = review_freeze(
         Customer.objects.filter(partner=acme) | all_of(factories.customers(acme, 1)),
         asked("UNFREEZE"),
         operator=ann,
         all_matching=True,
     )
-    assert operation.reviewed.get(customer=referral).left_out == LeftOut.REFERRAL
+    assert operation.reviewed.get(customer=referral).left_out == ExclusionReason.REFERRAL
 
 
 def test_of_all_that_match_a_distributor_leaves_out_whom_a_grant_was_given_for(acme, ungranted, dora):
     granted, own = factories.customer(acme), factories.customer(ungranted)
-    operation = review_by_hand(Customer.objects.all(), asked("UNFREEZE"), operator=dora, all_matching=True)
-    assert operation.reviewed.get(customer=granted).left_out == LeftOut.GRANTED
+    operation = review_freeze(Customer.objects.all(), asked("UNFREEZE"), operator=dora, all_matching=True)
+    assert operation.reviewed.get(customer=granted).left_out == ExclusionReason.GRANTED
     assert ok(operation).unfrozen == 1
     assert not factories.fresh(own).is_frozen
 
@@ -328,7 +328,7 @@ def test_a_frozen_resellers_people_set_budgets_without_unfreezing(acme, ann, fro
 
 def test_a_reseller_frozen_after_the_review_unfreezes_nobody(acme, ann, request):
     customers = factories.customers(acme, 2)
-    by_hand = review_by_hand(all_of(customers), asked("UNFREEZE"), operator=ann)
+    by_hand = review_freeze(all_of(customers), asked("UNFREEZE"), operator=ann)
     batch = factories.reviewed(customers, ann, "100")
     request.getfixturevalue("frozen_acme")
     for act in (lambda: ok(by_hand), lambda: factories.confirmed(batch)):

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from customers.agreement import CURRENT, WORDINGS
-from customers.listing.retention import Ending
+from customers.agreement import CURRENT_VERSION, WORDINGS
+from customers.listing.retention import RetentionCounts
 from customers.models import AgreementRecord, Customer, ExportRecord, FreezeKind, FreezeRecord
 from partnercenter.actions import jobs
 from partnercenter.models import BudgetType, Job, Operation, Partner
@@ -87,7 +87,7 @@ def test_in_the_dialog_it_closes_and_the_list_reloads(client, free):
 def test_the_form_shows_whom_it_is_about_and_the_agreement(client, free, sign_in):
     page = client.get(FREEZE, {"customer": free.customer_id, "kind": "ACCOUNT_AND_RESOURCE"})
     text = page.content.decode()
-    assert str(WORDINGS[CURRENT]).replace("'", "&#x27;") in text
+    assert str(WORDINGS[CURRENT_VERSION]).replace("'", "&#x27;") in text
     assert page.context["form"]["kind"].value() == "ACCOUNT_AND_RESOURCE"
     assert free.name not in text
     assert free.account_name in text
@@ -108,7 +108,7 @@ def test_resources_are_frozen_with_the_agreement_which_is_recorded(client, free)
     assert "Tick the agreement" in answer.content.decode()
     client.post(FREEZE, {"customer": free.customer_id, **RESOURCES})
     assert kind(free) == FreezeKind.ACCOUNT_AND_RESOURCE
-    assert AgreementRecord.objects.get().version == CURRENT
+    assert AgreementRecord.objects.get().version == CURRENT_VERSION
 
 
 def test_of_the_account_alone_nothing_is_agreed_to_though_it_was_ticked(client, free):
@@ -206,7 +206,7 @@ def test_many_are_reviewed_and_frozen_at_ok_once(client, three, acme):
     assert groups(client, path) == {"FROZEN": 3, "ESCALATED": 1, "ALL": 4}
     page = client.get(f"{path}?group=ALL").content.decode()
     assert "2026-10-05" in page
-    assert f"accepted, version {CURRENT}" in page
+    assert f"accepted, version {CURRENT_VERSION}" in page
     assert not Customer.objects.filter(freeze_kind="ACCOUNT_AND_RESOURCE").exists()
     said = client.post(path, follow=True).content.decode()
     assert "4 accounts frozen with their resources." in said
@@ -324,7 +324,7 @@ def test_after_what_changed_it_can_be_reviewed_again(client, three, september):
 
 
 def test_very_many_are_left_to_a_worker(client, three, monkeypatch):
-    monkeypatch.setattr(jobs, "FEW", 2)
+    monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 2)
     path = client.post(FREEZE, {"customer": ids(three), **ACCOUNT})["Location"]
     assert path.startswith("/operations/")
     client.post(path)
@@ -333,7 +333,7 @@ def test_very_many_are_left_to_a_worker(client, three, monkeypatch):
 
 
 def test_what_a_worker_refuses_is_told_in_the_form(client, three, monkeypatch):
-    monkeypatch.setattr(jobs, "FEW", 2)
+    monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 2)
     answer = client.post(UNFREEZE, {"customer": ids(three), **ACCOUNT})
     assert answer.status_code == 422
     assert "None of the customers can be unfrozen: is not frozen (3)." in answer.content.decode()
@@ -378,7 +378,7 @@ def test_set_budget_freezes_resources_with_the_agreement(client, free):
     stored = factories.stored(free)
     assert (stored.account_freezing, stored.unfreeze_on_restore) == ("AUTOMATIC_WITH_RESOURCES", True)
     record = AgreementRecord.objects.get()
-    assert (record.version, record.operation) == (CURRENT, stored.record.batch)
+    assert (record.version, record.operation) == (CURRENT_VERSION, stored.record.batch)
 
 
 def test_set_budgets_for_many_does_and_keeps_the_agreement_with_the_review(client, three):
@@ -441,8 +441,8 @@ def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, 
     Customer.objects.filter(pk=theirs.pk).update(
         freeze_kind="ACCOUNT_AND_RESOURCE", retention_until=timezone.now() + timedelta(hours=3)
     )
-    assert client.get("/customers/").context["ending"] == Ending(0, 0)
-    assert sign_in(carl).get("/customers/").context["ending"] == Ending(1, 1)
+    assert client.get("/customers/").context["ending"] == RetentionCounts(0, 0)
+    assert sign_in(carl).get("/customers/").context["ending"] == RetentionCounts(1, 1)
 
 
 def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, sign_in, september):

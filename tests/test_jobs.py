@@ -22,10 +22,10 @@ from django_tasks_db.models import DBTaskResult
 
 from budgets import tasks
 from budgets.actions.reviews import review_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
 from budgets.months import month_name, month_of
-from budgets.telling import tell
+from budgets.telling import message_for
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions import jobs
 from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User
@@ -48,7 +48,7 @@ def worker(settings) -> Any:
 @pytest.fixture
 def few(monkeypatch) -> None:
     """Two customers are worth a worker."""
-    monkeypatch.setattr(jobs, "FEW", 1)
+    monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 1)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def three(acme) -> list[Customer]:
 def review(customers: list[Customer], operator: User) -> str:
     """A review that waits for its OK; its path."""
     chosen = Customer.objects.filter(pk__in=[each.pk for each in customers])
-    terms = Terms(BudgetType.ONE_TIME, Decimal(100), AccountFreezing.AUTOMATIC)
+    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(100), AccountFreezing.AUTOMATIC)
     return f"/operations/{review_budgets(chosen, terms, operator=operator, unfreeze=False).pk}/"
 
 
@@ -281,9 +281,9 @@ def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
 
     def refused_meanwhile(*given: Any) -> str:
         Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="LockTimeout", status=409)
-        return tell(*given)
+        return message_for(*given)
 
-    monkeypatch.setattr(tasks, "tell", refused_meanwhile)
+    monkeypatch.setattr(tasks, "message_for", refused_meanwhile)
     worker()
     assert client.get(page).context["job"].state == "DONE"
     assert Budget.objects.count() == 3
@@ -293,7 +293,7 @@ def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
     client, three, ann, few, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
-    monkeypatch.setattr(tasks, "tell", lambda *args: 1 / 0)
+    monkeypatch.setattr(tasks, "message_for", lambda *args: 1 / 0)
     worker()
     assert "An error stopped it. Nothing was changed." in client.get(page).content.decode()
     assert not Budget.objects.exists()

@@ -70,7 +70,7 @@ def matches(customer: Customer, status: str, budget_type: str) -> bool:
 
 
 def expected(user: User, status: str, budget_type: str) -> list[Customer]:
-    own = Customer.objects.of(user).select_related("partner", "budget")
+    own = Customer.objects.visible_to(user).select_related("partner", "budget")
     return [customer for customer in own if matches(customer, status, budget_type)]
 
 
@@ -104,7 +104,7 @@ def test_every_filter_shows_and_counts_whom_plain_python_finds(
     for name in restricted:
         restrict(request.getfixturevalue(name))
     if not merged:
-        monkeypatch.setattr(ordering, "MOST_MERGED", 1)
+        monkeypatch.setattr(ordering, "MERGE_LIMIT", 1)
     client = sign_in(user)
     for status, budget_type in product(STATUSES, TYPES):
         assert_list_is_as_expected(client, user, status=status, budget_type=budget_type)

@@ -40,7 +40,7 @@ def client(ann: User, sign_in) -> Client:
 @pytest.fixture
 def two_numbered(monkeypatch) -> None:
     """Numbers up to the second page, so that few customers lead beyond."""
-    monkeypatch.setattr(pagination, "NUMBERED", 2)
+    monkeypatch.setattr(pagination, "NUMBERED_PAGES", 2)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def _third(client: Client, sort: str) -> str:
 )
 @pytest.mark.parametrize("sort", ["usage", "-used", "name"])
 def test_filters_hold_on_every_page(query, sort, monkeypatch, mixed, client):
-    monkeypatch.setattr(pagination, "NUMBERED", 1)
+    monkeypatch.setattr(pagination, "NUMBERED_PAGES", 1)
     matching = set(walk(client, f"?{query}&size=100", "next")[0])
     pages = walk(client, f"?{query}&sort={sort}&size=10", "next")
     assert joined(pages) == [each for each in ordered(mixed, sort) if each in matching]
@@ -182,7 +182,7 @@ def test_a_strangers_customer_is_no_place_in_my_list(mixed, borealis, client):
 
 
 def test_the_next_page_starts_where_the_last_one_ended_though_that_customer_moved(monkeypatch, mixed, client):
-    monkeypatch.setattr(pagination, "NUMBERED", 1)
+    monkeypatch.setattr(pagination, "NUMBERED_PAGES", 1)
     _rows, first = shown(client, "?sort=used&size=10")
     before = ordered(mixed, "used")
     factories.report((before[9], "2026-09", "9999"))
@@ -268,7 +268,7 @@ def _many_more(partner: Partner, number: int) -> None:
 def test_a_distributor_sees_its_resellers_customers_in_one_order(
     sort, narrowed, merged, mixed, acme, ann, dora, sign_in, monkeypatch
 ):
-    monkeypatch.setattr(ordering, "MOST_MERGED", merged)
+    monkeypatch.setattr(ordering, "MERGE_LIMIT", merged)
     other = factories.reseller(acme.distributor, "other-reseller")
     theirs = factories.customers(other, 9, name="Name 3")
     factories.budget(theirs[:5], factories.user("olaf", other), "90")

@@ -91,7 +91,7 @@ def test_every_step_takes_as_many_queries_for_ten_customers_as_for_ten_thousand(
     assert numbers() == {"small-reseller": FEW, "acme": MANY}
     # All of it in the request; then, as it is beyond a few thousand, as jobs.
     for in_the_request in (MANY, 0):
-        monkeypatch.setattr(jobs, "FEW", in_the_request)
+        monkeypatch.setattr(jobs, "WORKER_THRESHOLD", in_the_request)
         one, other = [Steps(person, sign_in(person)).take_all() for person in (few, many)]
         assert one == other
         assert max(one.values()) < 80

@@ -124,11 +124,11 @@ def test_beginnings_are_compared_by_character_whatever_the_collation(db):
 def test_what_is_lost_is_missed_by_the_check_and_put_back(name, nova):
     kind = run(f"SELECT type FROM sqlite_master WHERE name = '{name}'")[0][0]
     run(f"DROP {kind} {name}")
-    assert search.missing() == [name]
+    assert search.missing_search_parts() == [name]
     with pytest.raises(SystemCheckError, match=f"{name} is missing"):
         call_command("check", databases=["default"])
-    search.install()
-    assert search.missing() == []
+    search.install_search()
+    assert search.missing_search_parts() == []
     assert found("nova") == {"1"}
 
 
@@ -137,7 +137,7 @@ def test_installing_finds_what_was_written_while_a_trigger_was_lost(acme):
     run("DROP TRIGGER customer_search_insert")
     factories.customer(acme, "1", name="Zephyr")
     assert found("zephyr") == set()
-    search.install()
+    search.install_search()
     assert found("zephyr") == {"1"}
 
 
@@ -151,14 +151,14 @@ def test_the_search_survives_the_migration_that_rebuilds_the_table(acme):
     try:
         with connection.schema_editor() as editor:
             editor.alter_field(Customer, field, wider)
-        assert bool(search.missing()) == (connection.vendor == "sqlite")
+        assert bool(search.missing_search_parts()) == (connection.vendor == "sqlite")
         call_command("migrate", verbosity=0)
-        assert search.missing() == []
+        assert search.missing_search_parts() == []
         factories.customer(acme, "2", name="Zephyr too")
         assert found("zephyr") == {"1", "2"}
     finally:
         with connection.schema_editor() as editor:
             editor.alter_field(Customer, wider, field)
-        search.install()
+        search.install_search()
     if connection.vendor == "sqlite":
         run("INSERT INTO customer_search (customer_search, rank) VALUES ('integrity-check', 1)")

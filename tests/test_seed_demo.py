@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count, Q, Sum
 
 from budgets.management.demo import make_customers
-from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport, spent
+from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport, expenditure_between
 from budgets.months import first_moment, month_of
 from customers.models import AccountFreezing, Customer, FreezeOrigin, FreezeRecord
 from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, User
@@ -149,7 +149,7 @@ def test_usage_ends_within_the_month_though_it_begins_in_the_middle_of_an_hour(d
 def test_what_budgets_have_used_equals_the_expenditure_behind_it(development):
     seed()
     budgets = Budget.objects.annotate(
-        sum=spent("counted_from", month_of(ExpenditureReport.objects.get().reported_at), "customer_id")
+        sum=expenditure_between("counted_from", month_of(ExpenditureReport.objects.get().reported_at), "customer_id")
     )
     assert budgets.filter(used__gt=Decimal(0)).count() == Budget.objects.count() > 0
     assert [(each.used, each.sum) for each in budgets if each.used != each.sum] == []

@@ -5,16 +5,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
-from budgets.queries.standing import Action, Answer, may_purchase, standing_of
+from budgets.queries.standing import Action, Verdict, may_purchase, standing_of
 from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
-from partnercenter.lib.sql import lock
+from partnercenter.lib.sql import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from partnercenter.permissions import set_partner_status
 from tests import factories
 from tests.test_commands import run
 
-YES, BILLED, VIEW_ONLY, NO, STOPPED = Answer
+YES, BILLED, VIEW_ONLY, NO, STOPPED = Verdict
 ACCOUNT, WITH_RESOURCES = FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE
 
 
@@ -34,14 +34,14 @@ def free(acme, ann):
 
 def freeze(customer: Customer, kind: FreezeKind, operator: User) -> None:
     with transaction.atomic():
-        locked = Customer.objects.filter(pk__among=lock(Customer.objects.filter(pk=customer.pk)))
+        locked = Customer.objects.filter(pk__in_array=lock_keys(Customer.objects.filter(pk=customer.pk)))
         author = Author(operator, Channel.CONSOLE, timezone.now())
         freeze_accounts(locked, kind, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
 
 
 def unfreeze(customer: Customer) -> None:
     with transaction.atomic():
-        locked = Customer.objects.filter(pk__among=lock(Customer.objects.filter(pk=customer.pk)))
+        locked = Customer.objects.filter(pk__in_array=lock_keys(Customer.objects.filter(pk=customer.pk)))
         unfreeze_accounts(locked, author=Author(None, Channel.SYSTEM, timezone.now()))
 
 
@@ -53,7 +53,7 @@ def restrict(partner: Partner, status: Partner.Status = Partner.Status.RESTRICTE
     set_partner_status(partner, status=status, reason="Unpaid", operator=None)
 
 
-def answers(customer: Customer) -> tuple[Answer, ...]:
+def answers(customer: Customer) -> tuple[Verdict, ...]:
     return tuple(row.answer for row in standing_of(factories.fresh(customer)).rows)
 
 

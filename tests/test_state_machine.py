@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from budgets.actions.terms import Terms
-from customers.agreement import CURRENT
+from budgets.actions.terms import BudgetTerms
+from customers.agreement import CURRENT_VERSION
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import give_grant
@@ -22,7 +22,7 @@ class Edges(Console):
     """What Console does, and amounts to the cent."""
 
     @rule(data=st.data(), terms=TERMS, more=st.sampled_from([Decimal(0), CENT, -CENT]), unfreeze=UNFREEZE)
-    def set_what_is_used(self, data: Any, terms: Terms, more: Decimal, *, unfreeze: bool) -> None:
+    def set_what_is_used(self, data: Any, terms: BudgetTerms, more: Decimal, *, unfreeze: bool) -> None:
         """To the cent, or a cent beside it."""
         name = data.draw(st.sampled_from(sorted(self.model.accounts)))
         amount = min(max(self.model.used(name) + more, CENT), LARGEST_BUDGET)
@@ -35,7 +35,7 @@ class Edges(Console):
         terms = self.model.accounts[name].terms
         assert terms is not None
         policy = terms.account_freezing if policy_said else None
-        given = replace(terms, account_freezing=policy, unfreeze_on_restore=None, agreement=CURRENT)
+        given = replace(terms, account_freezing=policy, unfreeze_on_restore=None, agreement=CURRENT_VERSION)
         self.set_budgets({name}, given, unfreeze=unfreeze)
 
     @precondition(lambda self: any(account.terms for account in self.model.accounts.values()))
@@ -48,7 +48,7 @@ class Edges(Console):
         self.take_in({(name, self.current + offset): terms.amount + more}, timedelta(0))
 
     @rule(data=st.data(), terms=TERMS, more=st.sampled_from([Decimal(0), CENT, -CENT]), looked_at=st.booleans())
-    def use_up_ahead(self, data: Any, terms: Terms, more: Decimal, *, looked_at: bool) -> None:
+    def use_up_ahead(self, data: Any, terms: BudgetTerms, more: Decimal, *, looked_at: bool) -> None:
         """A budget that suffices is used up by what was said of the next month, as soon as that begins (3.2, 3.14)."""
         name = data.draw(st.sampled_from(sorted(self.model.accounts)))
         amount = min(max(self.model.used(name) + 1, terms.amount), LARGEST_BUDGET)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from budgets.actions.association import disassociate_customers
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.manual_freeze import apply_by_hand, review_by_hand
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import apply_freeze, review_freeze
 from budgets.actions.review_edits import edit_review, review_again
-from budgets.actions.set_budgets import Outcome
-from budgets.actions.terms import Terms
-from customers.models import AccountFreezing, Customer, Effect, LeftOut
-from partnercenter.actions.operations import confirm
+from budgets.actions.set_budgets import BatchResult
+from budgets.actions.terms import BudgetTerms
+from customers.models import AccountFreezing, Customer, ExclusionReason, FreezeEffect
+from partnercenter.actions.operations import confirm_operation
 from partnercenter.lib.errors import ActionError, Conflict
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Operation, Partner, User
@@ -28,7 +28,7 @@ from tests.reference_model import Model
 from tests.state_machine import BY_HAND, QUOTA, TOTALS
 from tests.test_state_machine_of_batches import ConsoleOfBatches
 
-Said = dict[str, tuple[LeftOut, Effect]]
+Said = dict[str, tuple[ExclusionReason, FreezeEffect]]
 Seen = dict[str, tuple[Any, Any]]
 THEN = st.sampled_from(["unchanged", "again", "later"])
 STATUSES = st.sampled_from([Partner.Status.NORMAL, *Partner.Status])
@@ -39,7 +39,7 @@ class Waiting:
     """A review of freezing or unfreezing by hand, and what the model says it is: to whom what is done, or why not."""
 
     operation: Operation
-    asked: ByHand
+    asked: FreezeRequest
     said: Said
     seen: Seen
 
@@ -47,9 +47,9 @@ class Waiting:
     def meant(self) -> set[str]:
         return {name for name, (left_out, _effect) in self.said.items() if not left_out}
 
-    def ok(self, *, only_unchanged: bool = False) -> Outcome:
-        act = partial(apply_by_hand, self.operation, only_unchanged=only_unchanged)
-        return confirm(self.operation, "", act)
+    def ok(self, *, only_unchanged: bool = False) -> BatchResult:
+        act = partial(apply_freeze, self.operation, only_unchanged=only_unchanged)
+        return confirm_operation(self.operation, "", act)
 
 
 class ConsoleByHand(ConsoleOfBatches):
@@ -78,18 +78,18 @@ class ConsoleByHand(ConsoleOfBatches):
         self.waiting = [each for each in self.waiting if name not in each.said]
 
     @rule(data=st.data(), asked=BY_HAND)
-    def review_by_hand(self, data: Any, asked: ByHand) -> None:
+    def review_by_hand(self, data: Any, asked: FreezeRequest) -> None:
         self.review_of(self.draw_names(data), asked)
 
     @rule(data=st.data(), asked=BY_HAND, faster=BY_HAND, then=THEN)
-    def a_colleague_is_faster(self, data: Any, asked: ByHand, faster: ByHand, then: str) -> None:
+    def a_colleague_is_faster(self, data: Any, asked: FreezeRequest, faster: FreezeRequest, then: str) -> None:
         """With one of them, before OK."""
         if self.review_of(self.draw_names(data), asked):
             self.act_by_hand({data.draw(st.sampled_from(sorted(self.waiting[-1].meant)))}, faster)
             self.confirm_this(self.waiting[-1], then)
 
     @rule(data=st.data(), asked=BY_HAND, then=THEN)
-    def the_reseller_is_frozen_meanwhile(self, data: Any, asked: ByHand, then: str) -> None:
+    def the_reseller_is_frozen_meanwhile(self, data: Any, asked: FreezeRequest, then: str) -> None:
         if self.review_of(self.draw_names(data), asked):
             self.reseller_is(Partner.Status.FROZEN)
             self.confirm_this(self.waiting[-1], then)
@@ -99,8 +99,10 @@ class ConsoleByHand(ConsoleOfBatches):
     def a_budget_is_used_up_meanwhile(self, data: Any, then: str) -> None:
         """Whoever was to be unfrozen stays frozen under an automatic policy, in the review and alone (3.9)."""
         name = data.draw(st.sampled_from(self.frozen()))
-        asked = ByHand(Operation.Kind.UNFREEZE, self.model.accounts[name].kind, "Paid")
-        self.set_budgets({name}, Terms(BudgetType.MONTHLY, LARGEST_BUDGET, AccountFreezing.AUTOMATIC), unfreeze=False)
+        asked = FreezeRequest(Operation.Kind.UNFREEZE, self.model.accounts[name].kind, "Paid")
+        self.set_budgets(
+            {name}, BudgetTerms(BudgetType.MONTHLY, LARGEST_BUDGET, AccountFreezing.AUTOMATIC), unfreeze=False
+        )
         if self.review_of(self.draw_names(data) | {name}, asked):
             self.take_in({(name, self.current): LARGEST_BUDGET}, timedelta(0))
             self.confirm_this(self.waiting[-1], then)
@@ -109,17 +111,19 @@ class ConsoleByHand(ConsoleOfBatches):
     def frozen(self) -> list[str]:
         return [name for name, account in self.model.accounts.items() if account.kind]
 
-    def review_of(self, names: frozenset[str], asked: ByHand) -> bool:
+    def review_of(self, names: frozenset[str], asked: FreezeRequest) -> bool:
         customers = Customer.objects.filter(customer_id__in=names)
-        return self.review_these(names, asked, partial(review_by_hand, customers, asked, operator=self.operator))
+        return self.review_these(names, asked, partial(review_freeze, customers, asked, operator=self.operator))
 
-    def review_these(self, names: Iterable[str], asked: ByHand, act: Callable[[], Operation]) -> bool:
+    def review_these(self, names: Iterable[str], asked: FreezeRequest, act: Callable[[], Operation]) -> bool:
         after = self.after_restore()
         said = {name: foreseen(after, name, asked) for name in names}
         seen = {name: (after.accounts[name].kind, after.accounts[name].since) for name in names}
         return self.wait_for(act, asked, said, seen, after)
 
-    def wait_for(self, act: Callable[[], Operation], asked: ByHand, said: Said, seen: Seen, after: Model) -> bool:
+    def wait_for(
+        self, act: Callable[[], Operation], asked: FreezeRequest, said: Said, seen: Seen, after: Model
+    ) -> bool:
         """Whether there is a review, which then says what the model says."""
         if self.refuses(asked, said):
             with pytest.raises(ActionError):
@@ -130,7 +134,7 @@ class ConsoleByHand(ConsoleOfBatches):
         assert stored(self.waiting[-1].operation) == said
         return True
 
-    def refuses(self, asked: ByHand, said: Said) -> bool:
+    def refuses(self, asked: FreezeRequest, said: Said) -> bool:
         return all(left_out for left_out, _effect in said.values()) or not (asked.freezes or self.may_unfreeze)
 
     @precondition(lambda self: self.waiting)
@@ -145,7 +149,7 @@ class ConsoleByHand(ConsoleOfBatches):
         for name, (left_out, _effect) in former.said.items():
             why_not, effect = foreseen(after, name, former.asked)
             said[name] = (
-                LeftOut.BY_OPERATOR if name in leave_out else why_not if name in take_in else left_out,
+                ExclusionReason.BY_OPERATOR if name in leave_out else why_not if name in take_in else left_out,
                 effect,
             )
         act = partial(edit_review, former.operation, leave_out=leave_out, take_in=take_in)
@@ -184,19 +188,19 @@ class ConsoleByHand(ConsoleOfBatches):
             elif then == "unchanged":
                 self.done(waiting, unchanged, after, waiting.ok(only_unchanged=True))
             elif then == "again":
-                names = {name for name in waiting.said if waiting.said[name][0] != LeftOut.BY_OPERATOR}
+                names = {name for name in waiting.said if waiting.said[name][0] != ExclusionReason.BY_OPERATOR}
                 if self.review_these(names, waiting.asked, partial(review_again, waiting.operation)):
                     self.waiting.remove(waiting)
 
-    def done(self, waiting: Waiting, names: set[str], after: Model, outcome: Outcome) -> None:
+    def done(self, waiting: Waiting, names: set[str], after: Model, outcome: BatchResult) -> None:
         for name in names:
             after.accounts[name].act(waiting.asked, self.now)
-        assert (outcome.customers, outcome.passed_over) == (len(names), len(waiting.meant) - len(names))
+        assert (outcome.customers, outcome.skipped) == (len(names), len(waiting.meant) - len(names))
         self.model = after
         self.waiting.remove(waiting)
 
 
-def foreseen(model: Model, name: str, asked: ByHand) -> tuple[LeftOut, Effect]:
+def foreseen(model: Model, name: str, asked: FreezeRequest) -> tuple[ExclusionReason, FreezeEffect]:
     account, due = model.accounts[name], model.due(name)
     return account.why_not(asked, due), account.effect(asked, due)
 
@@ -210,7 +214,7 @@ def as_reviewed(model: Model, name: str, waiting: Waiting) -> bool:
 
 def stored(operation: Operation) -> Said:
     reviewed = operation.reviewed.values_list("customer__customer_id", "left_out", "effect")
-    return {name: (LeftOut(left_out), Effect(effect)) for name, left_out, effect in reviewed}
+    return {name: (ExclusionReason(left_out), FreezeEffect(effect)) for name, left_out, effect in reviewed}
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from budgets.actions.review_edits import edit_review, review_again
 from budgets.actions.reviews import review_budgets
-from budgets.actions.terms import Changes, Relative, Terms
+from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
 from budgets.actions.undo import review_undo
-from customers.agreement import CURRENT
-from customers.models import Customer, LeftOut
+from customers.agreement import CURRENT_VERSION
+from customers.models import Customer, ExclusionReason
 from partnercenter.lib.errors import ActionError, Conflict, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Operation, Partner, User
 from partnercenter.permissions import give_grant
@@ -28,15 +28,15 @@ from tests.state_machine import AGREED, AMOUNTS, CENT, ON_RESTORE, POLICIES, QUO
 
 STEPS = st.sampled_from([None, None, Decimal("0.05"), Decimal(5), Decimal(100)])
 RELATIVE = st.one_of(
-    st.builds(Relative, percent=st.one_of(st.just(Decimal(110)), amounts(1_000, 11_250)), round_up_to=STEPS),
-    st.builds(Relative, plus=amounts(-5_000, 1), round_up_to=STEPS),
-    st.builds(Relative, last_month_times=st.sampled_from([Decimal("0.5"), Decimal("1.25")]), round_up_to=STEPS),
+    st.builds(RelativeAmount, percent=st.one_of(st.just(Decimal(110)), amounts(1_000, 11_250)), round_up_to=STEPS),
+    st.builds(RelativeAmount, plus=amounts(-5_000, 1), round_up_to=STEPS),
+    st.builds(RelativeAmount, last_month_times=st.sampled_from([Decimal("0.5"), Decimal("1.25")]), round_up_to=STEPS),
 )
 TYPE = st.sampled_from(BudgetType)
 TYPES = st.one_of(st.none(), TYPE)
 AMOUNT = st.one_of(st.none(), RELATIVE, AMOUNTS)
-GIVEN = st.one_of(TERMS, st.builds(Changes, TYPES, AMOUNT, POLICIES, ON_RESTORE, AGREED))
-GO_BY_WHAT_STANDS = st.builds(Changes, TYPES, RELATIVE, POLICIES, ON_RESTORE, AGREED)
+GIVEN = st.one_of(TERMS, st.builds(BudgetChange, TYPES, AMOUNT, POLICIES, ON_RESTORE, AGREED))
+GO_BY_WHAT_STANDS = st.builds(BudgetChange, TYPES, RELATIVE, POLICIES, ON_RESTORE, AGREED)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Setting:
     """A batch that is asked for: for whom, and what; the amounts that an edit gave to some stay theirs."""
 
     names: frozenset[str]
-    given: Terms | Changes
+    given: BudgetTerms | BudgetChange
     unfreeze: bool
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class Undoing:
 
 
 def by_operator(review: Review) -> frozenset[str]:
-    return frozenset(name for name, row in review.items() if row.left_out == LeftOut.BY_OPERATOR)
+    return frozenset(name for name, row in review.items() if row.left_out == ExclusionReason.BY_OPERATOR)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class ConsoleOfBatches(Console):
         self.pending: list[Pending] = []
 
     @rule(data=st.data(), given=GIVEN, unfreeze=UNFREEZE)
-    def review_any(self, data: Any, given: Terms | Changes, *, unfreeze: bool) -> None:
+    def review_any(self, data: Any, given: BudgetTerms | BudgetChange, *, unfreeze: bool) -> None:
         self.review(Setting(self.draw_names(data), given, unfreeze))
 
     def draw_names(self, data: Any) -> frozenset[str]:
@@ -191,7 +191,7 @@ class ConsoleOfBatches(Console):
         self.confirm(data, data.draw(st.sampled_from(self.pending)))
 
     @rule(data=st.data(), terms=TERMS, unfreeze=UNFREEZE, between=st.sampled_from(["edit", "cent", "used up"]))
-    def batch_and_what_comes_between(self, data: Any, terms: Terms, *, unfreeze: bool, between: str) -> None:
+    def batch_and_what_comes_between(self, data: Any, terms: BudgetTerms, *, unfreeze: bool, between: str) -> None:
         """One of its customers is set, moves by a cent, or would be used up at once, before its OK."""
         if self.review(Setting(self.draw_names(data), terms, unfreeze)):
             pending = self.pending[-1]
@@ -205,7 +205,7 @@ class ConsoleOfBatches(Console):
 
     @precondition(lambda self: self.with_budget())
     @rule(data=st.data(), given=GO_BY_WHAT_STANDS, last_month=amounts(1, 50, 15_015))
-    def batch_by_what_stands(self, data: Any, given: Changes, last_month: Decimal) -> None:
+    def batch_by_what_stands(self, data: Any, given: BudgetChange, last_month: Decimal) -> None:
         """By percent, plus, or last month's expenditure, for those who have a budget."""
         names = data.draw(st.frozensets(st.sampled_from(self.with_budget()), min_size=1))
         self.take_in({(min(names), self.current - 1): last_month}, timedelta(0))
@@ -219,7 +219,7 @@ class ConsoleOfBatches(Console):
         """There and back, some months later: what counted before counts again (3.3)."""
         names = self.draw_names(data)
         for budget_type in (first, *(each for each in BudgetType if each != first)):
-            terms = Terms(budget_type, amount, data.draw(POLICIES), agreement=CURRENT)
+            terms = BudgetTerms(budget_type, amount, data.draw(POLICIES), agreement=CURRENT_VERSION)
             if self.review(Setting(names, terms, unfreeze=unfreeze)):
                 self.confirm(data, self.pending[-1])
             if months and budget_type == first:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from budgets.actions.decisions import snooze_decisions, wake_decisions
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.queries.decisions import Decisions
 from customers.models import AccountFreezing, Customer, FreezeKind
 from partnercenter.lib.money import LARGEST_BUDGET
@@ -40,7 +40,7 @@ class Deciding(Console):
     def set_manual(self, name: str, more: Decimal) -> None:
         amount = self.after_restore().used(name) + more
         if 0 < amount <= LARGEST_BUDGET:
-            self.set_budgets({name}, Terms(BudgetType.ONE_TIME, amount, AccountFreezing.MANUAL), unfreeze=True)
+            self.set_budgets({name}, BudgetTerms(BudgetType.ONE_TIME, amount, AccountFreezing.MANUAL), unfreeze=True)
 
     @rule(data=st.data())
     def use_up_one(self, data: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from budgets.actions.association import disassociate_customers
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.queries.integrity import differences
 from budgets.queries.standing import Action, standing_of
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
@@ -102,8 +102,8 @@ TABLE = {
 AUTOMATIC, MANUAL, WITH_RESOURCES = AccountFreezing
 ACCOUNT, RESOURCES = FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE
 FREEZE, UNFREEZE = Operation.Kind.FREEZE, Operation.Kind.UNFREEZE
-RAISED = Terms(BudgetType.ONE_TIME, Decimal(1000))
-LESS = Terms(BudgetType.ONE_TIME, Decimal(10), AUTOMATIC)
+RAISED = BudgetTerms(BudgetType.ONE_TIME, Decimal(1000))
+LESS = BudgetTerms(BudgetType.ONE_TIME, Decimal(10), AUTOMATIC)
 EVENTS: dict[str, Callable[[World], object]] = {
     "Freeze Account": lambda world: world.by_hand(FREEZE, ACCOUNT),
     "Freeze Account and Resources": lambda world: world.by_hand(FREEZE, RESOURCES),

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from customers.models import Customer
-from partnercenter.lib.prepared import Count, Kept, Merged
+from partnercenter.lib.prepared import CappedCount, MergedRanges, PreparedQuery
 from partnercenter.models import Partner, User
 from tests import factories
 
@@ -64,12 +64,12 @@ def test_an_expired_session_is_none(ann: User, sign_in):
 
 
 def test_kept_looks_up_the_value_that_is_asked_for(acme: Partner):
-    names = Kept(Customer.objects.order_by("-customer_id").values_list("customer_id", flat=True), "partner", 0)
-    assert names.ask(acme.pk) == []
+    names = PreparedQuery(Customer.objects.order_by("-customer_id").values_list("customer_id", flat=True), "partner", 0)
+    assert names.fetch(acme.pk) == []
     factories.customer(acme, "a-1")
     factories.customer(acme, "a-2")
-    assert names.ask(acme.pk) == ["a-2", "a-1"]
-    assert names.ask(acme.distributor_id) == []
+    assert names.fetch(acme.pk) == ["a-2", "a-1"]
+    assert names.fetch(acme.distributor_id) == []
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,16 @@ def test_counts_stop_at_the_most_and_a_part_is_of_the_whole(of_the_part, others,
     factories.customers(acme, of_the_part, account_manager="Mia")
     factories.customers(acme, others)
     everyone = Customer.objects.filter(partner=acme)
-    assert Count.of(THREE, [everyone], [everyone.filter(account_manager="Mia")]).ask() == counted
-    assert Count.of(THREE, [everyone], [everyone.none()]).ask() == [counted[0], 0]
+    assert CappedCount.of(THREE, [everyone], [everyone.filter(account_manager="Mia")]).fetch() == counted
+    assert CappedCount.of(THREE, [everyone], [everyone.none()]).fetch() == [counted[0], 0]
 
 
 def test_merged_keys_are_counted_as_far_as_is_asked(acme: Partner, borealis: Partner):
     keys = [factories.customer(partner).pk for partner in (acme, borealis, acme)]
     parts = [Customer.objects.filter(partner=partner) for partner in (acme, borealis)]
-    merged = Merged.of(parts, ("pk",), descending=False)
+    merged = MergedRanges.of(parts, ("pk",), descending=False)
     assert merged.first(9) == list(merged.all()) == sorted(keys)
     assert merged.first(1, start=1) == sorted(keys)[1:2]
     assert [merged.count(most) for most in (2, 9)] == [2, 3]
-    nobody = Merged.of([Customer.objects.none()], ("pk",), descending=False)
+    nobody = MergedRanges.of([Customer.objects.none()], ("pk",), descending=False)
     assert (nobody.first(9), list(nobody.all()), nobody.count(9)) == ([], [], 0)

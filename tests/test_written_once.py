@@ -12,11 +12,11 @@ from budgets.actions.billing_month import current_month
 from budgets.actions.review_edits import edit_review
 from budgets.actions.reviews import review_budgets
 from budgets.actions.set_budgets import set_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.models import Budget
 from budgets.months import month_name
 from budgets.queries.integrity import differences
-from customers.models import AccountFreezing, Customer, LeftOut, ReviewedCustomer, State
+from customers.models import AccountFlags, AccountFreezing, Customer, ExclusionReason, ReviewItem
 from partnercenter.lib import sql
 from partnercenter.models import BudgetType, Operation, User
 from tests import factories
@@ -47,8 +47,8 @@ def versions(table: str, number: int) -> Iterator[None]:
 
 
 def set_to(customers: list[Customer], amount: str, operator: User, *, freezing: str = "MANUAL", unfreeze: bool) -> None:
-    chosen = Customer.objects.filter(pk__among=[each.pk for each in customers])
-    terms = Terms(MONTHLY, Decimal(amount), AccountFreezing(freezing))
+    chosen = Customer.objects.filter(pk__in_array=[each.pk for each in customers])
+    terms = BudgetTerms(MONTHLY, Decimal(amount), AccountFreezing(freezing))
     set_budgets(chosen, terms, operator=operator, unfreeze=unfreeze)
     assert list(differences()) == []
 
@@ -82,7 +82,7 @@ def test_a_budget_above_what_is_used_is_no_longer_listed_as_used_up_and_below_it
     three = factories.customers(acme, 3)
     factories.budget(three, ann, "100", MONTHLY)
     factories.report(*[(each, month_name(current_month()), "50") for each in three])
-    for amount, state in (("40", State.MONTHLY | State.EXHAUSTED), ("60", State.MONTHLY)):
+    for amount, state in (("40", AccountFlags.MONTHLY | AccountFlags.EXHAUSTED), ("60", AccountFlags.MONTHLY)):
         set_to(three, amount, ann, unfreeze=False)
         assert set(Customer.objects.values_list("state", flat=True)) == {state}
 
@@ -98,7 +98,7 @@ def test_first_and_former_budgets_are_set_in_one_batch(acme, ann):
 def test_any_customer_id_gets_the_amount_that_was_given_to_it(acme, ann):
     for each in STRANGE:
         factories.customer(acme, each)
-    batch = review_budgets(Customer.objects.all(), Terms(MONTHLY, Decimal(1)), operator=ann, unfreeze=False)
+    batch = review_budgets(Customer.objects.all(), BudgetTerms(MONTHLY, Decimal(1)), operator=ann, unfreeze=False)
     amounts = {each: Decimal(number) for number, each in enumerate(STRANGE, 10)}
     edited = edit_review(batch, leave_out=["k"], amounts={name: each for name, each in amounts.items() if name != "0"})
     found = dict(edited.reviewed.values_list("customer__customer_id", "amount"))
@@ -106,15 +106,15 @@ def test_any_customer_id_gets_the_amount_that_was_given_to_it(acme, ann):
     assert [row.customer.customer_id for row in left_out(edited)] == ["k"]
 
 
-def left_out(batch: Operation) -> list[ReviewedCustomer]:
-    return list(batch.reviewed.filter(left_out=LeftOut.BY_OPERATOR).select_related("customer"))
+def left_out(batch: Operation) -> list[ReviewItem]:
+    return list(batch.reviewed.filter(left_out=ExclusionReason.BY_OPERATOR).select_related("customer"))
 
 
 @pytest.mark.postgres
 def test_the_database_is_told_of_very_many_rows_where_it_knew_of_few(db, monkeypatch):
     def told(number: int) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
-            sql.analyze(number, Budget)
+            sql.analyze_tables(number, Budget)
         return [each["sql"] for each in captured if each["sql"].startswith("ANALYZE")]
 
     assert told(sql.VERY_MANY) == ['ANALYZE "budgets_budget"']

@@ -10,12 +10,12 @@ from django.db.models.functions import Coalesce
 
 from budgets.models import Budget
 from customers.actions import Author, freeze_rows, unfreeze_rows
-from customers.models import CustomerQuerySet, FreezeKind, FreezeOrigin, State
+from customers.models import AccountFlags, CustomerQuerySet, FreezeKind, FreezeOrigin
 
 # What stands on the budget, which may have been written just now; without one nothing but whether it is frozen.
-OF_BUDGET = Coalesce(
+BUDGET_FLAGS_OF_CUSTOMER = Coalesce(
     Subquery(Budget.objects.filter(customer=OuterRef("pk")).values("state")),
-    F("state").bitand(State.FROZEN | State.REFERRAL),
+    F("state").bitand(AccountFlags.FROZEN | AccountFlags.REFERRAL),
 )
 
 
@@ -23,22 +23,22 @@ def freeze_accounts(
     customers: CustomerQuerySet, kind: FreezeKind, origin: FreezeOrigin, *, author: Author, **why: Any
 ) -> int:
     """What `customers.actions.freeze_rows` says; gives their number."""
-    keys = freeze_rows(customers, kind, origin, author=author, state=OF_BUDGET, **why)
-    _budgets_of(keys).update(state=F("state").bitor(State.FROZEN))
+    keys = freeze_rows(customers, kind, origin, author=author, state=BUDGET_FLAGS_OF_CUSTOMER, **why)
+    _budgets_of(keys).update(state=F("state").bitor(AccountFlags.FROZEN))
     return len(keys)
 
 
 def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, **why: Any) -> int:
     """What `customers.actions.unfreeze_rows` says; gives their number."""
-    keys = unfreeze_rows(customers, author=author, state=OF_BUDGET, **why)
-    _budgets_of(keys).update(state=F("state").bitand(~State.FROZEN))
+    keys = unfreeze_rows(customers, author=author, state=BUDGET_FLAGS_OF_CUSTOMER, **why)
+    _budgets_of(keys).update(state=F("state").bitand(~AccountFlags.FROZEN))
     return len(keys)
 
 
-def follow_budgets(customers: CustomerQuerySet) -> None:
+def copy_budget_flags(customers: CustomerQuerySet) -> None:
     """Give the customers the state of their budgets, as these were written, where they do not have it yet."""
-    customers.exclude(state=OF_BUDGET).update(state=OF_BUDGET)
+    customers.exclude(state=BUDGET_FLAGS_OF_CUSTOMER).update(state=BUDGET_FLAGS_OF_CUSTOMER)
 
 
 def _budgets_of(keys: list[int]) -> Any:
-    return Budget.objects.filter(pk__among=keys) if keys else Budget.objects.none()
+    return Budget.objects.filter(pk__in_array=keys) if keys else Budget.objects.none()

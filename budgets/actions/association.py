@@ -6,20 +6,29 @@ from itertools import islice
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
-from budgets.actions.billing_month import hold_month
+from budgets.actions.billing_month import lock_month
 from budgets.models import AdjustmentRecord, Budget, Expenditure
 from customers.actions import Author, NewCustomer, freeze_rows
-from customers.models import CURRENT, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord, State
+from customers.models import AccountFlags, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord
 from customers.search import fold
 from partnercenter.lib.money import money
-from partnercenter.lib.sql import REPORT, analyze, hold, insert_from, lock, lock_only, text, writing
+from partnercenter.lib.sql import (
+    REPORT_LOCK,
+    advisory_lock,
+    analyze_tables,
+    insert_from,
+    lock_keys,
+    lock_rows,
+    text_value,
+    write_transaction,
+)
 from partnercenter.models import Channel, Grant, User
 
-AT_ONCE = 2_000
-TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")
+CUSTOMERS_AT_ONCE = 2_000
+RECORDED_TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")
 
 
-@writing()
+@write_transaction()
 def associate_customers(
     newcomers: Iterable[NewCustomer], *, operator: User | None = None, channel: Channel = Channel.SYSTEM
 ) -> int:
@@ -29,22 +38,22 @@ def associate_customers(
     stated for their IDs and is nobody's is theirs from now on (domain 8.4). Raises IntegrityError where an ID is
     associated already: whoever reads a file looks before. Bounded in memory: the customers are taken as they come.
     """
-    hold_month()
+    lock_month()
     # A report that is being taken in decides which accounts are known: wait for it, and make it wait.
-    hold(REPORT)
+    advisory_lock(REPORT_LOCK)
     author = Author(operator, channel, timezone.now())
     coming = iter(newcomers)
     number = 0
-    while chunk := list(islice(coming, AT_ONCE)):
+    while chunk := list(islice(coming, CUSTOMERS_AT_ONCE)):
         number += len(chunk)
         _associate(chunk, author)
-    analyze(number, Customer, FreezeRecord)
+    analyze_tables(number, Customer, FreezeRecord)
     return number
 
 
 def _associate(chunk: list[NewCustomer], author: Author) -> None:
     rows = Customer.objects.bulk_create([_row(newcomer, author) for newcomer in chunk])
-    associated = Customer.objects.filter(pk__among=[row.pk for row in rows])
+    associated = Customer.objects.filter(pk__in_array=[row.pk for row in rows])
     freeze_rows(
         associated.filter(association_type=Customer.AssociationType.RESELLER),
         FreezeKind.ACCOUNT,
@@ -53,8 +62,8 @@ def _associate(chunk: list[NewCustomer], author: Author) -> None:
         # Nobody who comes has a budget.
         state=F("state"),
     )
-    owner = Customer.objects.filter(CURRENT, customer_id=OuterRef("account")).values("pk")
-    waiting = Expenditure.objects.filter(customer=None, account__among=[row.customer_id for row in rows])
+    owner = Customer.objects.current().filter(customer_id=OuterRef("account")).values("pk")
+    waiting = Expenditure.objects.filter(customer=None, account__in_array=[row.customer_id for row in rows])
     waiting.update(customer=Subquery(owner))
 
 
@@ -71,11 +80,13 @@ def _row(newcomer: NewCustomer, author: Author) -> Customer:
         account_manager=newcomer.account_manager,
         tags=";".join(("", *newcomer.tags, "")) if newcomer.tags else "",
         associated_on=author.at,
-        state=State.REFERRAL if newcomer.association_type == Customer.AssociationType.REFERRAL else State(0),
+        state=AccountFlags.REFERRAL
+        if newcomer.association_type == Customer.AssociationType.REFERRAL
+        else AccountFlags(0),
     )
 
 
-@writing()
+@write_transaction()
 def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> int:
     """End the association of those of the customers that are current, all or none; give their number.
 
@@ -84,17 +95,17 @@ def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> in
     current one has come to, and what comes, is nobody's until the ID is associated anew: a month has one total, and
     counts from its first day for whoever has the ID then (domain 8.4).
     """
-    month = hold_month()
+    month = lock_month()
     # Whose a total is, is decided by a report that is being taken in as well.
-    hold(REPORT)
-    leaving = customers.filter(CURRENT)
-    lock_only(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))
-    keys = lock(leaving)
+    advisory_lock(REPORT_LOCK)
+    leaving = customers.current()
+    lock_rows(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))
+    keys = lock_keys(leaving)
     author = Author(None, Channel.SYSTEM, timezone.now())
-    _remove_budgets(Budget.objects.filter(pk__among=keys), author, note)
-    gone = Customer.objects.filter(pk__among=keys)
-    gone.update(disassociated_on=author.at, state=F("state").bitand(State.FROZEN | State.REFERRAL))
-    Expenditure.objects.filter(customer__among=keys, month__gte=month).update(customer=None)
+    _remove_budgets(Budget.objects.filter(pk__in_array=keys), author, note)
+    gone = Customer.objects.filter(pk__in_array=keys)
+    gone.update(disassociated_on=author.at, state=F("state").bitand(AccountFlags.FROZEN | AccountFlags.REFERRAL))
+    Expenditure.objects.filter(customer__in_array=keys, month__gte=month).update(customer=None)
     return len(keys)
 
 
@@ -104,16 +115,16 @@ def _remove_budgets(budgets: QuerySet[Budget], author: Author, note: str) -> Non
         budgets,
         customer="customer_id",
         at=author.at,
-        operator_name=text(author.name),
-        partner_company=text(""),
-        partner_account_name=text(""),
+        operator_name=text_value(author.name),
+        partner_company=text_value(""),
+        partner_account_name=text_value(""),
         operation=AdjustmentRecord.Operation.DELETE,
-        **{f"{name}_before": name for name in TERMS},
+        **{f"{name}_before": name for name in RECORDED_TERMS},
         used="used",
         unfreeze=False,
         channel=author.channel,
         batch=author.batch,
-        note=text(note),
+        note=text_value(note),
     )
     allocated = budgets.order_by().values("partner", "budget_type").annotate(sum=Sum("amount"))
     for partner, budget_type, amount in allocated.values_list("partner", "budget_type", "sum"):

@@ -6,16 +6,16 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from budgets.actions.account_state import unfreeze_accounts
-from budgets.actions.usage import budget_figures, freeze_exhausted, move_run_out, move_used
+from budgets.actions.usage import budget_figures, freeze_exhausted, update_run_out, update_used
 from budgets.models import BillingMonth
 from budgets.months import month_of
 from customers.actions import Author
 from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
-from partnercenter.lib.prepared import Kept
-from partnercenter.lib.sql import MONTH, hold, writing
+from partnercenter.lib.prepared import PreparedQuery
+from partnercenter.lib.sql import MONTH_LOCK, advisory_lock, write_transaction
 from partnercenter.models import BudgetType, Channel
 
-MONTHS = Kept(BillingMonth.objects.values_list("month", flat=True), "pk", 1)
+CURRENT_MONTH_QUERY = PreparedQuery(BillingMonth.objects.values_list("month", flat=True), "pk", 1)
 
 # A monthly budget starts anew: what counts is the new month's expenditure so far, of which a customer has one total,
 # as an account has one and an account is one customer's.
@@ -49,7 +49,7 @@ LIFTED_AT_RESTORE = Q(
 
 
 @dataclass(frozen=True)
-class Restored:
+class MonthRestore:
     """What a restore did: the month (YYYYMM) that is current now, budgets restored, accounts frozen and unfrozen."""
 
     month: int
@@ -63,37 +63,37 @@ def current_month() -> int:
 
     One primary-key SELECT, unless the month has moved.
     """
-    found = MONTHS.ask(1)
+    found = CURRENT_MONTH_QUERY.fetch(1)
     if not found or found[0] < month_of(timezone.now()):
         return restore_budgets().month
     return found[0]
 
 
-def hold_month() -> int:
+def lock_month() -> int:
     """Keep the month from moving until the transaction ends, and give it. First thing in a writing transaction."""
     current_month()
-    hold(MONTH, shared=True)
+    advisory_lock(MONTH_LOCK, shared=True)
     return BillingMonth.objects.get(pk=1).month
 
 
-@writing()
-def restore_budgets() -> Restored:
+@write_transaction()
+def restore_budgets() -> MonthRestore:
     """Restore monthly budgets where a new billing month has begun, once, whoever comes first (domain 3.14).
 
     Lifts no freeze but that of a used up budget which was to be lifted at restore (domain 3.11); then freezes what the
     new month's expenditure has used up already. Whoever writes budgets or freezes holds the month shared, so this,
     which holds it alone, misses none.
     """
-    hold(MONTH)
+    advisory_lock(MONTH_LOCK)
     now = timezone.now()
     month = month_of(now)
     marker, _created = BillingMonth.objects.get_or_create(pk=1, defaults={"month": month})
     if marker.month >= month:
-        return Restored(marker.month, 0, 0, 0)
+        return MonthRestore(marker.month, 0, 0, 0)
     author = Author(operator=None, channel=Channel.SYSTEM, at=now)
-    restored = move_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month], month=month, at=now).budgets
+    restored = update_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month], month=month, at=now).budgets
     unfrozen = unfreeze_accounts(Customer.objects.filter(LIFTED_AT_RESTORE), author=author, **budget_figures())
-    move_used(COUNT_MONTHS_COME, [BudgetType.ONE_TIME, marker.month, month], month=month, at=now)
-    move_run_out(month, f"budget_type = '{BudgetType.ONE_TIME}'")
+    update_used(COUNT_MONTHS_COME, [BudgetType.ONE_TIME, marker.month, month], month=month, at=now)
+    update_run_out(month, f"budget_type = '{BudgetType.ONE_TIME}'")
     BillingMonth.objects.filter(pk=1).update(month=month)
-    return Restored(month, restored, freeze_exhausted(Customer.objects.all(), author=author), unfrozen)
+    return MonthRestore(month, restored, freeze_exhausted(Customer.objects.all(), author=author), unfrozen)

@@ -7,25 +7,25 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from budgets.actions.billing_month import hold_month
+from budgets.actions.billing_month import lock_month
 from budgets.actions.locks import lock_to_review
 from budgets.models import Budget
-from customers.models import Customer, CustomerQuerySet, Snooze, State
+from customers.models import AccountFlags, Customer, CustomerQuerySet, Snooze
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
-from partnercenter.lib.sql import insert_from, text, writing
+from partnercenter.lib.sql import insert_from, text_value, write_transaction
 from partnercenter.models import Partner, User
-from partnercenter.permissions import refusal
+from partnercenter.permissions import why_not_budgets
 
 # Used up and not frozen. Under an automatic policy that is never so (domain 3.7), and to ask for the policy, too, would
 # have PostgreSQL expect far fewer rows than there are.
-NOT_FROZEN = (State.EXHAUSTED | State.MONTHLY, State.EXHAUSTED | State.ONE_TIME)
+EXHAUSTED_NOT_FROZEN = (AccountFlags.EXHAUSTED | AccountFlags.MONTHLY, AccountFlags.EXHAUSTED | AccountFlags.ONE_TIME)
 LONGEST_SNOOZE = timedelta(days=365)
 LONGEST_REASON = 256
 
 
-def to_decide() -> QuerySet[Budget]:
+def undecided_budgets() -> QuerySet[Budget]:
     """The budgets about which somebody decides: used up under *Manual*, the account not frozen (domain 3.6, 3.7)."""
-    return Budget.objects.filter(state__in=NOT_FROZEN, exhausted_since__isnull=False)
+    return Budget.objects.filter(state__in=EXHAUSTED_NOT_FROZEN, exhausted_since__isnull=False)
 
 
 def is_snoozed(at: datetime) -> Exists:
@@ -41,7 +41,7 @@ def is_snoozed(at: datetime) -> Exists:
     return Exists(running)
 
 
-@writing()
+@write_transaction()
 def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, operator: User) -> int:
     """Put the decisions about these customers off until a day begins in the operator's zone; give their number.
 
@@ -56,32 +56,32 @@ def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, o
     if not 0 < len(reason) <= LONGEST_REASON:
         raise InvalidRequest(_("Give a reason of 1 to 256 characters."), "reason")
     begins = datetime.combine(until, time.min, zone)
-    return _record(to_decide().filter(customer__in=_lock(customers, operator)), begins, reason, operator)
+    return _record(undecided_budgets().filter(customer__in=_lock(customers, operator)), begins, reason, operator)
 
 
-@writing()
+@write_transaction()
 def wake_decisions(customers: CustomerQuerySet, *, operator: User) -> int:
     """End the snoozes of these customers now, by another record; give the number of those that were running."""
-    mine = to_decide().filter(customer__in=_lock(customers, operator))
+    mine = undecided_budgets().filter(customer__in=_lock(customers, operator))
     now = timezone.now()
     return _record(mine.filter(is_snoozed(now)), now, "", operator)
 
 
 def _lock(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
     """Those of the customers that are the operator's own, with month, grants and customers locked in this order."""
-    hold_month()
-    locked = Customer.objects.filter(pk__among=lock_to_review(customers, operator))
-    refuse(locked.values_list("partner", flat=True), operator)
+    lock_month()
+    locked = Customer.objects.filter(pk__in_array=lock_to_review(customers, operator))
+    ensure_may_act(locked.values_list("partner", flat=True), operator)
     return locked
 
 
-def refuse(partners: Iterable[int], operator: User) -> None:
+def ensure_may_act(partners: Iterable[int], operator: User) -> None:
     """Raises PermissionRefused where the operator may not act on the customers of one of these partners.
 
     As grants are now.
     """
     for partner in Partner.objects.filter(pk__in=partners).select_related("grant", "distributor"):
-        if why_not := refusal(operator, partner, getattr(partner, "grant", None)):
+        if why_not := why_not_budgets(operator, partner, getattr(partner, "grant", None)):
             raise PermissionRefused(why_not)
 
 
@@ -92,8 +92,8 @@ def _record(budgets: QuerySet[Budget], until: datetime, reason: str, operator: U
         customer="pk",
         at=timezone.now(),
         operator=operator.pk,
-        operator_name=text(operator.username),
+        operator_name=text_value(operator.username),
         until=until,
-        reason=text(reason),
+        reason=text_value(reason),
         exhausted_since="exhausted_since",
     )

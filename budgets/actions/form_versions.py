@@ -10,25 +10,25 @@ from django.utils.translation import gettext as _
 from customers.models import Customer, CustomerQuerySet, FreezeKind
 from partnercenter.lib.errors import Conflict
 
-VERSION = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
+VERSION_PATTERN = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<since>(2[0-9]{3}-[0-9T:.-]+\+00:00)?)")
 
 
-def version_of(customer: Customer) -> str:
+def form_version(customer: Customer) -> str:
     """What a form carries of the budget and the freeze state it showed."""
     budget = getattr(customer, "budget", None)
     since = customer.frozen_since.isoformat() if customer.frozen_since else ""
     return f"{budget.record_id if budget else ''}|{customer.freeze_kind}|{since}"
 
 
-def refuse_unlike(customers: CustomerQuerySet, as_seen: Q | None) -> None:
+def ensure_expected(customers: CustomerQuerySet, expected: Q | None) -> None:
     """Raises Conflict where one of the customers is not, or no longer, as it was seen."""
-    if as_seen is not None and customers.filter(as_seen).count() != customers.count():
+    if expected is not None and customers.filter(expected).count() != customers.count():
         raise Conflict(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
 
 
-def as_shown(version: str) -> Q:
+def matches_version(version: str) -> Q:
     """The condition a customer still meets if nothing changed since a form showed this version. Raises Conflict."""
-    match = VERSION.fullmatch(version)
+    match = VERSION_PATTERN.fullmatch(version)
     if match is None or match["kind"] not in FreezeKind.values:
         raise Conflict(_("The form is outdated. Nothing was changed."))
     try:

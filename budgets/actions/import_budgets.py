@@ -16,19 +16,25 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.quota import no_quota
-from budgets.actions.reviews import NOW_OF_CUSTOMER, accept_first, included, keep, refuse_review
-from budgets.actions.terms import foresee, left_out, on_restore, policy_that_stands
-from budgets.files.budgets import read_budgets, unknown_id
+from budgets.actions.quota import missing_quota_message
+from budgets.actions.reviews import (
+    CURRENT_STATE_OF_CUSTOMER,
+    agreement_missing_message,
+    ensure_confirmable,
+    included_items,
+    store_items,
+)
+from budgets.actions.terms import exclusion, present_policy, unfreeze_choice, with_budget_effects
+from budgets.files.budgets import read_budgets, unknown_id_message
 from budgets.files.expenditure_reports import LONGEST_CUSTOMER_ID
-from customers.models import AccountFreezing, AsItIs, Customer, FreezeKind
+from customers.models import AccountFreezing, Customer, FreezeKind, UnchangedTerms
 from partnercenter.actions import operations
 from partnercenter.lib.csv_files import MOST_BAD_LINES, BadLine, Progress
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.money import MoneyField
-from partnercenter.lib.sql import stage, unstage, writing
+from partnercenter.lib.sql import create_temp_table, drop_temp_tables, write_transaction
 from partnercenter.models import Grant, Operation, Partner, User
-from partnercenter.permissions import refusal, types_allowed
+from partnercenter.permissions import allowed_types, why_not_budgets
 
 STAGED = "staged_lines"
 STAGED_COLUMNS = """
@@ -86,7 +92,7 @@ class StagedLine(models.Model):
 
 
 @dataclass(frozen=True)
-class Imported:
+class BudgetImport:
     """What a file of budgets came to, in numbers of lines.
 
     `operation` is the review of the `reviewed` lines, None where there is none. `bad_lines` are the first hundred of
@@ -103,7 +109,7 @@ class Imported:
 
 def review_import(
     name: str, content: BinaryIO, *, operator: User, agreement: str = "", progress: Progress = None
-) -> Imported:
+) -> BudgetImport:
     """Keep what a CSV file of budgets asks for as a review to be confirmed (issue: different amounts in one go).
 
     Columns are found by name: `customer_id`, `amount`, and if given `budget_type`, `account_freezing`, `unfreeze_now`.
@@ -113,26 +119,26 @@ def review_import(
     the file as a whole cannot be read, PermissionRefused, and where no line is bad InvalidRequest (over quota, or
     Unfreeze Now of one customer whose budget would be used up).
     """
-    refuse_import(operator)
+    ensure_may_import(operator)
     boolean = "boolean" if connection.vendor == "postgresql" else "bool"
     read = (
         (*line, Problem.VALUE if line.error else Problem.NONE, None) for line in read_budgets(name, content, progress)
     )
     try:
-        stage(STAGED, STAGED_COLUMNS.format(boolean=boolean), read)
-        with writing():
+        create_temp_table(STAGED, STAGED_COLUMNS.format(boolean=boolean), read)
+        with write_transaction():
             # Before the customers are looked at: the first in a new month restores it.
             month = current_month()
             _judge(operator, agreement)
             return _review(name, operator, month, agreement)
     finally:
-        unstage(STAGED)
+        drop_temp_tables(STAGED)
 
 
-def refuse_import(operator: User) -> None:
+def ensure_may_import(operator: User) -> None:
     """Raises PermissionRefused where this person may set no budget at all."""
     partner: Any = operator.partner
-    if why_not := refusal(operator, partner, _grant(partner)):
+    if why_not := why_not_budgets(operator, partner, _grant(partner)):
         raise PermissionRefused(why_not)
 
 
@@ -161,7 +167,7 @@ def _need_agreement() -> None:
 
 
 def _find_customers(operator: User) -> None:
-    own, params = Customer.objects.of(operator).order_by().values("pk", "customer_id").query.sql_with_params()
+    own, params = Customer.objects.visible_to(operator).order_by().values("pk", "customer_id").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {STAGED} SET customer_id = own.pk FROM ({own}) AS own"
@@ -195,14 +201,14 @@ def _refusals(operator: User, lines: QuerySet[Any]) -> dict[int, str]:
     """The partners of the lines for whose customers this person may set no budget, and why (domain 5.2)."""
     partners = Partner.objects.filter(pk__in=lines.values("customer__partner")).select_related("distributor")
     grants: dict[Any, Grant] = Grant.objects.in_bulk([partner.pk for partner in partners])
-    reasons = {partner.pk: refusal(operator, partner, grants.get(partner.pk)) for partner in partners}
+    reasons = {partner.pk: why_not_budgets(operator, partner, grants.get(partner.pk)) for partner in partners}
     return {key: reason for key, reason in reasons.items() if reason}
 
 
 def _types(operator: User) -> set[str]:
     """The types that quotas of the operator's own partner leave; a distributor is bound by none."""
     partner: Any = operator.partner
-    return types_allowed(operator, partner, _grant(partner))
+    return allowed_types(operator, partner, _grant(partner))
 
 
 def _grant(partner: Partner | None) -> Grant | None:
@@ -210,44 +216,48 @@ def _grant(partner: Partner | None) -> Grant | None:
     return Grant.objects.filter(partner=partner).first()
 
 
-def _review(name: str, operator: User, month: int, agreement: str) -> Imported:
+def _review(name: str, operator: User, month: int, agreement: str) -> BudgetImport:
     good, lines = _unmarked(), StagedLine.objects.count()
     bad = StagedLine.objects.exclude(problem__in=GOOD).count()
     told = _told(name, operator) if bad else []
     if not good.exists():
-        return Imported(None, lines, 0, bad, told)
+        return BudgetImport(None, lines, 0, bad, told)
     terms = {"import": name, "lines": lines, "bad": bad, "unfreeze": False, "agreement": agreement}
     try:
         # A savepoint: refused, the operation is gone, and the bad lines can still be told.
         with transaction.atomic():
-            operation = operations.review(Operation.Kind.SET_BUDGET, terms, operator=operator)
+            operation = operations.create_operation(Operation.Kind.SET_BUDGET, terms, operator=operator)
             rows = _foreseen(good, month)
-            reviewed = keep(operation, rows, customer="customer_id", seen=NOW_OF_CUSTOMER, as_it_is=_left_empty())
-            refuse_review(operation, month, unfreeze=included(operation).filter(unfreeze=True).exists())
+            reviewed = store_items(
+                operation, rows, customer="customer_id", seen=CURRENT_STATE_OF_CUSTOMER, as_it_is=_left_empty()
+            )
+            ensure_confirmable(operation, month, unfreeze=included_items(operation).filter(unfreeze=True).exists())
     except InvalidRequest as refused:
         if not bad:
             raise
-        return Imported(None, lines, 0, bad, told, refused.message)
-    return Imported(operation, lines, reviewed, bad, told)
+        return BudgetImport(None, lines, 0, bad, told, refused.message)
+    return BudgetImport(operation, lines, reviewed, bad, told)
 
 
 def _foreseen(lines: QuerySet[Any], month: int) -> QuerySet[Any]:
     """The lines with the terms of each and what these would do."""
     rows = lines.annotate(
         new_amount=Coalesce(F("amount"), F("customer__budget__amount"), output_field=MoneyField()),
-        new_policy=Coalesce(F("account_freezing"), policy_that_stands("customer__"), output_field=CharField()),
+        new_policy=Coalesce(F("account_freezing"), present_policy("customer__"), output_field=CharField()),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=F("unfreeze"),
     ).annotate(
-        new_left_out=left_out(Q(new_type__isnull=True) | Q(new_amount__isnull=True), {}),
-        new_on_restore=on_restore(prefix="customer__"),
+        new_left_out=exclusion(Q(new_type__isnull=True) | Q(new_amount__isnull=True), {}),
+        new_on_restore=unfreeze_choice(prefix="customer__"),
     )
-    return foresee(rows, month, prefix="customer__")
+    return with_budget_effects(rows, month, prefix="customer__")
 
 
 def _left_empty() -> Combinable:
     """Which cells of a line are empty: they follow what stands when the review is made again."""
-    cells = (When(**{f"{each.name.lower()}__isnull": True}, then=Value(each.value)) for each in AsItIs if each.name)
+    cells = (
+        When(**{f"{each.name.lower()}__isnull": True}, then=Value(each.value)) for each in UnchangedTerms if each.name
+    )
     return reduce(add, (Case(cell, default=Value(0), output_field=SmallIntegerField()) for cell in cells))
 
 
@@ -265,15 +275,15 @@ def _reason(line: StagedLine, firsts: dict[str, int], refusals: dict[int, str]) 
     if line.problem == Problem.VALUE:
         return line.reason
     if line.problem == Problem.UNKNOWN or line.customer is None:
-        return unknown_id(line.account)
+        return unknown_id_message(line.account)
     if line.problem == Problem.TWICE:
         return _("%(id)s stands in line %(line)s already") % {"id": line.account, "line": firsts[line.account]}
     if line.problem == Problem.NOT_ALLOWED:
         return refusals[line.customer.partner_id]
     if line.problem == Problem.NO_QUOTA:
-        return no_quota(line.budget_type or line.customer.budget.budget_type)
+        return missing_quota_message(line.budget_type or line.customer.budget.budget_type)
     return {
         Problem.REFERRAL: _("A customer of the referral model has no budget."),
         Problem.NO_BUDGET: _("The customer has no budget: budget_type and amount are needed."),
-        Problem.RESOURCES: accept_first(),
+        Problem.RESOURCES: agreement_missing_message(),
     }[Problem(line.problem)]

@@ -15,8 +15,8 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from budgets.actions.billing_month import hold_month
-from budgets.actions.usage import freeze_exhausted, move_run_out, move_used
+from budgets.actions.billing_month import lock_month
+from budgets.actions.usage import freeze_exhausted, update_run_out, update_used
 from budgets.files.expenditure_reports import ReadReport
 from budgets.models import ExpenditureReport
 from budgets.months import first_moment_of_day, month_name
@@ -24,7 +24,14 @@ from customers.actions import Author
 from customers.models import Customer
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import from_cents
-from partnercenter.lib.sql import REPORT, hold, moment, stage, unstage, writing
+from partnercenter.lib.sql import (
+    REPORT_LOCK,
+    advisory_lock,
+    create_temp_table,
+    db_datetime,
+    drop_temp_tables,
+    write_transaction,
+)
 from partnercenter.models import Channel, Partner, User
 
 LISTED = 100
@@ -92,7 +99,7 @@ WHERE e.account = incoming.account AND e.month = incoming.month AND f.partner_id
 
 
 @dataclass
-class TakenIn:
+class ReportResult:
     """What a report said and did. Totals are amounts with two decimals; `months` reads "2026-09".
 
     `changed` totals are new or differ; `older` were ignored, as a newer report had stated them; `unknown` accounts are
@@ -115,15 +122,15 @@ class TakenIn:
     not_yours: int = 0
 
 
-@writing()
-def take_in_report(
+@write_transaction()
+def import_report(
     read: ReadReport,
     *,
     operator: User | None,
     reported_at: datetime | None = None,
     only: Partner | None = None,
     channel: Channel = Channel.IMPORT,
-) -> TakenIn:
+) -> ReportResult:
     """Replace the totals the report states, move what is used, freeze what is used up: one transaction (domain 8.6).
 
     A total of the same time or newer replaces the earlier one, an older one is ignored. The same report again writes
@@ -134,13 +141,13 @@ def take_in_report(
     at = reported_at or now
     if at > now:
         raise InvalidRequest(_("The time of the report lies in the future."), "reported_at")
-    month = hold_month()
-    hold(REPORT)
-    taken = TakenIn(
+    month = lock_month()
+    advisory_lock(REPORT_LOCK)
+    taken = ReportResult(
         lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
     )
     _unstage()
-    stage("incoming", "account varchar(128), month integer, total bigint", read.totals())
+    create_temp_table("incoming", "account varchar(128), month integer, total bigint", read.totals())
     _keep_to(only, taken)
     if _compare(at, month, taken):
         taken.report = uuid.uuid4()
@@ -150,7 +157,7 @@ def take_in_report(
     return taken
 
 
-def _keep_to(only: Partner | None, taken: TakenIn) -> None:
+def _keep_to(only: Partner | None, taken: ReportResult) -> None:
     """Take what is not the partner's own out of the stage, and tell how many accounts that are (domain 8.5)."""
     if only is not None:
         strangers = f"FROM incoming WHERE NOT EXISTS ({OWN}) OR EXISTS ({ANOTHERS})"
@@ -158,9 +165,9 @@ def _keep_to(only: Partner | None, taken: TakenIn) -> None:
         _run(f"DELETE {strangers}", [only.pk, only.pk])
 
 
-def _compare(at: datetime, month: int, taken: TakenIn) -> int:
+def _compare(at: datetime, month: int, taken: ReportResult) -> int:
     """Hold the stage against what stands and tell what it says; how many totals it states anew."""
-    _run(COMPARED, [moment(first_moment_of_day(at)), month, moment(at), moment(at), moment(at)])
+    _run(COMPARED, [db_datetime(first_moment_of_day(at)), month, db_datetime(at), db_datetime(at), db_datetime(at)])
     _run("CREATE INDEX compared_by_customer ON compared (customer_id)")
     if connection.vendor == "postgresql":
         _run("ANALYZE compared")
@@ -176,7 +183,7 @@ def _compare(at: datetime, month: int, taken: TakenIn) -> int:
 
 def _unstage() -> None:
     _run("DROP VIEW IF EXISTS moved")
-    unstage("incoming", "compared")
+    drop_temp_tables("incoming", "compared")
 
 
 def _new_report(
@@ -195,14 +202,14 @@ def _new_report(
     )
 
 
-def _apply(report: ExpenditureReport, month: int, author: Author, taken: TakenIn) -> None:
+def _apply(report: ExpenditureReport, month: int, author: Author, taken: ReportResult) -> None:
     """Lock whom it moves, in key order; then totals, used, freezing, and the report's own summary."""
     if connection.vendor == "postgresql":
         _number(LOCK_MOVED)
     for write in (REPLACE_TOTALS, NEW_TOTALS):
-        _run(write, [moment(report.reported_at), report._meta.pk.get_db_prep_value(report.pk, connection)])
-    taken.exhausted = move_used(USED_AFTER, [month], month=month, at=author.at).exhausted
-    move_run_out(month, UNMOVED)
+        _run(write, [db_datetime(report.reported_at), report._meta.pk.get_db_prep_value(report.pk, connection)])
+    taken.exhausted = update_used(USED_AFTER, [month], month=month, at=author.at).exhausted
+    update_run_out(month, UNMOVED)
     moved = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM moved WHERE delta <> 0", []))
     taken.frozen = freeze_exhausted(moved, author=author)
     report.summary = asdict(taken) | {"report": str(taken.report)}

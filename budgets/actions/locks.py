@@ -2,25 +2,25 @@
 
 from django.db.models import QuerySet
 
-from customers.models import Customer, CustomerQuerySet, ReviewedCustomer
-from partnercenter.lib.sql import lock, lock_only
+from customers.models import Customer, CustomerQuerySet, ReviewItem
+from partnercenter.lib.sql import lock_keys, lock_rows
 from partnercenter.models import Grant, Partner, User
 
 
 def lock_to_review(customers: CustomerQuerySet, operator: User) -> list[int]:
     """Lock the operator's own of these customers and give their keys: what is reviewed then cannot differ at once."""
-    mine = customers.of(operator)
+    mine = customers.visible_to(operator)
     partners = list(Partner.objects.filter(pk__in=mine.order_by().values("partner")))
     lock_grants(partners)
     # Not whoever came in meanwhile with a partner whose grant nobody has looked at.
-    return lock(mine.filter(partner__in=partners))
+    return lock_keys(mine.filter(partner__in=partners))
 
 
 def lock_grants(partners: list[Partner]) -> None:
     """Lock the grants of the resellers among the partners: giving and revoking wait."""
-    lock(Grant.objects.filter(partner__in=partners))
+    lock_keys(Grant.objects.filter(partner__in=partners))
 
 
-def lock_reviewed(rows: QuerySet[ReviewedCustomer], operator: User) -> None:
+def lock_reviewed(rows: QuerySet[ReviewItem], operator: User) -> None:
     """Lock the customers of reviewed rows that are still the operator's. After the grants."""
-    lock_only(Customer.objects.of(operator).filter(pk__in=rows.values("customer")))
+    lock_rows(Customer.objects.visible_to(operator).filter(pk__in=rows.values("customer")))

@@ -11,34 +11,34 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.utils.translation import gettext as _
 
-from customers.models import Customer, CustomerQuerySet, Effect, LeftOut, ReviewedCustomer
+from customers.models import Customer, CustomerQuerySet, ExclusionReason, FreezeEffect, ReviewItem
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.money import money, show_amount
 from partnercenter.models import BudgetType, Grant, Partner, User
-from partnercenter.permissions import bound_by, refusal, unfreezing_refused
+from partnercenter.permissions import limiting_grant, why_not_budgets, why_not_unfreeze
 
-Moves = dict[int, dict[str, Decimal]]
+QuotaDeltas = dict[int, dict[str, Decimal]]
 
 
-def beyond_reach(operator: User) -> dict[LeftOut, Q]:
+def not_actionable(operator: User) -> dict[ExclusionReason, Q]:
     """The customers this operator can set no budget for, whatever the terms, by the reason (domain 5.2, 5.6).
 
     The operator's own role and grant are asked before.
     """
-    reasons = {LeftOut.REFERRAL: Q(association_type=Customer.AssociationType.REFERRAL)}
+    reasons = {ExclusionReason.REFERRAL: Q(association_type=Customer.AssociationType.REFERRAL)}
     if operator.partner and operator.partner.is_distributor:
         of_reseller = Q(partner__grant__monthly_quota__isnull=False) | Q(partner__grant__one_time_quota__isnull=False)
-        reasons[LeftOut.GRANTED] = of_reseller & ~Q(partner=operator.partner)
+        reasons[ExclusionReason.GRANTED] = of_reseller & ~Q(partner=operator.partner)
     return reasons
 
 
-def within_reach(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
+def actionable(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
     """The customers without those beyond reach."""
-    return customers.exclude(reduce(or_, beyond_reach(operator).values()))
+    return customers.exclude(reduce(or_, not_actionable(operator).values()))
 
 
 @dataclass(frozen=True)
-class Extent:
+class ReviewTotals:
     """What a review is about: so many customers, of which partners, given which types; to how many what happens.
 
     `moves` only where it was asked for.
@@ -51,31 +51,31 @@ class Extent:
     exhausted: int
     unfrozen: int
     kept: int
-    moves: Moves
+    moves: QuotaDeltas
 
 
-def extent_of(rows: QuerySet[ReviewedCustomer], operator: User, *, moving: bool = False) -> Extent:
+def review_totals(rows: QuerySet[ReviewItem], operator: User, *, moving: bool = False) -> ReviewTotals:
     """What the rows are about, read once. `kept` stay frozen although Unfreeze Now was ticked (domain 3.9).
 
     `moving` tells by how much the pools would move, too: for that the budgets that stand are read.
     """
     groups: Any = rows.order_by().annotate(partner=_partner(operator)).values("partner", "budget_type")
-    counted = list(groups.annotate(**COUNTS, **(_sums(*AS_REVIEWED) if moving else {})))
+    counted = list(groups.annotate(**COUNT_COLUMNS, **(_sums(*AS_REVIEWED) if moving else {})))
     types = {each["budget_type"] for each in counted}
-    return Extent(
+    return ReviewTotals(
         partners=_partners({each["partner"] for each in counted}, operator),
         types=types - {None},
         removes=None in types,
-        **{name: sum(each[name] for each in counted) for name in COUNTS},
+        **{name: sum(each[name] for each in counted) for name in COUNT_COLUMNS},
         moves=_moves(counted) if moving else {},
     )
 
 
-COUNTS = {
+COUNT_COLUMNS = {
     "number": Count("pk"),
     "exhausted": Count("pk", filter=Q(exhausts=True)),
-    "unfrozen": Count("pk", filter=Q(effect=Effect.UNFROZEN)),
-    "kept": Count("pk", filter=Q(effect__in=(Effect.STAYS_FROZEN, Effect.ESCALATED), unfreeze=True)),
+    "unfrozen": Count("pk", filter=Q(effect=FreezeEffect.UNFROZEN)),
+    "kept": Count("pk", filter=Q(effect__in=(FreezeEffect.STAYS_FROZEN, FreezeEffect.ESCALATED), unfreeze=True)),
 }
 # Where a review has the former type and amount, and the new ones.
 AS_REVIEWED = ("customer__budget__", "")
@@ -95,7 +95,7 @@ def _partner(operator: User) -> Any:
     return F("customer__partner") if company is None or company.is_distributor else Value(company.pk)
 
 
-def refuse_not_allowed(extent: Extent, operator: User) -> dict[int, Grant]:
+def ensure_permitted(extent: ReviewTotals, operator: User) -> dict[int, Grant]:
     """The grants of the resellers, as they are now.
 
     Raises PermissionRefused where they, or their standing, do not allow it.
@@ -105,32 +105,32 @@ def refuse_not_allowed(extent: Extent, operator: User) -> dict[int, Grant]:
     grants = {grant.pk: grant for grant in Grant.objects.filter(partner__in=extent.partners).select_related("partner")}
     for partner in extent.partners:
         grant = grants.get(partner.pk)
-        reason = refusal(operator, partner, grant)
+        reason = why_not_budgets(operator, partner, grant)
         if extent.unfrozen:
-            reason = reason or unfreezing_refused(operator, grant.partner if grant else partner)
+            reason = reason or why_not_unfreeze(operator, grant.partner if grant else partner)
         if reason:
             raise PermissionRefused(reason)
     return grants
 
 
-def refuse_partners(extent: Extent, operator: User) -> dict[int, Grant]:
+def ensure_types_granted(extent: ReviewTotals, operator: User) -> dict[int, Grant]:
     """What `refuse_not_allowed` says; raises InvalidRequest where the grants allow not all the types."""
-    grants = refuse_not_allowed(extent, operator)
+    grants = ensure_permitted(extent, operator)
     for partner in extent.partners:
-        bound = bound_by(operator, partner, grants.get(partner.pk))
+        bound = limiting_grant(operator, partner, grants.get(partner.pk))
         for budget_type in extent.types - (bound.types if bound else extent.types):
-            raise InvalidRequest(no_quota(budget_type), "budget_type")
+            raise InvalidRequest(missing_quota_message(budget_type), "budget_type")
     return grants
 
 
-def no_quota(budget_type: str) -> str:
+def missing_quota_message(budget_type: str) -> str:
     """What a reseller is told who has no quota for this type."""
     if budget_type == BudgetType.MONTHLY:
         return _("Contact your distributor to be granted a monthly budget quota.")
     return _("Contact your distributor to be granted a one-time budget quota.")
 
 
-def moves(rows: QuerySet[Any], before: str, after: str, operator: User) -> Moves:
+def quota_deltas(rows: QuerySet[Any], before: str, after: str, operator: User) -> QuotaDeltas:
     """By how much each partner's pools move: partner -> budget type -> sum after less sum before.
 
     `before` and `after` are where the rows have the former and the new type and amount: `.._type`, `.._amount`.
@@ -147,37 +147,37 @@ def _sums(before: str, after: str) -> dict[str, Sum]:
     }
 
 
-def _moves(summed: Iterable[dict[str, Any]]) -> Moves:
+def _moves(summed: Iterable[dict[str, Any]]) -> QuotaDeltas:
     """From rows of `_sums`, of which a partner may have several."""
-    moved: Moves = defaultdict(lambda: dict.fromkeys(BudgetType.values, Decimal(0)))
+    moved: QuotaDeltas = defaultdict(lambda: dict.fromkeys(BudgetType.values, Decimal(0)))
     for each in summed:
         for kind in BudgetType.values:
             moved[each["partner"]][kind] += each[f"after_{kind}"] - each[f"before_{kind}"]
     return dict(moved)
 
 
-def refuse_over_quota(by_partner: Moves, grants: dict[int, Grant], operator: User) -> None:
+def ensure_within_quota(by_partner: QuotaDeltas, grants: dict[int, Grant], operator: User) -> None:
     """Raises InvalidRequest where what is set as a whole would exceed a quota (domain 5.3)."""
     for partner, by_type in by_partner.items():
         if partner in grants:
-            move_pools(grants[partner], by_type, operator)
+            allocate(grants[partner], by_type, operator)
 
 
-def move_pools(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
+def allocate(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
     """Allocate so much more of each pool, in memory.
 
     Refused only above the quota *and* above where the pool stood (domain 5.3, 5.4).
     """
-    is_bound = bound_by(operator, grant.partner, grant) is not None
+    is_bound = limiting_grant(operator, grant.partner, grant) is not None
     for kind, by in by_type.items():
         pool = grant.pool(kind)
         needed = pool.allocated + by
         if is_bound and by > 0 and (pool.granted is None or needed > pool.granted):
-            raise InvalidRequest(over_quota(kind, pool.granted or Decimal(0), pool.allocated, needed), "amount")
+            raise InvalidRequest(over_quota_message(kind, pool.granted or Decimal(0), pool.allocated, needed), "amount")
         setattr(grant, f"{kind.lower()}_allocated", needed)
 
 
-def over_quota(kind: str, quota: Decimal, allocated: Decimal, needed: Decimal) -> str:
+def over_quota_message(kind: str, quota: Decimal, allocated: Decimal, needed: Decimal) -> str:
     """The refusal that names quota, allocated and needed."""
     figures = {"quota": show_amount(quota), "allocated": show_amount(allocated), "needed": show_amount(needed)}
     if kind == BudgetType.MONTHLY:

@@ -12,51 +12,61 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.form_versions import refuse_unlike
-from budgets.actions.freeze_terms import by_hand_from, foresee_by_hand, is_by_hand
-from budgets.actions.quota import beyond_reach, extent_of, refuse_not_allowed, refuse_over_quota, refuse_partners
-from budgets.actions.terms import Changes, Terms, as_json, foresee, with_terms
+from budgets.actions.form_versions import ensure_expected
+from budgets.actions.freeze_terms import freeze_request_from, is_freeze, with_freeze_effects
+from budgets.actions.quota import (
+    ensure_permitted,
+    ensure_types_granted,
+    ensure_within_quota,
+    not_actionable,
+    review_totals,
+)
+from budgets.actions.terms import BudgetChange, BudgetTerms, terms_as_json, with_budget_effects, with_terms
 from customers.models import (
     AccountFreezing,
     Customer,
     CustomerQuerySet,
-    Effect,
-    LeftOut,
-    ReviewedCustomer,
+    ExclusionReason,
+    FreezeEffect,
+    ReviewItem,
 )
 from partnercenter.actions import operations
 from partnercenter.lib.errors import Conflict, InvalidRequest
 from partnercenter.lib.money import show_amount
-from partnercenter.lib.sql import insert_from, writing
+from partnercenter.lib.sql import insert_from, write_transaction
 from partnercenter.models import Operation, User
 
 # Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.
-SEEN = {"adjustment_record": "adjustment_record", "freeze_kind": "freeze_kind", "frozen_since": "frozen_since"}
-NOW = SEEN | {"adjustment_record": "budget__record_id"}
+REVIEWED_STATE = {
+    "adjustment_record": "adjustment_record",
+    "freeze_kind": "freeze_kind",
+    "frozen_since": "frozen_since",
+}
+CURRENT_STATE = REVIEWED_STATE | {"adjustment_record": "budget__record_id"}
 # Whom no edit takes in.
-STAYS_OUT = (LeftOut.REFERRAL, LeftOut.GRANTED, LeftOut.MOVED_ON)
-NOW_OF_CUSTOMER = {name: f"customer__{path}" for name, path in NOW.items()}
+ALWAYS_EXCLUDED = (ExclusionReason.REFERRAL, ExclusionReason.GRANTED, ExclusionReason.MOVED_ON)
+CURRENT_STATE_OF_CUSTOMER = {name: f"customer__{path}" for name, path in CURRENT_STATE.items()}
 
 
-def refuse_referrals(customers: CustomerQuerySet) -> None:
+def ensure_no_referrals(customers: CustomerQuerySet) -> None:
     """Raises InvalidRequest where one of the customers has neither budget nor freeze (domain 5.6)."""
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
-        raise InvalidRequest(no_budget_nor_freeze())
+        raise InvalidRequest(referral_message())
 
 
-def no_budget_nor_freeze() -> str:
+def referral_message() -> str:
     """What is told whoever would set the budget of a referral customer, or freeze it (domain 5.6)."""
     return _("A customer of the referral model has no budget and is not frozen.")
 
 
-@writing()
+@write_transaction()
 def review_budgets(
     customers: CustomerQuerySet,
-    terms: Terms | Changes,
+    terms: BudgetTerms | BudgetChange,
     *,
     operator: User,
     unfreeze: bool,
-    as_seen: Q | None = None,
+    expected: Q | None = None,
     all_matching: bool = False,
 ) -> Operation:
     """Keep the customers, the terms each would get and what these would do, as an operation to be confirmed.
@@ -64,21 +74,21 @@ def review_budgets(
     Customers to whom the terms cannot be applied are kept as left out; where nobody was named but `all_matching` are
     meant, so are those the operator can set no budget for. Raises PermissionRefused, InvalidRequest (no customer, a
     referral customer, resources frozen without the agreement, a type without quota, over quota, Unfreeze Now of one
-    customer whose budget would be used up), or Conflict where a customer is not `as_seen`. Nothing is set.
+    customer whose budget would be used up), or Conflict where a customer is not `expected`. Nothing is set.
     """
     month = current_month()
-    how: Any = {"operator": operator, "unfreeze": unfreeze, "as_seen": as_seen, "all_matching": all_matching}
+    how: Any = {"operator": operator, "unfreeze": unfreeze, "expected": expected, "all_matching": all_matching}
     return review_in(month, customers, terms, **how)
 
 
 def review_in(
     month: int,
     customers: CustomerQuerySet,
-    terms: Terms | Changes,
+    terms: BudgetTerms | BudgetChange,
     *,
     operator: User,
     unfreeze: bool,
-    as_seen: Q | None = None,
+    expected: Q | None = None,
     all_matching: bool = False,
     replaces: Operation | None = None,
     to_be_edited: bool = False,
@@ -88,22 +98,22 @@ def review_in(
     `to_be_edited` leaves it to the edit to refuse what could not be confirmed: other amounts are meant.
     """
     if terms.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES and not terms.agreement:
-        raise InvalidRequest(accept_first(), "agreement")
-    customers = customers.of(operator)
-    refuse_unlike(customers, as_seen)
+        raise InvalidRequest(agreement_missing_message(), "agreement")
+    customers = customers.visible_to(operator)
+    ensure_expected(customers, expected)
     if not all_matching:
-        refuse_referrals(customers)
-    beyond = beyond_reach(operator) if all_matching else {}
-    kept = as_json(terms, unfreeze=unfreeze) | {"all_matching": all_matching}
-    operation = operations.review(Operation.Kind.SET_BUDGET, kept, operator=operator, replaces=replaces)
-    rows = foresee(with_terms(customers, terms, month, unfreeze=unfreeze, beyond=beyond), month)
-    keep(operation, rows, customer="pk", seen=NOW)
+        ensure_no_referrals(customers)
+    beyond = not_actionable(operator) if all_matching else {}
+    kept = terms_as_json(terms, unfreeze=unfreeze) | {"all_matching": all_matching}
+    operation = operations.create_operation(Operation.Kind.SET_BUDGET, kept, operator=operator, replaces=replaces)
+    rows = with_budget_effects(with_terms(customers, terms, month, unfreeze=unfreeze, beyond=beyond), month)
+    store_items(operation, rows, customer="pk", seen=CURRENT_STATE)
     if not to_be_edited:
-        refuse_review(operation, month, unfreeze=unfreeze)
+        ensure_confirmable(operation, month, unfreeze=unfreeze)
     return operation
 
 
-def accept_first() -> str:
+def agreement_missing_message() -> str:
     """What is told whoever would have resources frozen without the agreement (domain 3.6, 4.4)."""
     return _("Tick the agreement: resources are frozen only with it.")
 
@@ -123,7 +133,7 @@ def is_batch(operation: Operation) -> bool:
     return is_undo(operation) or operation.reviewed.all()[:2].count() != 1
 
 
-def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
+def with_item_terms(reviewed: QuerySet[ReviewItem]) -> QuerySet[Any]:
     """Reviewed rows with their terms under the names that `foresee` goes by."""
     return reviewed.annotate(
         new_type=F("budget_type"),
@@ -135,20 +145,22 @@ def terms_of_rows(reviewed: QuerySet[ReviewedCustomer]) -> QuerySet[Any]:
     )
 
 
-def foreseen(rows: QuerySet[ReviewedCustomer], operation: Operation, month: int) -> QuerySet[Any]:
+def with_effects(rows: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[Any]:
     """Rows of this operation with what it would do to them now: `exhausts_after`, `effect_after`, and for budgets more.
 
     Rows that were annotated by `terms_of_rows` are foreseen by what they were given since.
     """
-    if is_by_hand(operation):
-        return foresee_by_hand(rows, by_hand_from(operation.kind, operation.terms), prefix="customer__")
-    return foresee(rows, month, prefix="customer__")
+    if is_freeze(operation):
+        return with_freeze_effects(rows, freeze_request_from(operation.kind, operation.terms), prefix="customer__")
+    return with_budget_effects(rows, month, prefix="customer__")
 
 
-def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict[str, str], as_it_is: Any = 0) -> int:
+def store_items(
+    operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict[str, str], as_it_is: Any = 0
+) -> int:
     """Keep rows, with their terms, the state `seen` and what `foresee` says, as the customers of an operation."""
     return insert_from(
-        ReviewedCustomer,
+        ReviewItem,
         rows,
         operation=Value(operation.pk, output_field=UUIDField()),
         customer=customer,
@@ -166,9 +178,9 @@ def keep(operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict
     )
 
 
-def included(operation: Operation) -> QuerySet[ReviewedCustomer]:
+def included_items(operation: Operation) -> QuerySet[ReviewItem]:
     """The rows of a review that are set."""
-    return ReviewedCustomer.objects.filter(operation=operation, left_out=LeftOut.NONE)
+    return ReviewItem.objects.filter(operation=operation, left_out=ExclusionReason.NONE)
 
 
 SAME_TERMS = Q(
@@ -180,12 +192,12 @@ SAME_TERMS = Q(
 )
 
 
-def unchanged(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
+def unchanged_items(rows: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
     """The rows whose terms are those that stand (domain 3.1)."""
     return rows.filter(SAME_TERMS)
 
 
-def changing(rows: QuerySet[ReviewedCustomer]) -> QuerySet[ReviewedCustomer]:
+def changing_items(rows: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
     """The rows whose terms are others than those that stand, a first budget among them."""
     return rows.filter(_not(SAME_TERMS))
 
@@ -198,33 +210,37 @@ def _not(condition: Q) -> Exact:
 
 def changes_nothing(operation: Operation) -> bool:
     """Whether nobody's budget would change and nobody be unfrozen: there is nothing to confirm then."""
-    rows = included(operation)
-    return not (changing(rows) | rows.filter(effect=Effect.UNFROZEN)).exists()
+    rows = included_items(operation)
+    return not (changing_items(rows) | rows.filter(effect=FreezeEffect.UNFROZEN)).exists()
 
 
-def refuse_review(operation: Operation, month: int, *, unfreeze: bool) -> None:
+def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool) -> None:
     """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
-    rows = included(operation)
-    extent = extent_of(rows, operation.operator, moving=True)
+    rows = included_items(operation)
+    extent = review_totals(rows, operation.operator, moving=True)
     if not extent.number and is_undo(operation):
         raise InvalidRequest(_("None of the customers is left to go back to what it had before the batch."))
-    if not extent.number and operation.reviewed.filter(left_out=LeftOut.BY_OPERATOR).exists():
+    if not extent.number and operation.reviewed.filter(left_out=ExclusionReason.BY_OPERATOR).exists():
         raise InvalidRequest(_("Nobody would be left to be set: cancel the review, or leave somebody in it."))
     if not extent.number:
         raise InvalidRequest(_("None of the customers can be given this budget."))
-    grants = refuse_partners(extent, operation.operator)
-    refuse_over_quota(extent.moves, grants, operation.operator)
-    if unfreeze and extent.number == 1 and rows.filter(effect__in=(Effect.STAYS_FROZEN, Effect.ESCALATED)).exists():
+    grants = ensure_types_granted(extent, operation.operator)
+    ensure_within_quota(extent.moves, grants, operation.operator)
+    if (
+        unfreeze
+        and extent.number == 1
+        and rows.filter(effect__in=(FreezeEffect.STAYS_FROZEN, FreezeEffect.ESCALATED)).exists()
+    ):
         raise InvalidRequest(cannot_unfreeze(operation, month), "unfreeze_now")
 
 
 def cannot_unfreeze(operation: Operation, month: int) -> str:
     """The refusal that names both figures (domain 3.9)."""
-    row = foresee(terms_of_rows(included(operation)), month, prefix="customer__").get()
-    return cannot_unfreeze_at(row.used_after, row.amount)
+    row = with_budget_effects(with_item_terms(included_items(operation)), month, prefix="customer__").get()
+    return cannot_unfreeze_message(row.used_after, row.amount)
 
 
-def cannot_unfreeze_at(used: Decimal, amount: Decimal) -> str:
+def cannot_unfreeze_message(used: Decimal, amount: Decimal) -> str:
     """The same refusal for these figures."""
     return _(
         "The account cannot be unfrozen: %(used)s is used of a budget of %(amount)s with automatic freezing. "
@@ -232,17 +248,17 @@ def cannot_unfreeze_at(used: Decimal, amount: Decimal) -> str:
     ) % {"used": show_amount(used), "amount": show_amount(amount)}
 
 
-def still_as_reviewed(rows: QuerySet[ReviewedCustomer], operation: Operation, month: int) -> QuerySet[ReviewedCustomer]:
+def matching_items(rows: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
     """The rows whose customer is the operator's, in the state that was reviewed, and to whom the same would happen.
 
     A report that only moves what is used changes neither. To freezing by hand a budget matters by what would happen.
     """
-    return foreseen(terms_of_rows(rows), operation, month).filter(_as_reviewed(operation))
+    return with_effects(with_item_terms(rows), operation, month).filter(_as_reviewed(operation))
 
 
-def not_as_reviewed(rows: QuerySet[ReviewedCustomer], operation: Operation, month: int) -> QuerySet[ReviewedCustomer]:
+def conflicting_items(rows: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
     """All other rows."""
-    return foreseen(terms_of_rows(rows), operation, month).filter(_not(_as_reviewed(operation)))
+    return with_effects(with_item_terms(rows), operation, month).filter(_not(_as_reviewed(operation)))
 
 
 def _as_reviewed(operation: Operation) -> Q:
@@ -252,7 +268,7 @@ def _as_reviewed(operation: Operation) -> Q:
     same_budget = both_without | Q(customer__budget__record=F("adjustment_record"))
     both_unfrozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
     return Q(
-        Q() if is_by_hand(operation) else same_budget,
+        Q() if is_freeze(operation) else same_budget,
         both_unfrozen | Q(customer__frozen_since=F("frozen_since")),
         customer__freeze_kind=F("freeze_kind"),
         customer__disassociated_on=None,
@@ -262,15 +278,15 @@ def _as_reviewed(operation: Operation) -> Q:
     )
 
 
-def refuse_outdated(operation: Operation) -> None:
+def ensure_unchanged(operation: Operation) -> None:
     """Raises PermissionRefused where grant or role do not allow it any more.
 
     Conflict where anything is not as reviewed.
 
     Told before a code is sent or looked at.
     """
-    rows = included(operation)
-    extent = extent_of(rows, operation.operator)
-    refuse_not_allowed(extent, operation.operator)
-    if still_as_reviewed(rows, operation, current_month()).count() != extent.number:
+    rows = included_items(operation)
+    extent = review_totals(rows, operation.operator)
+    ensure_permitted(extent, operation.operator)
+    if matching_items(rows, operation, current_month()).count() != extent.number:
         raise Conflict(_("This budget or the state of the account was changed after your review. Nothing was changed."))

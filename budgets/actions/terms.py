@@ -14,9 +14,9 @@ from django.db.models import Case, CharField, ExpressionWrapper, F, IntegerField
 from django.db.models.functions import Cast, Coalesce, Greatest, Least
 from django.db.models.lookups import GreaterThanOrEqual
 
-from budgets.models import FROZEN_BY, spent
+from budgets.models import FREEZE_KIND_BY_POLICY, expenditure_between
 from budgets.months import previous_month
-from customers.models import AccountFreezing, Effect, FreezeKind, LeftOut
+from customers.models import AccountFreezing, ExclusionReason, FreezeEffect, FreezeKind
 from partnercenter.lib.money import LARGEST_BUDGET, MoneyField, money, to_cents
 from partnercenter.models import BudgetType
 
@@ -24,7 +24,7 @@ HUNDREDTHS = 100
 
 
 @dataclass(frozen=True)
-class Relative:
+class RelativeAmount:
     """An amount that goes by what each customer has; one of the first three, two decimals at most.
 
     `percent` of the present budget (110 is ten percent more), the present budget `plus` an amount, or last month's
@@ -38,7 +38,7 @@ class Relative:
 
 
 @dataclass(frozen=True)
-class Terms:
+class BudgetTerms:
     """What is set. `amount` is the new total; without `account_freezing` the policy is unchanged, at first Manual.
 
     Without `unfreeze_on_restore` that choice is unchanged, at first no; only a monthly budget with automatic freezing
@@ -53,20 +53,20 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Changes:
+class BudgetChange:
     """What is set for many, by what each has: None leaves it as it is."""
 
     budget_type: BudgetType | None = None
-    amount: Decimal | Relative | None = None
+    amount: Decimal | RelativeAmount | None = None
     account_freezing: AccountFreezing | None = None
     unfreeze_on_restore: bool | None = None
     agreement: str = ""
 
 
-def as_json(terms: Terms | Changes, *, unfreeze: bool) -> dict[str, Any]:
+def terms_as_json(terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> dict[str, Any]:
     """Terms as an operation keeps them, for showing what was asked for."""
     amount: Any = terms.amount
-    if isinstance(amount, Relative):
+    if isinstance(amount, RelativeAmount):
         amount = {name: str(value) for name, value in vars(amount).items() if value is not None}
     elif amount is not None:
         amount = str(amount)
@@ -80,14 +80,14 @@ def as_json(terms: Terms | Changes, *, unfreeze: bool) -> dict[str, Any]:
     }
 
 
-def terms_from(kept: dict[str, Any]) -> Changes:
+def terms_from_json(kept: dict[str, Any]) -> BudgetChange:
     """The terms that an operation keeps."""
     amount: Any = kept["amount"]
     if isinstance(amount, dict):
-        amount = Relative(**{name: Decimal(value) for name, value in amount.items()})
+        amount = RelativeAmount(**{name: Decimal(value) for name, value in amount.items()})
     elif amount is not None:
         amount = Decimal(amount)
-    return Changes(
+    return BudgetChange(
         BudgetType(kept["budget_type"]) if kept["budget_type"] else None,
         amount,
         AccountFreezing(kept["account_freezing"]) if kept["account_freezing"] else None,
@@ -97,7 +97,12 @@ def terms_from(kept: dict[str, Any]) -> Changes:
 
 
 def with_terms(
-    customers: QuerySet[Any], terms: Terms | Changes, month: int, *, unfreeze: bool, beyond: Mapping[LeftOut, Q]
+    customers: QuerySet[Any],
+    terms: BudgetTerms | BudgetChange,
+    month: int,
+    *,
+    unfreeze: bool,
+    beyond: Mapping[ExclusionReason, Q],
 ) -> QuerySet[Any]:
     """The customers with the terms each would get, and why it would be left out: first of all those `beyond` reach."""
     amount, goes_by_budget = _amount(terms.amount, month)
@@ -105,29 +110,31 @@ def with_terms(
     return customers.annotate(
         new_type=_given(terms.budget_type, F("budget__budget_type")),
         new_amount=amount,
-        new_policy=_given(terms.account_freezing, policy_that_stands()),
+        new_policy=_given(terms.account_freezing, present_policy()),
         counted_from_given=Value(None, output_field=IntegerField()),
         new_unfreeze=Value(unfreeze, output_field=models.BooleanField()),
     ).annotate(
-        new_left_out=left_out(needs_budget, beyond),
-        new_on_restore=on_restore(terms.unfreeze_on_restore),
+        new_left_out=exclusion(needs_budget, beyond),
+        new_on_restore=unfreeze_choice(terms.unfreeze_on_restore),
     )
 
 
-def policy_that_stands(prefix: str = "") -> Coalesce:
+def present_policy(prefix: str = "") -> Coalesce:
     """The policy of a customer's budget, at first Manual (domain 3.6)."""
     stands = F(f"{prefix}budget__account_freezing")
     return Coalesce(stands, Value(AccountFreezing.MANUAL), output_field=CharField())
 
 
-def on_restore(given: bool | None = None, prefix: str = "") -> Case:
+def unfreeze_choice(given: bool | None = None, prefix: str = "") -> Case:
     """Whether the restore lifts a freeze by the budget (domain 3.11), as `given` or as it stands.
 
     Over rows with `new_type` and `new_policy`: only a monthly budget with automatic freezing has that choice.
     """
     stands = Coalesce(F(f"{prefix}budget__unfreeze_on_restore"), False, output_field=models.BooleanField())
     may_have = When(
-        new_type=BudgetType.MONTHLY, new_policy__in=list(FROZEN_BY), then=stands if given is None else Value(given)
+        new_type=BudgetType.MONTHLY,
+        new_policy__in=list(FREEZE_KIND_BY_POLICY),
+        then=stands if given is None else Value(given),
     )
     return Case(may_have, default=Value(False), output_field=models.BooleanField())
 
@@ -136,19 +143,19 @@ def _given(value: str | None, otherwise: Any) -> Any:
     return otherwise if value is None else Value(value, output_field=CharField())
 
 
-def left_out(needs_budget: Q, beyond: Mapping[LeftOut, Q] | None = None) -> Case:
+def exclusion(needs_budget: Q, beyond: Mapping[ExclusionReason, Q] | None = None) -> Case:
     """Why the terms cannot be set for a row, whoever is `beyond` reach or by its `new_amount`; "" where they can."""
     return Case(
         *[When(condition, then=Value(reason)) for reason, condition in (beyond or {}).items()],
-        When(needs_budget, then=Value(LeftOut.NO_BUDGET)),
-        When(new_amount__lte=money(0), then=Value(LeftOut.NOT_POSITIVE)),
-        When(new_amount__gt=money(LARGEST_BUDGET), then=Value(LeftOut.TOO_LARGE)),
-        default=Value(LeftOut.NONE),
+        When(needs_budget, then=Value(ExclusionReason.NO_BUDGET)),
+        When(new_amount__lte=money(0), then=Value(ExclusionReason.NOT_POSITIVE)),
+        When(new_amount__gt=money(LARGEST_BUDGET), then=Value(ExclusionReason.TOO_LARGE)),
+        default=Value(ExclusionReason.NONE),
         output_field=CharField(),
     )
 
 
-def _amount(amount: Decimal | Relative | None, month: int) -> tuple[Any, bool]:
+def _amount(amount: Decimal | RelativeAmount | None, month: int) -> tuple[Any, bool]:
     """The amount as an expression over a customer, and whether it goes by the budget that stands."""
     if isinstance(amount, Decimal):
         return money(amount), False
@@ -161,14 +168,14 @@ def _amount(amount: Decimal | Relative | None, month: int) -> tuple[Any, bool]:
     return ExpressionWrapper(cents, output_field=MoneyField()), goes_by_budget
 
 
-def _relative(amount: Relative, month: int) -> tuple[Any, bool]:
+def _relative(amount: RelativeAmount, month: int) -> tuple[Any, bool]:
     present: Any = F("budget__amount")
     if amount.percent is not None:
         # Of nothing nothing: bounds would be taken for it.
         return Case(When(budget__amount__isnull=False, then=_times(present, amount.percent, HUNDREDTHS))), True
     if amount.last_month_times is not None:
         last = previous_month(month)
-        return _times(spent(last, last), amount.last_month_times, 1), False
+        return _times(expenditure_between(last, last), amount.last_month_times, 1), False
     return present + Value(to_cents(amount.plus or Decimal(0))), True
 
 
@@ -183,7 +190,7 @@ def _times(amount: Any, factor: Decimal, over: int) -> Any:
     return (whole * Value(int(factor * HUNDREDTHS)) + Value(over // 2)) / Value(over)
 
 
-def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[Any]:
+def with_budget_effects(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[Any]:
     """The rows with what their terms would do: `counts_from`, `used_after`, `exhausts_after`, `effect_after`."""
     customer = f"{prefix}pk" if not prefix else "customer_id"
     one_time = Q(**{f"{prefix}budget__budget_type": BudgetType.ONE_TIME}) & Q(new_type=BudgetType.ONE_TIME)
@@ -198,7 +205,7 @@ def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[An
     exhausts = When(GreaterThanOrEqual(F("used_after"), F("new_amount")), then=Value(True))
     return (
         rows.annotate(counts_from=counts_from)
-        .annotate(used_after=Case(stands, default=spent("counts_from", month, customer)))
+        .annotate(used_after=Case(stands, default=expenditure_between("counts_from", month, customer)))
         .annotate(exhausts_after=Case(exhausts, default=Value(False), output_field=models.BooleanField()))
         .annotate(effect_after=_effect(prefix))
     )
@@ -206,14 +213,14 @@ def foresee(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[An
 
 def _effect(prefix: str) -> Case:
     frozen = ~Q(**{f"{prefix}freeze_kind": FreezeKind.NONE})
-    stuck = Q(exhausts_after=True, new_policy__in=list(FROZEN_BY))
+    stuck = Q(exhausts_after=True, new_policy__in=list(FREEZE_KIND_BY_POLICY))
     with_resources = Q(exhausts_after=True, new_policy=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
     escalates = Q(**{f"{prefix}freeze_kind": FreezeKind.ACCOUNT}) & with_resources
     return Case(
-        When(frozen & Q(new_unfreeze=True) & ~stuck, then=Value(Effect.UNFROZEN)),
-        When(escalates, then=Value(Effect.ESCALATED)),
-        When(frozen, then=Value(Effect.STAYS_FROZEN)),
-        When(stuck, then=Value(Effect.FROZEN)),
-        default=Value(Effect.NONE),
+        When(frozen & Q(new_unfreeze=True) & ~stuck, then=Value(FreezeEffect.UNFROZEN)),
+        When(escalates, then=Value(FreezeEffect.ESCALATED)),
+        When(frozen, then=Value(FreezeEffect.STAYS_FROZEN)),
+        When(stuck, then=Value(FreezeEffect.FROZEN)),
+        default=Value(FreezeEffect.NONE),
         output_field=CharField(),
     )

@@ -7,34 +7,34 @@ from django.db.models import BooleanField, Case, CharField, Exists, F, IntegerFi
 from django.db.models.functions import Coalesce
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.reviews import NOW_OF_CUSTOMER, keep, refuse_review
-from budgets.actions.terms import foresee
+from budgets.actions.reviews import CURRENT_STATE_OF_CUSTOMER, ensure_confirmable, store_items
+from budgets.actions.terms import with_budget_effects
 from budgets.models import AdjustmentRecord
-from customers.models import FreezeRecord, LeftOut, ReviewedCustomer
+from customers.models import ExclusionReason, FreezeRecord, ReviewItem
 from partnercenter.actions import operations
-from partnercenter.lib.sql import writing
+from partnercenter.lib.sql import write_transaction
 from partnercenter.models import BudgetType, Operation, User
 
-LATER = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
+LATER_RECORDS = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
 # Without a budget nothing names the record it stands on: there it is the last one, unless the customer left.
-STILL_STANDS = Q(customer__budget__record=F("pk")) | (
+UNCHANGED_SINCE_BATCH = Q(customer__budget__record=F("pk")) | (
     Q(
         operation=AdjustmentRecord.Operation.REMOVED,
         customer__budget__isnull=True,
         customer__disassociated_on__isnull=True,
     )
-    & ~Exists(LATER)
+    & ~Exists(LATER_RECORDS)
 )
-STANDS = Case(When(STILL_STANDS, then=Value(True)), default=Value(False), output_field=BooleanField())
+IS_UNCHANGED = Case(When(UNCHANGED_SINCE_BATCH, then=Value(True)), default=Value(False), output_field=BooleanField())
 
 
-def records_of(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
+def batch_records(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
     """The adjustment records of a batch of the person's own company; it acts on no other customers than its own."""
     own = Operation.objects.filter(pk=batch, partner=user.partner).exists()
     return AdjustmentRecord.objects.filter(batch=batch) if own else AdjustmentRecord.objects.none()
 
 
-@writing()
+@write_transaction()
 def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: Operation | None = None) -> Operation:
     """A review that puts the customers which still stand as the batch left them back to what they had.
 
@@ -43,19 +43,19 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
     `unfreeze` whom the batch froze is unfrozen. Raises what `review_budgets` does.
     """
     if replaces is not None:
-        operations.hold(replaces)
+        operations.lock_operation(replaces)
     month = current_month()
     terms = {"undo": str(batch), "budget_type": None, "unfreeze": unfreeze}
-    operation = operations.review(Operation.Kind.UNDO_BATCH, terms, operator=operator, replaces=replaces)
-    rows: Any = records_of(batch, operator)
+    operation = operations.create_operation(Operation.Kind.UNDO_BATCH, terms, operator=operator, replaces=replaces)
+    rows: Any = batch_records(batch, operator)
     frozen_by_it = FreezeRecord.objects.filter(
         batch=batch,
         operation=FreezeRecord.Operation.FREEZE,
         customer=OuterRef("customer"),
         at=OuterRef("customer__frozen_since"),
     )
-    left_out = ReviewedCustomer.objects.filter(
-        operation=replaces, customer=OuterRef("customer"), left_out=LeftOut.BY_OPERATOR
+    left_out = ReviewItem.objects.filter(
+        operation=replaces, customer=OuterRef("customer"), left_out=ExclusionReason.BY_OPERATOR
     )
     rows = rows.annotate(
         new_type=F("budget_type_before"),
@@ -67,12 +67,17 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
         ),
         new_unfreeze=Exists(frozen_by_it) if unfreeze else Value(False, output_field=BooleanField()),
         new_left_out=Case(
-            When(STILL_STANDS & Q(Exists(left_out)), then=Value(LeftOut.BY_OPERATOR)),
-            When(STILL_STANDS, then=Value(LeftOut.NONE)),
-            default=Value(LeftOut.MOVED_ON),
+            When(UNCHANGED_SINCE_BATCH & Q(Exists(left_out)), then=Value(ExclusionReason.BY_OPERATOR)),
+            When(UNCHANGED_SINCE_BATCH, then=Value(ExclusionReason.NONE)),
+            default=Value(ExclusionReason.MOVED_ON),
             output_field=CharField(),
         ),
     )
-    keep(operation, foresee(rows, month, prefix="customer__"), customer="customer_id", seen=NOW_OF_CUSTOMER)
-    refuse_review(operation, month, unfreeze=False)
+    store_items(
+        operation,
+        with_budget_effects(rows, month, prefix="customer__"),
+        customer="customer_id",
+        seen=CURRENT_STATE_OF_CUSTOMER,
+    )
+    ensure_confirmable(operation, month, unfreeze=False)
     return operation

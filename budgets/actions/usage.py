@@ -7,21 +7,21 @@ from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 
 from budgets.actions.account_state import freeze_accounts
-from budgets.forecast import DIFFERS, runs_out_on
-from budgets.models import FROZEN_BY, MARKS, THIS_MONTH, Budget, Expenditure
+from budgets.forecast import IS_DISTINCT, run_out_sql
+from budgets.models import CURRENT_MONTH, FREEZE_KIND_BY_POLICY, MARKS, Budget, Expenditure
 from customers.actions import Author
-from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, State
-from partnercenter.lib.sql import moment
+from customers.models import AccountFlags, AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
+from partnercenter.lib.sql import db_datetime
 
-EXHAUSTED_AUTOMATIC = Q(budget__level=100, budget__account_freezing__in=list(FROZEN_BY))
+EXHAUSTED_AUTOMATIC = Q(budget__level=100, budget__account_freezing__in=list(FREEZE_KIND_BY_POLICY))
 # Not frozen yet, or in a weaker kind than the policy asks.
-NOT_FROZEN_SO = Q(freeze_kind=FreezeKind.NONE) | Q(
+CAN_BE_FROZEN_FURTHER = Q(freeze_kind=FreezeKind.NONE) | Q(
     freeze_kind=FreezeKind.ACCOUNT, budget__account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES
 )
 
 # One row version per budget: used with all that follows from it. `{new}` selects customer_id, counted_from, used.
 # A budget that restores and is used up again at once is used up since then.
-MOVE_USED = """
+UPDATE_USED = """
 UPDATE budgets_budget SET
     counted_from = new.counted_from,
     used = new.used,
@@ -41,7 +41,7 @@ WHERE (b.level = 100) <> (new.used >= b.amount) ORDER BY b.customer_id
 LEVELS = " ".join(f"WHEN new.used * 100 >= amount * {mark} THEN {mark}" for mark in MARKS)
 
 
-class Moved(NamedTuple):
+class UsageUpdate(NamedTuple):
     """How many budgets were given what they have used, and how many of them are used up by it."""
 
     budgets: int
@@ -49,7 +49,7 @@ class Moved(NamedTuple):
 
 
 # Where nothing is used but time: only whose day is another one is written.
-MOVE_RUN_OUT = """
+UPDATE_RUN_OUT = """
 UPDATE budgets_budget SET runs_out_on = {runs_out_on}
 WHERE {which} AND runs_out_on IS {differs} {runs_out_on}
 """
@@ -57,17 +57,17 @@ WHERE {which} AND runs_out_on IS {differs} {runs_out_on}
 
 def _runs_out_on(month: int, used: str) -> str:
     names = {name: f"budgets_budget.{name}" for name in ("amount", "budget_type")}
-    return runs_out_on(month, customer="budgets_budget.customer_id", used=used, **names)
+    return run_out_sql(month, customer="budgets_budget.customer_id", used=used, **names)
 
 
-def move_run_out(month: int, which: str) -> None:
+def update_run_out(month: int, which: str) -> None:
     """Give budgets the day on which they run out, as time moved on; `which` is SQL, a condition on the budgets."""
     day = _runs_out_on(month, "budgets_budget.used")
     with connection.cursor() as cursor:
-        cursor.execute(MOVE_RUN_OUT.format(runs_out_on=day, which=which, differs=DIFFERS[connection.vendor]))
+        cursor.execute(UPDATE_RUN_OUT.format(runs_out_on=day, which=which, differs=IS_DISTINCT[connection.vendor]))
 
 
-def move_used(new: str, params: list[Any], *, month: int, at: datetime) -> Moved:
+def update_used(new: str, params: list[Any], *, month: int, at: datetime) -> UsageUpdate:
     """Give budgets their new `used` and all that follows from it, in one statement; `at` some are used up.
 
     `month` (YYYYMM) is the one that counts now.
@@ -77,13 +77,13 @@ def move_used(new: str, params: list[Any], *, month: int, at: datetime) -> Moved
         cursor.execute(CROSSES.format(new=new), params)
         crossing = cursor.fetchall()
         day = _runs_out_on(month, "new.used")
-        update = MOVE_USED.format(new=new, levels=LEVELS, exhausted=int(State.EXHAUSTED), runs_out_on=day)
-        cursor.execute(update, [moment(at), *params])
+        update = UPDATE_USED.format(new=new, levels=LEVELS, exhausted=int(AccountFlags.EXHAUSTED), runs_out_on=day)
+        cursor.execute(update, [db_datetime(at), *params])
         moved = cursor.rowcount
     if crossing:
-        crossed = Customer.objects.filter(pk__among=[key for key, _exhausted in crossing])
+        crossed = Customer.objects.filter(pk__in_array=[key for key, _exhausted in crossing])
         crossed.update(state=Subquery(Budget.objects.filter(pk=OuterRef("pk")).values("state")))
-    return Moved(moved, sum(bool(exhausted) for _key, exhausted in crossing))
+    return UsageUpdate(moved, sum(bool(exhausted) for _key, exhausted in crossing))
 
 
 def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
@@ -92,12 +92,12 @@ def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
     Under *Automatic, with resources* an account that is frozen already escalates. The records hold the budget and the
     newest report behind it as they are now (domain 9).
     """
-    due = customers.filter(EXHAUSTED_AUTOMATIC).filter(NOT_FROZEN_SO)
+    due = customers.filter(EXHAUSTED_AUTOMATIC).filter(CAN_BE_FROZEN_FURTHER)
     policies = list(due.values_list("pk", "budget__account_freezing"))
     number = 0
-    for policy, kind in FROZEN_BY.items():
+    for policy, kind in FREEZE_KIND_BY_POLICY.items():
         if keys := [key for key, its in policies if its == policy]:
-            chosen = Customer.objects.filter(pk__among=keys)
+            chosen = Customer.objects.filter(pk__in_array=keys)
             number += freeze_accounts(chosen, kind, FreezeOrigin.BUDGET_EXHAUSTED, author=author, **budget_figures())
     return number
 
@@ -105,7 +105,7 @@ def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
 def budget_figures() -> dict[str, Any]:
     """The fields of a freeze record that tell of the budget and the report behind it, over a customer's row."""
     newest = Expenditure.objects.filter(
-        customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=THIS_MONTH
+        customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=CURRENT_MONTH
     ).order_by("-reported_at", "-month")
     return {
         **{name: f"budget__{name}" for name in ("budget_type", "amount", "used", "account_freezing", "counted_from")},

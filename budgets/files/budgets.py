@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from budgets.files.expenditure_reports import LONGEST_CUSTOMER_ID
 from budgets.months import LONGEST_SHOWN
 from customers.models import AccountFreezing
-from partnercenter.lib.csv_files import BadFile, BadLine, CsvFile, Progress, Unreadable, as_meant
+from partnercenter.lib.csv_files import BadFile, BadLine, CsvFile, Progress, Unreadable, unescape_formula
 from partnercenter.lib.money import LARGEST_BUDGET, AmountField, to_cents
 from partnercenter.models import BudgetType
 
-NEEDED = ("customer_id", "amount")
-COLUMNS = ("customer_id", "budget_type", "amount", "account_freezing", "unfreeze_now")
+REQUIRED_COLUMNS = ("customer_id", "amount")
+BUDGET_COLUMNS = ("customer_id", "budget_type", "amount", "account_freezing", "unfreeze_now")
 YES, NO = ("1", "true", "yes"), ("", "0", "false", "no")
 
 Pick = Callable[[list[str]], list[str]]
@@ -94,22 +94,22 @@ def _columns(header: list[str]) -> Pick:
     if not header:
         raise ValueError(_("the file is empty, it needs a header"))
     names = [name.strip() for name in header]
-    missing = [name for name in NEEDED if name not in names]
+    missing = [name for name in REQUIRED_COLUMNS if name not in names]
     if missing:
         raise ValueError(_("the header lacks columns (%(columns)s)") % {"columns": ", ".join(missing)})
-    for name in COLUMNS:
+    for name in BUDGET_COLUMNS:
         if names.count(name) > 1:
             raise ValueError(_("the header has the column %(name)s twice") % {"name": name})
     # One cell too many at the end stands for all that are not there.
-    pick = itemgetter(*(names.index(name) if name in names else -1 for name in COLUMNS))
-    return lambda row: [as_meant(cell.strip()).strip() for cell in pick([*row, ""])]
+    pick = itemgetter(*(names.index(name) if name in names else -1 for name in BUDGET_COLUMNS))
+    return lambda row: [unescape_formula(cell.strip()).strip() for cell in pick([*row, ""])]
 
 
 def _refuse_no_id(account: str) -> None:
     if not account:
         raise ValueError(_("%(column)s is absent") % {"column": "customer_id"})
     if len(account) > LONGEST_CUSTOMER_ID or not account.isprintable():
-        raise ValueError(unknown_id(account))
+        raise ValueError(unknown_id_message(account))
 
 
 def _choice(column: str, text: str, values: list[str]) -> str | None:
@@ -123,6 +123,6 @@ def _not_one_of(column: str, text: str, values: Any) -> str:
     return _("%(column)s is %(text)r, it must be %(values)s") % names
 
 
-def unknown_id(account: str) -> str:
+def unknown_id_message(account: str) -> str:
     """The same for an ID nobody has, another partner's and one that left (domain 5.6)."""
     return _("%(id)r is no customer ID of yours") % {"id": account[:LONGEST_SHOWN]}

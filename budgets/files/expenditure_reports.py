@@ -17,18 +17,18 @@ from typing import BinaryIO
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from budgets.months import LONGEST_SHOWN, moment_stated, month_name, month_stated, parse_month
+from budgets.months import LONGEST_SHOWN, month_name, parse_moment, parse_month, parse_month_of_date
 from partnercenter.lib.csv_files import BadLines, CsvFile, Progress
 
 FORMATS = {
     "focus": ("SubAccountId", "BillingPeriodStart", "ListCost", "BillingCurrency"),
     "plain": ("customer_id", "month", "list_price_total"),
 }
-OPTIONAL = {"focus": ("ChargePeriodEnd",), "plain": ()}
+OPTIONAL_COLUMNS = {"focus": ("ChargePeriodEnd",), "plain": ()}
 LONGEST_CUSTOMER_ID = 128
-NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,9}))?")
+AMOUNT_IN_REPORT = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,9}))?")
 DECIMALS, WHOLE_DIGITS = 12, 13
-CENT = 10 ** (DECIMALS - 2)
+UNITS_PER_CENT = 10 ** (DECIMALS - 2)
 LARGEST_TOTAL = 10 ** (DECIMALS + WHOLE_DIGITS)
 
 
@@ -107,12 +107,12 @@ class _Reading:
                 self.bad_lines.add(file, error)
 
     def _take_focus(self, customer_id: str, start: str, cost: str, currency: str, end: str = "") -> None:
-        month = month_stated(_present(start, "BillingPeriodStart"))
+        month = parse_month_of_date(_present(start, "BillingPeriodStart"))
         units = _units(_present(cost, "ListCost"))
         if _present(currency, "BillingCurrency") != settings.CURRENCY:
             names = {"found": currency[:LONGEST_SHOWN], "expected": settings.CURRENCY}
             raise ValueError(_("the currency is %(found)r, it must be %(expected)s") % names)
-        if moment := moment_stated(end[:LONGEST_SHOWN]):
+        if moment := parse_moment(end[:LONGEST_SHOWN]):
             self.report.covers_until = max(moment, self.report.covers_until or moment)
         if customer_id:
             # A stated total is whole already: parts beside it would count twice.
@@ -139,7 +139,7 @@ def _columns(header: list[str], wanted: str | None) -> tuple[str, Callable[[list
     if kind is None:
         columns = "; ".join(f"{kind}: {', '.join(absent)}" for kind, absent in missing.items())
         raise ValueError(_("the header lacks columns (%(columns)s)") % {"columns": columns})
-    read = [*FORMATS[kind], *(name for name in OPTIONAL[kind] if name in names)]
+    read = [*FORMATS[kind], *(name for name in OPTIONAL_COLUMNS[kind] if name in names)]
     for name in read:
         if names.count(name) > 1:
             raise ValueError(_("the header has the column %(name)s twice") % {"name": name})
@@ -170,7 +170,7 @@ def _key(customer_id: str, month: int, *taken: dict[str, int]) -> str:
 
 def _units(text: str) -> int:
     """An amount, exactly, in units of 10^-12: below 10^13, at most twelve decimals (domain 2)."""
-    match = NUMBER.fullmatch(text)
+    match = AMOUNT_IN_REPORT.fullmatch(text)
     if match is None:
         raise ValueError(_("%(text)r is not a number") % {"text": text[:LONGEST_SHOWN]})
     sign, whole, fraction, exponent = match.groups("")
@@ -192,5 +192,5 @@ def _bounded(units: int) -> int:
 
 def _cents(units: int) -> int:
     """Units of 10^-12 as cents, halves away from zero (domain 2)."""
-    cents = (abs(units) + CENT // 2) // CENT
+    cents = (abs(units) + UNITS_PER_CENT // 2) // UNITS_PER_CENT
     return -cents if units < 0 else cents

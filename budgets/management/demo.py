@@ -18,7 +18,7 @@ from typing import Any
 
 from django.conf import settings
 
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.months import first_moment, next_month, previous_month
 from customers.models import AccountFreezing
 from partnercenter.models import BudgetType
@@ -26,20 +26,20 @@ from partnercenter.models import BudgetType
 BRAND_STARTS = ("Alder", "Brindle", "Cor", "Dun", "Fenn", "Garrow", "Hollin", "Jor", "Kest", "Moss", "Orrin", "Quill")
 BRAND_ENDS = ("wick", "moor", "vane", "marrow", "holt", "tide", "mere", "beck", "field")
 TRADES = ("Analytics", "Ceramics", "Clinics", "Energy", "Foods", "Freight", "Games", "Media", "Optics", "Robotics")
-FORMS = ("Ltd", "Inc.", "GmbH", "B.V.", "S.A.")
+LEGAL_FORMS = ("Ltd", "Inc.", "GmbH", "B.V.", "S.A.")
 FIRST_NAMES = ("Alba", "Bruno", "Celia", "Doran", "Edda", "Fenno", "Greta", "Hanno", "Isla", "Joris", "Kaja", "Levin")
 CHINESE_BRANDS, CHINESE_NAMES, SURNAMES = "澜禾屿岚泽栎朔汀砚葭霁溯", "安禾澜宁朗舒然晏清远", "陈林周许沈陆韩叶"
 CHINESE_TRADES = ("网络科技", "智能制造", "文化传媒", "供应链", "医疗科技", "教育科技", "食品")
 TAGS = ("key account", "trial", "education")
 
 AUTOMATIC, MANUAL = AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL
-TERMS = (
-    Terms(BudgetType.MONTHLY, Decimal("800.00"), AUTOMATIC),
-    Terms(BudgetType.ONE_TIME, Decimal("2400.00"), AUTOMATIC),
-    Terms(BudgetType.MONTHLY, Decimal("1500.00"), MANUAL),
-    Terms(BudgetType.MONTHLY, Decimal("5000.00"), AUTOMATIC),
-    Terms(BudgetType.ONE_TIME, Decimal("9000.00"), MANUAL),
-    Terms(BudgetType.ONE_TIME, Decimal("15000.00"), AUTOMATIC),
+DEMO_TERMS = (
+    BudgetTerms(BudgetType.MONTHLY, Decimal("800.00"), AUTOMATIC),
+    BudgetTerms(BudgetType.ONE_TIME, Decimal("2400.00"), AUTOMATIC),
+    BudgetTerms(BudgetType.MONTHLY, Decimal("1500.00"), MANUAL),
+    BudgetTerms(BudgetType.MONTHLY, Decimal("5000.00"), AUTOMATIC),
+    BudgetTerms(BudgetType.ONE_TIME, Decimal("9000.00"), MANUAL),
+    BudgetTerms(BudgetType.ONE_TIME, Decimal("15000.00"), AUTOMATIC),
 )
 # Of 25 customers in turn: between which percents the budget is used, and the policy it takes; None: no budget.
 STANDINGS: tuple[tuple[int, int, AccountFreezing | None] | None, ...] = (
@@ -74,7 +74,7 @@ class DemoCustomer:
     mobile: str
     tags: tuple[str, ...]
     partner: str
-    terms: Terms | None
+    terms: BudgetTerms | None
     spent: int
 
 
@@ -109,7 +109,7 @@ def _names(dice: Dice, n: int) -> tuple[str, str]:
         company = "".join(dice.sample(CHINESE_BRANDS, 3)) + dice.choice(CHINESE_TRADES) + "有限公司"
         person = dice.choice(SURNAMES) + "".join(dice.sample(CHINESE_NAMES, 2))
     else:
-        company = f"{brand} {trade} {dice.choice(FORMS)}"
+        company = f"{brand} {trade} {dice.choice(LEGAL_FORMS)}"
         person = f"{dice.choice(FIRST_NAMES)} {brand}"
     return f"{brand}_{trade}".lower(), person if is_person else company
 
@@ -124,12 +124,12 @@ def _customer_id(dice: Dice, n: int) -> str:
     return f"{(n + 1) * 618_033_988_751 % 10**12:012}"
 
 
-def _terms_and_spent(dice: Dice, n: int) -> tuple[Terms | None, int]:
+def _terms_and_spent(dice: Dice, n: int) -> tuple[BudgetTerms | None, int]:
     standing = STANDINGS[n % len(STANDINGS)]
     if standing is None:
         return None, 0
     low, high, policy = standing
-    terms = dice.choice([terms for terms in TERMS if policy in (None, terms.account_freezing)])
+    terms = dice.choice([terms for terms in DEMO_TERMS if policy in (None, terms.account_freezing)])
     return terms, int(terms.amount) * dice.randrange(low * WHOLE // 100, high * WHOLE // 100)
 
 

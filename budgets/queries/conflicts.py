@@ -7,22 +7,22 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from budgets.actions.form_versions import VERSION, version_of
-from budgets.actions.reviews import foreseen, included, not_as_reviewed, terms_of_rows
+from budgets.actions.form_versions import VERSION_PATTERN, form_version
+from budgets.actions.reviews import conflicting_items, included_items, with_effects, with_item_terms
 from budgets.models import AdjustmentRecord
 from budgets.queries.standing import why_frozen
 from customers.masking import mask_name
-from customers.models import Customer, Effect, ReviewedCustomer
+from customers.models import Customer, FreezeEffect, ReviewItem
 from partnercenter.lib.money import show_amount
 from partnercenter.models import Operation
 
-NAMED = 50
+CONFLICTS_SHOWN = 50
 BY_ACCOUNT = ("customer__account_name", "pk")
 
 
 def changes_since(version: str, customer: Customer) -> list[str]:
     """What of a customer is no longer as a form of this version showed it, before and now, in words."""
-    seen, now = VERSION.fullmatch(version), VERSION.fullmatch(version_of(customer))
+    seen, now = VERSION_PATTERN.fullmatch(version), VERSION_PATTERN.fullmatch(form_version(customer))
     if seen is None or now is None:
         return []
     changes = []
@@ -57,16 +57,16 @@ def _of_freeze(customer: Customer) -> str:
     return _("The account was frozen meanwhile: %(why)s.") % {"why": why_frozen(customer)}
 
 
-def stale_of(operation: Operation, month: int) -> dict[str, Any]:
+def conflict_summary(operation: Operation, month: int) -> dict[str, Any]:
     """Who is not as reviewed any more (409), and how many still are; of the first fifty what differs."""
-    rows = included(operation)
-    changed = not_as_reviewed(rows, operation, month)
+    rows = included_items(operation)
+    changed = conflicting_items(rows, operation, month)
     count = changed.count()
-    first = changed.order_by(*BY_ACCOUNT).values_list("pk", flat=True)[:NAMED]
+    first = changed.order_by(*BY_ACCOUNT).values_list("pk", flat=True)[:CONFLICTS_SHOWN]
     return {
         "count": count,
         "unchanged": rows.count() - count,
-        "others": max(count - NAMED, 0),
+        "others": max(count - CONFLICTS_SHOWN, 0),
         "changed": _differences(list(first), operation, month),
     }
 
@@ -74,7 +74,7 @@ def stale_of(operation: Operation, month: int) -> dict[str, Any]:
 def _differences(keys: list[int], operation: Operation, month: int) -> list[dict[str, Any]]:
     """Of each of these rows what it was when reviewed and what it is now, by account."""
     rows = list(_rows(keys, operation, month))
-    mine = Customer.objects.of(operation.operator).filter(pk__in=[row.customer_id for row in rows])
+    mine = Customer.objects.visible_to(operation.operator).filter(pk__in=[row.customer_id for row in rows])
     still_mine = set(mine.values_list("pk", flat=True))
     pairs = [(row.adjustment_record, row.newest_record) for row in rows]
     records = AdjustmentRecord.objects.in_bulk([key for pair in pairs for key in pair if key is not None])
@@ -93,9 +93,9 @@ def _differences(keys: list[int], operation: Operation, month: int) -> list[dict
 def _rows(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
     """The rows with the record that each customer's last change left, and what would happen now."""
     newest = AdjustmentRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
-    rows = terms_of_rows(ReviewedCustomer.objects.filter(pk__in=keys)).select_related("customer__budget")
+    rows = with_item_terms(ReviewItem.objects.filter(pk__in=keys)).select_related("customer__budget")
     rows = rows.annotate(newest_record=Subquery(newest.values("pk")[:1]))
-    return foreseen(rows, operation, month).order_by(*BY_ACCOUNT)
+    return with_effects(rows, operation, month).order_by(*BY_ACCOUNT)
 
 
 def _of_row(row: Any, records: dict[int, AdjustmentRecord]) -> list[str]:
@@ -122,4 +122,4 @@ def _of_outlook(row: Any) -> list[str]:
 
 
 def _effect(effect: str) -> str:
-    return str(Effect(effect).label) if effect else _("none")
+    return str(FreezeEffect(effect).label) if effect else _("none")

@@ -13,37 +13,37 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from budgets.actions.decisions import NOT_FROZEN, is_snoozed, to_decide
-from budgets.models import THIS_MONTH, Budget, Expenditure
+from budgets.actions.decisions import EXHAUSTED_NOT_FROZEN, is_snoozed, undecided_budgets
+from budgets.models import CURRENT_MONTH, Budget, Expenditure
 from budgets.months import first_moment, month_of
-from budgets.queries.freeze_explanation import show_lag
+from budgets.queries.freeze_explanation import format_duration
 from customers.listing import pagination
 from customers.listing.filters import DecisionFilterForm, narrow
-from customers.listing.ordering import MARK, Order, Position, Run, read
+from customers.listing.ordering import CURSOR_PATTERN, Order, Position, Segment, parse_cursor_value
 from customers.listing.pagination import CustomerPage
-from customers.listing.rows import AS_OF, Header, minute, partners_shown, with_sort
+from customers.listing.rows import ESTIMATE_AS_OF, ColumnHeader, format_minute, partners_by_key, sortable
 from customers.masking import mask_name
 from customers.models import Customer, Snooze
 from partnercenter.lib.money import CENT, MoneyField, money, show_amount
-from partnercenter.lib.prepared import ByKey
-from partnercenter.lib.sql import COUNTED
+from partnercenter.lib.prepared import PreparedLookup
+from partnercenter.lib.sql import COUNT_CAP
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import refusal
+from partnercenter.permissions import why_not_budgets
 
 # What each key of the filters sorts by.
-SORTS = {"since": "exhausted_since", "overspend": "overspend", "per_day": "this_month"}
+DECISION_SORTS = {"since": "exhausted_since", "overspend": "overspend", "per_day": "this_month"}
 # Over the row of a customer or of its budget, which has the same key.
-THIS_MONTHS = Expenditure.objects.filter(customer=OuterRef("pk"), month=THIS_MONTH).values("total")
+THIS_MONTHS = Expenditure.objects.filter(customer=OuterRef("pk"), month=CURRENT_MONTH).values("total")
 SPENT_THIS_MONTH = Coalesce(Subquery(THIS_MONTHS[:1]), money(0))
 COMPUTED: dict[str, Any] = {
     "overspend": ExpressionWrapper(F("used") - F("amount"), output_field=MoneyField()),
     # A budget that counts this month alone has used just that: for most there is nothing to look up.
     "this_month": Case(
-        When(counted_from=THIS_MONTH, then=F("used")), default=SPENT_THIS_MONTH, output_field=MoneyField()
+        When(counted_from=CURRENT_MONTH, then=F("used")), default=SPENT_THIS_MONTH, output_field=MoneyField()
     ),
 }
-SHOWN = Customer.objects.annotate(
-    as_of=AS_OF,
+DECISION_QUERYSET = Customer.objects.annotate(
+    as_of=ESTIMATE_AS_OF,
     exhausted_since=F("budget__exhausted_since"),
     overspend=ExpressionWrapper(F("budget__used") - F("budget__amount"), output_field=MoneyField()),
     this_month=SPENT_THIS_MONTH,
@@ -65,17 +65,17 @@ SHOWN = Customer.objects.annotate(
     named=True,
 )
 # All that a row shows of a customer, in one query.
-BY_KEY = ByKey(SHOWN)
+DECISION_ROWS = PreparedLookup(DECISION_QUERYSET)
 
 
 @dataclass(frozen=True)
 class DecisionOrder(Order):
     """The budgets in the order of one of three columns, none of which is secret."""
 
-    def position(self, mark: str) -> Position | None:
+    def decode_cursor(self, mark: str) -> Position | None:
         """The place a mark means; None where it means nothing."""
-        match = MARK.fullmatch(mark)
-        value = match and read(match["value"], datetime if self.column == "exhausted_since" else Decimal)
+        match = CURSOR_PATTERN.fullmatch(mark)
+        value = match and parse_cursor_value(match["value"], datetime if self.column == "exhausted_since" else Decimal)
         return None if match is None or value is None else (0, (value, int(match["key"])))
 
 
@@ -85,10 +85,10 @@ class Decisions:
     def __init__(self, user: User, query: QueryDict, at: datetime) -> None:
         self.at, self.query = at, query
         self.snoozed = query.get("snoozed") == "1"
-        self.user, self._customers = user, Customer.objects.of(user)
+        self.user, self._customers = user, Customer.objects.visible_to(user)
         self.filters = DecisionFilterForm(query)
         # Of budgets alone: there is one of current customers only.
-        self._budgets = to_decide().filter(partner__in=_partners_of(user))
+        self._budgets = undecided_budgets().filter(partner__in=_partners_of(user))
 
     def _listed(self, *, snoozed: bool) -> QuerySet[Budget]:
         put_off = is_snoozed(self.at)
@@ -99,23 +99,28 @@ class Decisions:
             return listed
         matching = narrow(self._customers, self.filters.asked, self.user)
         # Their state once more, for the index of customers that begins with it.
-        return listed.filter(customer__in=matching.filter(state__in=NOT_FROZEN))
+        return listed.filter(customer__in=matching.filter(state__in=EXHAUSTED_NOT_FROZEN))
 
     def count(self) -> tuple[int, int]:
         """How many are open and how many snoozed; 1,001 means more."""
-        return self._listed(snoozed=False)[: COUNTED + 1].count(), self._listed(snoozed=True)[: COUNTED + 1].count()
+        return self._listed(snoozed=False)[: COUNT_CAP + 1].count(), self._listed(snoozed=True)[: COUNT_CAP + 1].count()
 
     def page(self, total: int) -> CustomerPage:
         """The page that is asked for, `total` being how many are listed."""
-        return pagination.page_of(self.order(), self.query, total=total, size=self.filters.per_page, rows=BY_KEY)
+        return pagination.paginate(
+            self.order(), self.query, total=total, size=self.filters.per_page, rows=DECISION_ROWS
+        )
 
     def order(self) -> DecisionOrder:
         """All that are listed, in order."""
-        descending, column = self.filters.sorted_by.startswith("-"), SORTS[self.filters.sorted_by.removeprefix("-")]
+        descending, column = (
+            self.filters.sorted_by.startswith("-"),
+            DECISION_SORTS[self.filters.sorted_by.removeprefix("-")],
+        )
         listed = self._listed(snoozed=self.snoozed)
         if column in COMPUTED:
             listed = listed.annotate(**{column: COMPUTED[column]})
-        return DecisionOrder((Run([listed], (column, "pk"), descending),), self._customers, column, secret=False)
+        return DecisionOrder((Segment([listed], (column, "pk"), descending),), self._customers, column, secret=False)
 
 
 def _partners_of(user: User) -> Any:
@@ -125,7 +130,7 @@ def _partners_of(user: User) -> Any:
     return Partner.objects.filter(distributor=user.partner)
 
 
-class Row(NamedTuple):
+class DecisionRow(NamedTuple):
     """One customer as its template writes it, all of it text; `snoozed_until` is "" where the decision is open."""
 
     key: int
@@ -152,25 +157,29 @@ class Row(NamedTuple):
         return not self.why_not
 
 
-def rows(customers: Iterable[Any], *, user: User, names_shown: bool, at: datetime, with_snooze: bool) -> list[Row]:
+def decision_rows(
+    customers: Iterable[Any], *, user: User, names_shown: bool, at: datetime, with_snooze: bool
+) -> list[DecisionRow]:
     """The customers as rows: one query for all their snoozes, and another for a distributor's resellers."""
     shown, zone, days = list(customers), timezone.get_current_timezone(), days_so_far(at)
-    partners = partners_shown(user, {customer.partner_id for customer in shown})
-    why_not = {key: refusal(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()}
+    partners = partners_by_key(user, {customer.partner_id for customer in shown})
+    why_not = {
+        key: why_not_budgets(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()
+    }
     snoozes = _newest_snoozes([customer.pk for customer in shown]) if with_snooze else {}
     return [
-        Row(
+        DecisionRow(
             key=customer.pk,
             customer_id=customer.customer_id,
             account_name=customer.account_name,
             name=customer.name if names_shown else mask_name(customer.name),
             reseller=partners[customer.partner_id].company,
-            since=minute(customer.exhausted_since, zone),
-            age=show_lag(at - customer.exhausted_since),
+            since=format_minute(customer.exhausted_since, zone),
+            age=format_duration(at - customer.exhausted_since),
             budget_type=str(BudgetType(customer.budget__budget_type).label),
             amount=show_amount(customer.budget__amount),
             used=show_amount(customer.budget__used),
-            as_of=minute(customer.as_of, zone) if customer.as_of else "",
+            as_of=format_minute(customer.as_of, zone) if customer.as_of else "",
             overspend=show_amount(customer.overspend),
             per_day=show_amount(per_day(customer.this_month, days)),
             account_manager=customer.account_manager or "--",
@@ -184,23 +193,23 @@ def rows(customers: Iterable[Any], *, user: User, names_shown: bool, at: datetim
 
 def snooze_of(budget: Budget | None, at: datetime, zone: tzinfo) -> dict[str, str]:
     """Until when the decision about a budget is put off, and why; empty where it is not, or there is none."""
-    if budget is None or budget.state not in NOT_FROZEN:
+    if budget is None or budget.state not in EXHAUSTED_NOT_FROZEN:
         return {}
-    put_off = to_decide().filter(is_snoozed(at), pk=budget.pk).exists()
+    put_off = undecided_budgets().filter(is_snoozed(at), pk=budget.pk).exists()
     return _snooze(_newest_snoozes([budget.pk])[budget.pk], zone) if put_off else {}
 
 
 def _snooze(snooze: Snooze | None, zone: tzinfo) -> dict[str, str]:
     if snooze is None:
         return {"snoozed_until": "", "snoozed_why": ""}
-    facts = {"by": snooze.operator_name, "at": minute(snooze.at, zone), "reason": snooze.reason}
+    facts = {"by": snooze.operator_name, "at": format_minute(snooze.at, zone), "reason": snooze.reason}
     why = _("by %(by)s, %(at)s: %(reason)s") % facts
-    return {"snoozed_until": minute(snooze.until, zone).partition(" ")[0], "snoozed_why": why}
+    return {"snoozed_until": format_minute(snooze.until, zone).partition(" ")[0], "snoozed_why": why}
 
 
 def _newest_snoozes(keys: list[int]) -> dict[int, Snooze]:
     newest = Snooze.objects.filter(customer=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    of_these = Customer.objects.filter(pk__among=keys).values_list(Subquery(newest))
+    of_these = Customer.objects.filter(pk__in_array=keys).values_list(Subquery(newest))
     return {snooze.customer_id: snooze for snooze in Snooze.objects.filter(pk__in=of_these)}
 
 
@@ -214,18 +223,18 @@ def per_day(this_month: Decimal, days: int) -> Decimal:
     return (this_month / days).quantize(CENT, ROUND_HALF_UP)
 
 
-def headers(decisions: Decisions, *, show_reseller: bool, currency: str) -> list[Header]:
+def decision_headers(decisions: Decisions, *, show_reseller: bool, currency: str) -> list[ColumnHeader]:
     """The heads of the columns, in the order of the cells."""
     columns = [
-        Header(_("Account Name")),
-        Header(_("Customer Name"), eye=True),
-        *([Header(_("Reseller"))] if show_reseller else []),
-        Header(_("Used Up Since"), "since"),
-        Header(_("Budget (%(currency)s)") % {"currency": currency}, numeric=True),
-        Header(_("Current Estimate (%(currency)s)") % {"currency": currency}, numeric=True),
-        Header(_("Overspend (%(currency)s)") % {"currency": currency}, "overspend", numeric=True),
-        Header(_("Per Day (%(currency)s)") % {"currency": currency}, "per_day", numeric=True),
-        Header(_("Account Manager")),
-        *([Header(_("Snoozed Until"))] if decisions.snoozed else []),
+        ColumnHeader(_("Account Name")),
+        ColumnHeader(_("Customer Name"), eye=True),
+        *([ColumnHeader(_("Reseller"))] if show_reseller else []),
+        ColumnHeader(_("Used Up Since"), "since"),
+        ColumnHeader(_("Budget (%(currency)s)") % {"currency": currency}, numeric=True),
+        ColumnHeader(_("Current Estimate (%(currency)s)") % {"currency": currency}, numeric=True),
+        ColumnHeader(_("Overspend (%(currency)s)") % {"currency": currency}, "overspend", numeric=True),
+        ColumnHeader(_("Per Day (%(currency)s)") % {"currency": currency}, "per_day", numeric=True),
+        ColumnHeader(_("Account Manager")),
+        *([ColumnHeader(_("Snoozed Until"))] if decisions.snoozed else []),
     ]
-    return [with_sort(column, decisions.filters.sorted_by, decisions.query) for column in columns]
+    return [sortable(column, decisions.filters.sorted_by, decisions.query) for column in columns]

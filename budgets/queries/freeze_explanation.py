@@ -29,7 +29,7 @@ TITLES: dict[tuple[str, str], Any] = {
         "The account and its resources were unfrozen"
     ),
 }
-POLICIES: dict[str | None, Any] = {
+RULE_BY_POLICY: dict[str | None, Any] = {
     AccountFreezing.AUTOMATIC: gettext_lazy(
         "Account freezing upon budget exhaustion was Automatic: once what is used has reached the budget, the account"
         " is frozen. It is not unfrozen as long as that is so."
@@ -41,7 +41,7 @@ POLICIES: dict[str | None, Any] = {
 }
 
 
-class Step(NamedTuple):
+class TimelineStep(NamedTuple):
     """One moment between usage and freezing: when it was (None: the report does not say), how long after the former."""
 
     label: str
@@ -50,7 +50,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sheet:
+class FreezeExplanation:
     """A freeze record as its page shows it. `budget` and `steps` are empty where no budget had a part in it."""
 
     record: FreezeRecord
@@ -59,18 +59,18 @@ class Sheet:
     rule: str
     began: FreezeRecord | None
     budget: dict[str, str]
-    steps: tuple[Step, ...]
+    steps: tuple[TimelineStep, ...]
     earlier: FreezeRecord | None
     later: FreezeRecord | None
 
 
-def sheet_of(record: FreezeRecord) -> Sheet:
+def explain_freeze(record: FreezeRecord) -> FreezeExplanation:
     """The sheet of one record, whose customer and partner are read already. At most four queries."""
     records = FreezeRecord.objects.filter(customer=record.customer_id)
     # An account escalates once at most: what began it is the record before or the one before that.
     before = list(records.filter(pk__lt=record.pk).order_by("-pk")[:2])
     reports = ExpenditureReport.objects.in_bulk({key for key in (record.batch, record.report) if key})
-    return Sheet(
+    return FreezeExplanation(
         record,
         title=str(TITLES[_event(record), record.kind_after or record.kind_before]),
         cause=_cause(record, reports.get(record.batch)),
@@ -147,8 +147,8 @@ def _rule(record: FreezeRecord) -> str:
         )
     if _by_hand(record):
         return _("A partner may freeze the accounts of its customers; it has to state the reason.")
-    if record.account_freezing in POLICIES:
-        return str(POLICIES[record.account_freezing])
+    if record.account_freezing in RULE_BY_POLICY:
+        return str(RULE_BY_POLICY[record.account_freezing])
     return _("An account is frozen from the moment of association, and needs a budget to purchase.")
 
 
@@ -164,7 +164,7 @@ def _budget(record: FreezeRecord) -> dict[str, str]:
     }
 
 
-def _steps(record: FreezeRecord, reports: dict[Any, ExpenditureReport]) -> list[Step]:
+def _steps(record: FreezeRecord, reports: dict[Any, ExpenditureReport]) -> list[TimelineStep]:
     """From usage to freezing, in the order in which it came; none where no report stands behind it."""
     if record.reported_at is None:
         return []
@@ -176,7 +176,7 @@ def _steps(record: FreezeRecord, reports: dict[Any, ExpenditureReport]) -> list[
         (_("Frozen"), record.at),
     ]
     return [
-        Step(label, at, show_lag(at - former) if at and former else "--")
+        TimelineStep(label, at, format_duration(at - former) if at and former else "--")
         for (label, at), former in zip(moments, (None, *(at for _label, at in moments)), strict=False)
     ]
 
@@ -188,7 +188,7 @@ def _name(record: FreezeRecord, reports: dict[Any, ExpenditureReport]) -> str:
     return ", ".join(report.sources) if report and own else _("all customers of the platform")
 
 
-def show_lag(lag: timedelta) -> str:
+def format_duration(lag: timedelta) -> str:
     """How long, in the two largest units that say something: `2 days 3 h`, `1 h 5 min`."""
     if lag < timedelta(0):
         return "--"

@@ -11,8 +11,8 @@ from budgets.months import first_moment, month_name, next_month, previous_month
 from customers.models import Customer
 from partnercenter.models import BudgetType
 
-MONTHS = 12
-NOTHING = Decimal("0.00")
+MONTHS_SHOWN = 12
+ZERO = Decimal("0.00")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def last_months(customer: Customer, current: int) -> list[Month]:
     """The twelve months up to the current one, oldest first. Three queries, however many records there are."""
     spent = {each.month: each for each in customer.expenditures.filter(month__lte=current)}
     months = [current]
-    while len(months) < MONTHS:
+    while len(months) < MONTHS_SHOWN:
         months.insert(0, previous_month(months[0]))
     records = _in_force(customer, months)
     return [_month(month, current, spent, records.get(month)) for month in months]
@@ -73,5 +73,5 @@ def _month(month: int, current: int, spent: dict[int, Expenditure], record: Adju
         return Month(month, month == current, total, as_of)
     budget_type = BudgetType(record.budget_type_after or "")
     first = month if budget_type == BudgetType.MONTHLY else record.counted_from_after or month
-    used = sum((each.total for at, each in spent.items() if first <= at <= month), NOTHING)
+    used = sum((each.total for at, each in spent.items() if first <= at <= month), ZERO)
     return Month(month, month == current, total, as_of, budget_type, record.amount_after, used)

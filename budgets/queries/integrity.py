@@ -5,16 +5,17 @@ from typing import Any
 
 from django.db import connection
 
-from budgets.forecast import DIFFERS, runs_out_on
+from budgets.forecast import IS_DISTINCT, run_out_sql
 from budgets.models import MARKS, BillingMonth
-from customers.models import State
+from customers.models import AccountFlags
 
 LEVEL = "CASE " + " ".join(f"WHEN b.used * 100 >= b.amount * {mark} THEN {mark}" for mark in MARKS) + " ELSE 0 END"
-STATE = f"""(
-    CASE WHEN c.freeze_kind <> '' THEN {State.FROZEN} ELSE 0 END
-    + CASE b.budget_type WHEN 'MONTHLY' THEN {State.MONTHLY} WHEN 'ONE_TIME' THEN {State.ONE_TIME} ELSE 0 END
-    + CASE WHEN b.used >= b.amount THEN {State.EXHAUSTED} ELSE 0 END
-    + CASE c.association_type WHEN 'REFERRAL' THEN {State.REFERRAL} ELSE 0 END
+FLAGS = f"""(
+    CASE WHEN c.freeze_kind <> '' THEN {AccountFlags.FROZEN} ELSE 0 END
+    + CASE b.budget_type
+        WHEN 'MONTHLY' THEN {AccountFlags.MONTHLY} WHEN 'ONE_TIME' THEN {AccountFlags.ONE_TIME} ELSE 0 END
+    + CASE WHEN b.used >= b.amount THEN {AccountFlags.EXHAUSTED} ELSE 0 END
+    + CASE c.association_type WHEN 'REFERRAL' THEN {AccountFlags.REFERRAL} ELSE 0 END
 )"""
 
 # Each gives account or partner, what is stored, what it should be (cents where it is an amount).
@@ -51,8 +52,8 @@ CHECKS = {
         WHERE b.level = 100 AND b.account_freezing <> 'MANUAL' AND c.freeze_kind = ''
     """,
     "state by which the list is filtered": f"""
-        SELECT c.customer_id, c.state, {STATE} FROM customers_customer c
-        LEFT JOIN budgets_budget b ON b.customer_id = c.id WHERE c.state <> {STATE}
+        SELECT c.customer_id, c.state, {FLAGS} FROM customers_customer c
+        LEFT JOIN budgets_budget b ON b.customer_id = c.id WHERE c.state <> {FLAGS}
     """,
     "the same beside the budget": """
         SELECT c.customer_id, b.state, c.state FROM budgets_budget b
@@ -77,7 +78,7 @@ CHECKS = {
         WHERE c.disassociated_on IS NOT NULL AND e.month >= m.month
     """,
 }
-RUNS_OUT_ON = """
+RUN_OUT_CHECK = """
     SELECT c.customer_id, b.runs_out_on, {day} FROM budgets_budget b
     JOIN customers_customer c ON c.id = b.customer_id WHERE b.runs_out_on IS {differs} {day}
 """
@@ -112,8 +113,8 @@ def _days() -> dict[str, str]:
     if month is None:
         return {}
     names = {name: f"b.{name}" for name in ("budget_type", "amount", "used")}
-    day = runs_out_on(month, customer="b.customer_id", **names)
-    return {"day it runs out": RUNS_OUT_ON.format(day=day, differs=DIFFERS[connection.vendor])}
+    day = run_out_sql(month, customer="b.customer_id", **names)
+    return {"day it runs out": RUN_OUT_CHECK.format(day=day, differs=IS_DISTINCT[connection.vendor])}
 
 
 def _rows(sql: str) -> list[tuple[Any, ...]]:

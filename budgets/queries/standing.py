@@ -27,7 +27,7 @@ class Action(TextChoices):
     MANAGE = "MANAGE", gettext_lazy("Unsubscribe, rename, view")
 
 
-class Answer(TextChoices):
+class Verdict(TextChoices):
     """Whether it may, the strictest last: of several that apply, the strictest holds."""
 
     YES = "YES", gettext_lazy("Yes")
@@ -38,36 +38,36 @@ class Answer(TextChoices):
 
     @property
     def allows(self) -> bool:
-        return self in (Answer.YES, Answer.BILLED)
+        return self in (Verdict.YES, Verdict.BILLED)
 
 
-YES, BILLED, VIEW_ONLY, NO, STOPPED = Answer
-STRICTNESS = {answer: place for place, answer in enumerate(Answer)}
-Answers = tuple[Answer, ...]
+YES, BILLED, VIEW_ONLY, NO, STOPPED = Verdict
+STRICTNESS = {answer: place for place, answer in enumerate(Verdict)}
+Verdicts = tuple[Verdict, ...]
 
 # The answers to each action, in their order (domain 4.8). Renewing and changing are purchases.
-FREE: Answers = (YES, YES, YES, BILLED, YES)
-NO_PURCHASE: Answers = (NO, NO, YES, BILLED, YES)
-ONLY_PAY_PER_USE: Answers = (NO, YES, YES, BILLED, YES)
-FROZEN: dict[str, Answers] = {
+FREE: Verdicts = (YES, YES, YES, BILLED, YES)
+NO_PURCHASE: Verdicts = (NO, NO, YES, BILLED, YES)
+ONLY_PAY_PER_USE: Verdicts = (NO, YES, YES, BILLED, YES)
+FROZEN: dict[str, Verdicts] = {
     FreezeKind.ACCOUNT: NO_PURCHASE,
     FreezeKind.ACCOUNT_AND_RESOURCE: (NO, NO, YES, STOPPED, VIEW_ONLY),
 }
 
 
-class Ruling(NamedTuple):
+class Rule(NamedTuple):
     """One fact about a customer, in a sentence, and what it answers to each action."""
 
     reason: str
-    answers: Answers
+    answers: Verdicts
 
 
 @dataclass(frozen=True)
-class Permitted:
+class ActionRow:
     """One row of the table: may the customer do this; `why` says what stands against it, "" where nothing does."""
 
     action: Action
-    answer: Answer
+    answer: Verdict
     why: str
 
 
@@ -79,7 +79,7 @@ class Standing:
     """
 
     frozen: bool
-    rows: tuple[Permitted, ...]
+    rows: tuple[ActionRow, ...]
     reasons: tuple[str, ...]
 
     def may(self, action: Action) -> bool:
@@ -88,7 +88,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Purchase:
+class PurchaseAnswer:
     """Whether a customer may purchase, and why not. Yearly/monthly stands for reserved instances too (domain 3.7)."""
 
     yearly_monthly: bool
@@ -107,26 +107,26 @@ def standing_of(customer: Customer) -> Standing:
     return Standing(bool(freezes), rows, tuple(ruling.reason for ruling in rulings))
 
 
-def may_purchase(customer: Customer) -> Purchase:
+def may_purchase(customer: Customer) -> PurchaseAnswer:
     """Whether this customer may purchase now, and what decides it."""
     standing = standing_of(customer)
-    return Purchase(standing.may(Action.PURCHASE), standing.may(Action.PURCHASE_PAY_PER_USE), standing.reasons[0])
+    return PurchaseAnswer(standing.may(Action.PURCHASE), standing.may(Action.PURCHASE_PAY_PER_USE), standing.reasons[0])
 
 
-def _permitted(action: Action, rulings: list[Ruling]) -> Permitted:
+def _permitted(action: Action, rulings: list[Rule]) -> ActionRow:
     place = list(Action).index(action)
     reason, answers = max(rulings, key=lambda ruling: STRICTNESS[ruling.answers[place]])
-    return Permitted(action, answers[place], "" if answers[place].allows else reason)
+    return ActionRow(action, answers[place], "" if answers[place].allows else reason)
 
 
-def _overlay(customer: Customer) -> list[Ruling]:
+def _overlay(customer: Customer) -> list[Rule]:
     """What the status of its partner adds: its own state is kept below it."""
-    status = frozen_above(customer, partner_status(customer.partner))
+    status = restricted_by(customer, partner_restriction(customer.partner))
     reason = _("The account is frozen: %(why)s") % {"why": status}
-    return [Ruling(reason, FROZEN[FreezeKind.ACCOUNT])] if status else []
+    return [Rule(reason, FROZEN[FreezeKind.ACCOUNT])] if status else []
 
 
-def _freeze(customer: Customer) -> list[Ruling]:
+def _freeze(customer: Customer) -> list[Rule]:
     if not customer.is_frozen:
         return []
     why, until = why_frozen(customer), customer.retention_until
@@ -135,23 +135,23 @@ def _freeze(customer: Customer) -> list[Ruling]:
     else:
         sentence = _("The account and its resources are frozen: %(why)s. After %(until)s data may be deleted.")
         reason = sentence % {"why": why, "until": _minute(until)}
-    return [Ruling(reason, FROZEN[customer.freeze_kind])]
+    return [Rule(reason, FROZEN[customer.freeze_kind])]
 
 
-def _budget(customer: Customer) -> Ruling:
+def _budget(customer: Customer) -> Rule:
     if customer.association_type == Customer.AssociationType.REFERRAL:
-        return Ruling(_("A customer of the referral model has no budget and is not frozen."), FREE)
+        return Rule(_("A customer of the referral model has no budget and is not frozen."), FREE)
     budget = getattr(customer, "budget", None)
     if budget is None:
-        return Ruling(_("No budget is set for this customer."), NO_PURCHASE)
+        return Rule(_("No budget is set for this customer."), NO_PURCHASE)
     figures = {"used": show_amount(budget.used), "amount": show_amount(budget.amount)}
     if budget.exhausted:
         answers = ONLY_PAY_PER_USE if settings.PAY_PER_USE_WHEN_EXHAUSTED else NO_PURCHASE
-        return Ruling(_("The budget is used up: %(used)s of %(amount)s.") % figures, answers)
-    return Ruling(_("The budget suffices: %(used)s of %(amount)s is used.") % figures, FREE)
+        return Rule(_("The budget is used up: %(used)s of %(amount)s.") % figures, answers)
+    return Rule(_("The budget suffices: %(used)s of %(amount)s is used.") % figures, FREE)
 
 
-def partner_status(partner: Partner) -> str:
+def partner_restriction(partner: Partner) -> str:
     """Why all customers of this partner are frozen, with since when; "" where its distributor lets it be."""
     if partner.status_since is None:
         return ""
@@ -162,7 +162,7 @@ def partner_status(partner: Partner) -> str:
     return sentences[Partner.Status(partner.status)] % {"since": _minute(partner.status_since)}
 
 
-def frozen_above(customer: Any, status: str) -> str:
+def restricted_by(customer: Any, status: str) -> str:
     """What of its partner's status holds for a customer or its values: who is a referral is never frozen."""
     return "" if customer.association_type == Customer.AssociationType.REFERRAL else status
 
@@ -175,7 +175,7 @@ def why_frozen(customer: Customer) -> str:
     records = list(customer.freeze_records.order_by("-pk")[:2])
     newest = records[0] if records else FreezeRecord()
     began = next((record for record in records if record.kind_before == FreezeKind.NONE), newest)
-    said = frozen_by(customer, Froze(began.used, began.amount, began.budget_type, began.operator_name))
+    said = describe_freeze(customer, FreezeCause(began.used, began.amount, began.budget_type, began.operator_name))
     return said if newest is began else f"{said}; {_escalated(newest)}"
 
 
@@ -187,7 +187,7 @@ def _escalated(record: FreezeRecord) -> str:
     return _("with its resources since %(since)s") % facts
 
 
-class Froze(NamedTuple):
+class FreezeCause(NamedTuple):
     """What the record that began a freeze tells of it: the budget at that moment, if one did it, and the operator."""
 
     used: Decimal | None
@@ -196,7 +196,7 @@ class Froze(NamedTuple):
     operator: str | None
 
 
-def froze(customer: str) -> dict[str, Subquery]:
+def freeze_cause_columns(customer: str) -> dict[str, Subquery]:
     """The same as columns of rows that have their customer's key in the column `customer`; `froze_of` reads them."""
     began = FreezeRecord.objects.filter(customer=OuterRef(customer), kind_before=FreezeKind.NONE).order_by("-pk")
     columns = {"frozen_used": "used", "frozen_amount": "amount", "frozen_type": "budget_type"}
@@ -204,12 +204,12 @@ def froze(customer: str) -> dict[str, Subquery]:
     return {name: Subquery(began.values(column)[:1]) for name, column in columns.items()}
 
 
-def froze_of(row: Any) -> Froze:
+def cause_from(row: Any) -> FreezeCause:
     """What the columns of `froze` say."""
-    return Froze(row.frozen_used, row.frozen_amount, row.frozen_type, row.frozen_operator)
+    return FreezeCause(row.frozen_used, row.frozen_amount, row.frozen_type, row.frozen_operator)
 
 
-def frozen_by(customer: Any, froze: Froze) -> str:
+def describe_freeze(customer: Any, froze: FreezeCause) -> str:
     """Since when, by whom or what a customer, or one of whom these are the values, is frozen, with the figures."""
     if customer.freeze_kind == FreezeKind.NONE or customer.frozen_since is None:
         return ""

@@ -18,7 +18,7 @@ from budgets.forms import ReportForm
 from budgets.models import ExpenditureReport, UnassociatedExpenditure
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, for_partner, paged, went_on
+from partnercenter.lib.htmx import ConsoleRequest, job_response, page_context, partner_required
 from partnercenter.models import Job
 
 REPORTS_PER_PAGE = 20
@@ -26,7 +26,7 @@ FROZEN_PER_PAGE = 50
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
 def expenditure(request: ConsoleRequest) -> HttpResponse:
     """Customer Expenditure: take in a report for the own customers (domain 8.5), and the reports taken in so far."""
@@ -37,9 +37,9 @@ def expenditure(request: ConsoleRequest) -> HttpResponse:
     if not form.is_valid():
         return _show_expenditure(request, form, status=422)
     title = _("Customer Expenditure")
-    job = jobs.start(tasks.take_in, title, operator=request.user, files=form.cleaned_data["file"])
+    job = jobs.start_job(tasks.take_in, title, operator=request.user, files=form.cleaned_data["file"])
     if job.state != Job.State.REFUSED:
-        return went_on(request, job, then="expenditure")
+        return job_response(request, job, then="expenditure")
     if not job.problems:
         form.add_error(None, job.message)
     return _show_expenditure(request, form, errors=job.problems, status=job.status)
@@ -57,17 +57,17 @@ def _show_expenditure(
     status: int = 200,
 ) -> HttpResponse:
     page = Paginator(_reports(request).order_by("-taken_in_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
-    context = paged(page, presenters.show_reports(page.object_list, request.user.partner)) | {
+    context = page_context(page, presenters.show_reports(page.object_list, request.user.partner)) | {
         "form": form,
         "errors": errors or [],
-        "jobs": jobs.recent(request.user, tasks.take_in),
+        "jobs": jobs.recent_jobs(request.user, tasks.take_in),
         "max_megabytes": settings.UPLOAD_MAX_MEGABYTES,
     }
     return render(request, "budgets/expenditure.html", context, status=status)
 
 
 @require_safe
-@for_partner
+@partner_required
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
 def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """One report: what it said, what it did, and the own accounts it froze."""
@@ -76,7 +76,7 @@ def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
         presenters.freezes_of(request.user.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
     )
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
-    context = paged(page, presenters.show_frozen(page.object_list)) | {"report": presenters.show_report(report)}
+    context = page_context(page, presenters.show_frozen(page.object_list)) | {"report": presenters.show_report(report)}
     return render(request, "budgets/expenditure_report.html", context)
 
 

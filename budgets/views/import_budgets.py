@@ -9,32 +9,32 @@ from django.views.decorators.http import require_http_methods
 
 from budgets import tasks
 from budgets.actions.billing_month import current_month
-from budgets.actions.import_budgets import refuse_import
+from budgets.actions.import_budgets import ensure_may_import
 from budgets.forms import ImportForm
-from customers.agreement import CURRENT
+from customers.agreement import CURRENT_VERSION
 from partnercenter.actions import jobs
-from partnercenter.lib.htmx import ConsoleRequest, for_partner, went_on
+from partnercenter.lib.htmx import ConsoleRequest, job_response, partner_required
 from partnercenter.models import Job
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
-def import_budgets(request: ConsoleRequest) -> HttpResponse:
+@partner_required
+def import_budgets_page(request: ConsoleRequest) -> HttpResponse:
     """Import Budgets: `file`, one CSV, leads to the review of what it changes, the same as every other.
 
     With bad lines 422 and a page that lists them; the review of the good ones waits there behind a button.
     `leave_out_bad` leads straight to it.
     """
     current_month()
-    refuse_import(request.user)
+    ensure_may_import(request.user)
     if request.method != "POST":
         return _show(request, ImportForm())
     form = ImportForm(request.POST, request.FILES)
     if not form.is_valid():
         return _show(request, form, status=422)
-    agreed = {"agreement": CURRENT if form.cleaned_data["agreement"] else ""}
+    agreed = {"agreement": CURRENT_VERSION if form.cleaned_data["agreement"] else ""}
     files = [form.cleaned_data["file"]]
-    job = jobs.start(tasks.import_budgets, _("Import Budgets"), operator=request.user, terms=agreed, files=files)
+    job = jobs.start_job(tasks.import_budgets, _("Import Budgets"), operator=request.user, terms=agreed, files=files)
     if job.state == Job.State.REFUSED:
         if not job.problems:
             form.add_error(None, job.message)
@@ -45,7 +45,7 @@ def import_budgets(request: ConsoleRequest) -> HttpResponse:
 def _lead_on(request: ConsoleRequest, form: ImportForm, job: Job) -> HttpResponse:
     """To the review, or to what is wrong with the file, or to nothing to be done."""
     if job.state != Job.State.DONE:
-        return went_on(request, job, then="import_budgets")
+        return job_response(request, job, then="import_budgets")
     if job.problems and not (job.link and form.cleaned_data["leave_out_bad"]):
         return _show(request, form, job=job, status=job.status)
     if not job.link:
@@ -57,7 +57,7 @@ def _show(request: ConsoleRequest, form: ImportForm, *, status: int = 200, job: 
     context = {
         "form": form,
         "job": job if job and job.problems else None,
-        "jobs": jobs.recent(request.user, tasks.import_budgets),
+        "jobs": jobs.recent_jobs(request.user, tasks.import_budgets),
         "max_megabytes": settings.UPLOAD_MAX_MEGABYTES,
     }
     return render(request, "budgets/import_budgets.html", context, status=status)

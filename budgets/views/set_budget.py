@@ -12,27 +12,27 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from budgets import presenters
 from budgets.actions.billing_month import current_month
-from budgets.actions.form_versions import as_shown
-from budgets.actions.reviews import changes_nothing, no_budget_nor_freeze, review_budgets
+from budgets.actions.form_versions import matches_version
+from budgets.actions.reviews import changes_nothing, referral_message, review_budgets
 from budgets.actions.set_budgets import set_budgets
 from budgets.forms import SetBudgetForm
 from budgets.queries.conflicts import changes_since
-from budgets.queries.standing import frozen_above, partner_status, why_frozen
-from budgets.telling import tell_one
+from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
+from budgets.telling import message_for_one
 from budgets.views.set_budgets import is_for_many, set_budgets_of_many
 from customers.actions import reveal_names
-from customers.listing.rows import AS_OF, FREEZE_RECORD
-from customers.masking import seconds_shown
+from customers.listing.rows import ESTIMATE_AS_OF, LATEST_FREEZE_RECORD
+from customers.masking import reveal_seconds_left
 from customers.models import Customer
 from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, answer, done, for_partner, paged
-from partnercenter.permissions import refusal, types_allowed, unfreezing_refused
+from partnercenter.lib.htmx import ConsoleRequest, action_done, page_context, page_or_partial, partner_required
+from partnercenter.permissions import allowed_types, why_not_budgets, why_not_unfreeze
 
-RECORDS_PER_PAGE = 10
+DIALOG_RECORDS_PER_PAGE = 10
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 def set_budget(request: ConsoleRequest) -> HttpResponse:
     """Set Budget for one customer: GET the form, POST the terms. 404, 403, 422 in this order (domain 5.6)."""
     if is_for_many(request):
@@ -40,7 +40,7 @@ def set_budget(request: ConsoleRequest) -> HttpResponse:
     month = current_month()
     customer = _customer(request, must_act=True)
     if customer.association_type == Customer.AssociationType.REFERRAL:
-        raise InvalidRequest(no_budget_nor_freeze())
+        raise InvalidRequest(referral_message())
     if request.method == "POST":
         return _set_budget(request, customer, month)
     return _show_form(request, customer, month, _form(request, customer))
@@ -68,10 +68,12 @@ def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
     Then InvalidRequest where none is named.
     """
     customer_id = request.POST.get("customer") or request.GET.get("customer")
-    customers = Customer.objects.of(request.user).select_related("budget", "partner__grant", "partner__distributor")
+    customers = Customer.objects.visible_to(request.user).select_related(
+        "budget", "partner__grant", "partner__distributor"
+    )
     customer = get_object_or_404(customers.named(customer_id)) if customer_id else None
     partner = customer.partner if customer else request.user.partner
-    if must_act and (why_not := refusal(request.user, partner, getattr(partner, "grant", None))):
+    if must_act and (why_not := why_not_budgets(request.user, partner, getattr(partner, "grant", None))):
         raise PermissionRefused(why_not)
     if customer is None:
         raise InvalidRequest(_("Choose a customer first."))
@@ -81,8 +83,8 @@ def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
 def _form(
     request: ConsoleRequest, customer: Customer, data: Any = None, *, typed: dict[str, Any] | None = None
 ) -> SetBudgetForm:
-    allowed = types_allowed(request.user, customer.partner, getattr(customer.partner, "grant", None))
-    may_unfreeze = not unfreezing_refused(request.user, customer.partner)
+    allowed = allowed_types(request.user, customer.partner, getattr(customer.partner, "grant", None))
+    may_unfreeze = not why_not_unfreeze(request.user, customer.partner)
     return SetBudgetForm(data, customer=customer, allowed=allowed, may_unfreeze=may_unfreeze, typed=typed)
 
 
@@ -98,25 +100,27 @@ def _show_form(
 ) -> HttpResponse:
     seconds = _reveal(request, customer)
     budget = getattr(customer, "budget", None)
-    as_of, freeze_record = Customer.objects.values_list(AS_OF, FREEZE_RECORD).get(pk=customer.pk)
+    as_of, freeze_record = Customer.objects.values_list(ESTIMATE_AS_OF, LATEST_FREEZE_RECORD).get(pk=customer.pk)
     context = {
         "customer": presenters.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
         "form": form,
         "budget": presenters.show_budget(budget, as_of),
-        "frozen_above": frozen_above(customer, partner_status(customer.partner)),
+        "frozen_above": restricted_by(customer, partner_restriction(customer.partner)),
         "frozen_why": why_frozen(customer),
         "freeze_record": freeze_record,
         "notes": presenters.notes(customer, month),
         "conflict": conflict,
         "changes": changes,
     }
-    return answer(request, "budgets/set_budget.html", context, partial="form", target="dialog-body", status=status)
+    return page_or_partial(
+        request, "budgets/set_budget.html", context, partial="form", target="dialog-body", status=status
+    )
 
 
 def _reveal(request: ConsoleRequest, customer: Customer) -> int:
     """For how many seconds the name is shown; recorded where it is (domain 7.3)."""
-    seconds = seconds_shown(request.session)
+    seconds = reveal_seconds_left(request.session)
     if seconds:
         reveal_names([customer], operator=request.user, page=request.path)
     return seconds
@@ -126,28 +130,30 @@ def _carry_out(request: ConsoleRequest, customer: Customer, form: SetBudgetForm)
     """Set the budget at once, or keep it for confirmation where the partner's switch is on (domain 6.2)."""
     customers = Customer.objects.filter(pk=customer.pk)
     unfreeze, version = bool(form.cleaned_data.get("unfreeze_now")), form.cleaned_data["version"]
-    as_seen = as_shown(version) if version else None
+    expected = matches_version(version) if version else None
     if request.user.partner.verification_required:
-        operation = review_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, as_seen=as_seen)
+        operation = review_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, expected=expected)
         if changes_nothing(operation):
-            return done(request, _("The budget stands as it was."), level=messages.INFO)
+            return action_done(request, _("The budget stands as it was."), level=messages.INFO)
         return redirect("operation", pk=operation.pk)
-    outcome = set_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, as_seen=as_seen)
-    said = tell_one(outcome, form.terms.budget_type)
-    return done(request, said, level=messages.SUCCESS if outcome.changed or outcome.unfrozen else messages.INFO)
+    outcome = set_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, expected=expected)
+    said = message_for_one(outcome, form.terms.budget_type)
+    return action_done(request, said, level=messages.SUCCESS if outcome.changed or outcome.unfrozen else messages.INFO)
 
 
 @require_safe
-@for_partner
+@partner_required
 def adjustment_records(request: ConsoleRequest) -> HttpResponse:
     """Adjustment Records of one customer, newest first; in the dialog or as a page."""
     customer = _customer(request)
     seconds = _reveal(request, customer)
-    page = Paginator(customer.adjustment_records.order_by("-pk"), RECORDS_PER_PAGE).get_page(request.GET.get("page"))
-    may_act = not refusal(request.user, customer.partner, getattr(customer.partner, "grant", None))
-    context = paged(page, presenters.show_records(page.object_list)) | {
+    page = Paginator(customer.adjustment_records.order_by("-pk"), DIALOG_RECORDS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    may_act = not why_not_budgets(request.user, customer.partner, getattr(customer.partner, "grant", None))
+    context = page_context(page, presenters.show_records(page.object_list)) | {
         "customer": presenters.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
         "may_act": may_act,
     }
-    return answer(request, "budgets/adjustment_records.html", context, partial="records", target="dialog-body")
+    return page_or_partial(request, "budgets/adjustment_records.html", context, partial="records", target="dialog-body")

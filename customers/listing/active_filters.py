@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from customers.listing.customer_list import CustomerList
 from customers.listing.filters import CustomerFilterForm
-from customers.listing.pagination import address
+from customers.listing.pagination import changed_query
 from partnercenter.lib.money import show_amount
 
-USAGES = (75, 90, 100)
+SHORTCUT_PERCENTS = (75, 90, 100)
 # Both ends of a range are one chip: by its first end its name, its label, and its other end.
 RANGES = {
     "usage_min": ("usage", gettext_lazy("Usage"), "usage_max"),
@@ -25,7 +25,7 @@ LAST_ENDS = {last for _name, _label, last in RANGES.values()}
 
 
 @dataclass(frozen=True)
-class Chip:
+class ActiveFilter:
     """One filter that is set: `query` is the list's own without it."""
 
     name: str
@@ -35,7 +35,7 @@ class Chip:
 
 
 @dataclass(frozen=True)
-class UsageRange:
+class UsageShortcut:
     """Customers from this usage on: `query` narrows the list to them and keeps the other filters."""
 
     percent: int
@@ -43,7 +43,7 @@ class UsageRange:
     chosen: bool
 
 
-def chips(filters: CustomerList, query: QueryDict) -> list[Chip]:
+def active_filters(filters: CustomerList, query: QueryDict) -> list[ActiveFilter]:
     """The filters that are set, in the order of the form; a value that means nothing has none."""
     said = {name: _said(filters, name) for name in filters.asked}
     return [
@@ -54,13 +54,13 @@ def chips(filters: CustomerList, query: QueryDict) -> list[Chip]:
     ]
 
 
-def _chip(name: str, filters: CustomerList, said: dict[str, str], query: QueryDict) -> Iterator[Chip]:
+def _chip(name: str, filters: CustomerList, said: dict[str, str], query: QueryDict) -> Iterator[ActiveFilter]:
     if name in RANGES:
         key, label, last = RANGES[name]
         if value := _range(said.get(name, ""), said.get(last, "")):
-            yield Chip(key, str(label), f"{value} %" if key == "usage" else value, _without(query, name, last))
+            yield ActiveFilter(key, str(label), f"{value} %" if key == "usage" else value, _without(query, name, last))
     elif name in said:
-        yield Chip(name, str(filters.form.fields[name].label), said[name], _without(query, name))
+        yield ActiveFilter(name, str(filters.form.fields[name].label), said[name], _without(query, name))
 
 
 def _said(filters: CustomerList, name: str) -> str:
@@ -87,12 +87,15 @@ def without_filters(query: QueryDict) -> str:
 
 
 def _without(query: QueryDict, *names: str) -> str:
-    rest = address(query, **dict.fromkeys(names))
+    rest = changed_query(query, **dict.fromkeys(names))
     return "" if rest == "?" else rest
 
 
-def usage_ranges(filters: CustomerList, query: QueryDict) -> list[UsageRange]:
+def usage_shortcuts(filters: CustomerList, query: QueryDict) -> list[UsageShortcut]:
     """The usages from which on budgets are looked for most."""
     asked = filters.asked
     chosen = None if "usage_max" in asked else asked.get("usage_min")
-    return [UsageRange(each, address(query, usage_min=each, usage_max=None), chosen == each) for each in USAGES]
+    return [
+        UsageShortcut(each, changed_query(query, usage_min=each, usage_max=None), chosen == each)
+        for each in SHORTCUT_PERCENTS
+    ]

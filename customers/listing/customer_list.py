@@ -10,19 +10,36 @@ from django import forms
 from django.utils.http import urlencode
 
 from customers.listing.filters import BY_FLAGS, DEFAULT_SORT, SORTS, CustomerFilterForm, narrow
-from customers.listing.ordering import GATHERED, Order, Ranges, Run, gather, in_states, whole_count, whole_runs
-from customers.listing.status import Asked, Partners, asked_for, conditions, partners_of, reseller_of, running_out
-from customers.models import NOBODY, Company, Customer, CustomerQuerySet, State, company_of, in_effect
-from customers.search import expected
-from partnercenter.lib.prepared import Count
-from partnercenter.lib.sql import COUNTED
+from customers.listing.ordering import (
+    SORT_LIMIT,
+    Order,
+    Segment,
+    SegmentBuilder,
+    collect_sorted,
+    whole_list_count,
+    whole_list_segments,
+    with_flags,
+)
+from customers.listing.status import (
+    ListedPartners,
+    RequestedFlags,
+    flag_conditions,
+    listed_partners,
+    requested_flags,
+    reseller_owner,
+    still_running,
+)
+from customers.models import NO_OWNER, AccountFlags, Customer, CustomerQuerySet, ListOwner, effective_flags, list_owner
+from customers.search import estimated_rows
+from partnercenter.lib.prepared import CappedCount
+from partnercenter.lib.sql import COUNT_CAP
 from partnercenter.models import User
 
 # Shown above the list, not below *More filters*; a distributor's `reseller` is, but the indexes begin with it.
 ABOVE = ("q", "status", "budget_type", "reseller")
 NAMES = {"name", "account_name"}
 # Counted beside all that match.
-COUNTED_APART = (State.FROZEN, State.EXHAUSTED)
+COUNTED_APART = (AccountFlags.FROZEN, AccountFlags.EXHAUSTED)
 
 
 class CustomerList:
@@ -35,7 +52,7 @@ class CustomerList:
     def __init__(self, query: Mapping[str, Any], user: User) -> None:
         self.query, self.user = query, user
         self.form = CustomerFilterForm(query)
-        self.own_company = company_of(user) or NOBODY
+        self.own_company = list_owner(user) or NO_OWNER
         # The keys of those that match, in order, each with partner and state, where `count()` could gather them.
         self.found: dict[int, tuple[int, int]] | None = None
 
@@ -73,33 +90,33 @@ class CustomerList:
     @cached_property
     def queryset(self) -> Any:
         """All that match; the states last, as one condition."""
-        return self.in_any_state.filter(reduce(or_, conditions(self.states(), self.partners)))
+        return self.in_any_state.filter(reduce(or_, flag_conditions(self.states(), self.partners)))
 
     @cached_property
     def own(self) -> CustomerQuerySet:
         """All customers the person may look at."""
-        return Customer.objects.of_company(self.own_company)
+        return Customer.objects.owned_by(self.own_company)
 
     @cached_property
     def in_any_state(self) -> Any:
         """All that match but for status and budget type."""
         return self.own.none() if self.form.wrong else narrow(self.own, self.asked, self.user)
 
-    def states(self, *also: State) -> Asked:
+    def states(self, *also: AccountFlags) -> RequestedFlags:
         """The states that the status and the budget type ask for, and only those that are what `also` says, too."""
-        asked = asked_for(self.asked.get("status", ""), self.asked.get("budget_type", ""), *also)
-        return running_out(asked) if {"runs_out_after", "runs_out_before"} & self.asked.keys() else asked
+        asked = requested_flags(self.asked.get("status", ""), self.asked.get("budget_type", ""), *also)
+        return still_running(asked) if {"runs_out_after", "runs_out_before"} & self.asked.keys() else asked
 
     @cached_property
-    def company(self) -> Company:
+    def company(self) -> ListOwner:
         """Whose customers are asked for: the company's whose list it is, or those of one of its resellers alone."""
         reseller = self.asked.get("reseller")
-        return reseller_of(self.own_company, reseller) if reseller else self.own_company
+        return reseller_owner(self.own_company, reseller) if reseller else self.own_company
 
     @cached_property
-    def partners(self) -> Partners:
+    def partners(self) -> ListedPartners:
         """The partners these are customers of."""
-        return partners_of(self.company)
+        return listed_partners(self.company)
 
     @property
     def is_whole(self) -> bool:
@@ -115,25 +132,25 @@ class CustomerList:
         """
         asked = [self.states(), *(self.states(each) for each in COUNTED_APART)]
         if self.is_whole:
-            number, frozen, exhausted = whole_count(self.company, self.partners, *asked).ask()
+            number, frozen, exhausted = whole_list_count(self.company, self.partners, *asked).fetch()
             return number, frozen, exhausted
         key, descending = self._order
-        if self.form.wrong or expected(self.queryset) <= GATHERED:
-            self.found = gather(self.queryset, key, descending=descending)
+        if self.form.wrong or estimated_rows(self.queryset) <= SORT_LIMIT:
+            self.found = collect_sorted(self.queryset, key, descending=descending)
         if self.found is not None:
             frozen, exhausted = self._found_so()
-            return min(len(self.found), COUNTED + 1), min(frozen, COUNTED + 1), min(exhausted, COUNTED + 1)
-        parts = (in_states(self.in_any_state, each, self.partners) for each in asked)
-        number, frozen, exhausted = Count.of(COUNTED + 1, *parts).ask()
-        if number <= COUNTED:
-            self.found = gather(self.queryset, key, descending=descending)
+            return min(len(self.found), COUNT_CAP + 1), min(frozen, COUNT_CAP + 1), min(exhausted, COUNT_CAP + 1)
+        parts = (with_flags(self.in_any_state, each, self.partners) for each in asked)
+        number, frozen, exhausted = CappedCount.of(COUNT_CAP + 1, *parts).fetch()
+        if number <= COUNT_CAP:
+            self.found = collect_sorted(self.queryset, key, descending=descending)
         return number, frozen, exhausted
 
     def _found_so(self) -> list[int]:
         """How many of those that were gathered are frozen, and are used up."""
         restricted = dict(self.partners)
         found = Counter(self.found.values()) if self.found else Counter()
-        states = {each: in_effect(each[1], restricted=restricted.get(each[0], False)) for each in found}
+        states = {each: effective_flags(each[1], restricted=restricted.get(each[0], False)) for each in found}
         return [sum(found[each] for each, state in states.items() if state & asked) for asked in COUNTED_APART]
 
     # --- In which order -----------------------------------------------------------------------------------------------
@@ -153,11 +170,11 @@ class CustomerList:
         found = None if self.found is None else list(self.found)
         return Order(self._runs(key, descending=descending), self.own, key, secret=key in NAMES, found=found)
 
-    def _runs(self, key: str, *, descending: bool) -> tuple[Run, ...]:
+    def _runs(self, key: str, *, descending: bool) -> tuple[Segment, ...]:
         if self.found is not None:
-            found = self.own.filter(pk__among=self.found)
-            return Ranges(found).in_order(key, self.states(), descending=descending)
+            found = self.own.filter(pk__in_array=self.found)
+            return SegmentBuilder(found).in_order(key, self.states(), descending=descending)
         if self.is_whole:
-            return whole_runs(self.company, self.partners, self.states(), key, descending)
-        ranges = Ranges(self.in_any_state, self.partners, by_text="q" in self.asked)
+            return whole_list_segments(self.company, self.partners, self.states(), key, descending)
+        ranges = SegmentBuilder(self.in_any_state, self.partners, by_text="q" in self.asked)
         return ranges.in_order(key, self.states(), descending=descending)

@@ -27,7 +27,7 @@ from budgets.months import month_of
 from customers.listing.ordering import OWN_BUDGET
 from customers.listing.retention import DAY, WEEK, ending_within
 from customers.listing.status import Status
-from customers.models import CURRENT, STATES, Customer, FreezeOrigin, State
+from customers.models import FLAG_COMBINATIONS, AccountFlags, Customer, FreezeOrigin
 from customers.search import fold
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import LARGEST_BUDGET, AmountField
@@ -82,7 +82,7 @@ class PercentField(forms.IntegerField):
         return super().to_python(without_spaces(value))
 
 
-def choice(label: Any, choices: Any, unset: Any = None) -> forms.ChoiceField:
+def choice_filter(label: Any, choices: Any, unset: Any = None) -> forms.ChoiceField:
     """A filter by one of these choices; `unset` is the label of the empty one."""
     return forms.ChoiceField(label=label, choices=[("", unset or _("All")), *choices], required=False)
 
@@ -185,7 +185,7 @@ def sort_field(keys: Any) -> forms.ChoiceField:
 
 def size_field() -> forms.ChoiceField:
     """How many rows a page has."""
-    return choice(_("Customers a page"), [(str(size), size) for size in SIZES], _("Default"))
+    return choice_filter(_("Customers a page"), [(str(size), size) for size in SIZES], _("Default"))
 
 
 def search_field() -> forms.CharField:
@@ -217,20 +217,22 @@ class CustomerFilterForm(FilterForm):
     }
 
     q = search_field()
-    status = choice(_("Status"), Status.choices, _("All statuses"))
-    budget_type = choice(_("Budget type"), [*BudgetType.choices, ("NONE", _("No budget"))], _("All budget types"))
+    status = choice_filter(_("Status"), Status.choices, _("All statuses"))
+    budget_type = choice_filter(
+        _("Budget type"), [*BudgetType.choices, ("NONE", _("No budget"))], _("All budget types")
+    )
     reseller = forms.CharField(label=_("Reseller"), max_length=128, required=False)
     usage_min = PercentField(label=_("Usage from (%)"), required=False)
     usage_max = PercentField(label=_("Usage to (%)"), required=False)
-    auto_frozen = choice(_("Automatically frozen"), [("1", _("Yes")), ("0", _("No"))])
+    auto_frozen = choice_filter(_("Automatically frozen"), [("1", _("Yes")), ("0", _("No"))])
     mtd_min = AmountBound(label=_("Month-to-date expenditure from"), required=False)
     mtd_max = AmountBound(label=_("Month-to-date expenditure to"), required=False)
     runs_out_after = DayField(label=_("Runs out from"), required=False)
     runs_out_before = DayField(label=_("Runs out to"), required=False)
-    association_type = choice(_("Association type"), Customer.AssociationType.choices)
+    association_type = choice_filter(_("Association type"), Customer.AssociationType.choices)
     associated_after = DayField(label=_("Associated from"), required=False)
     associated_before = DayField(label=_("Associated to"), required=False)
-    retention = choice(
+    retention = choice_filter(
         _("Data may be deleted"),
         [(str(WEEK.days), _("Within seven days")), (str(DAY.days), _("Within one day")), ("0", _("Already"))],
     )
@@ -266,7 +268,7 @@ for form in (CustomerFilterForm, DecisionFilterForm):
 def by_search(customers: QuerySet[Customer], text: str, _user: User) -> QuerySet[Customer]:
     """By what name and account name hold, or begin with if it is one or two characters; by customer ID exactly."""
     # The ID is looked up apart: an index of the list that holds the search text is then all that is read.
-    named = Customer.objects.filter(CURRENT, customer_id=text)
+    named = Customer.objects.current().filter(customer_id=text)
     return customers.filter(Q(search__holds=fold(text)) | Q(pk=Subquery(named.values("pk"))))
 
 
@@ -287,7 +289,7 @@ def usage_to(customers: QuerySet[Customer], percent: int, _user: User) -> QueryS
 
 def by_automatic_freeze(customers: QuerySet[Customer], yes: str, _user: User) -> QuerySet[Customer]:
     """Frozen because the budget was used up, or not so: by a person, since association, not at all."""
-    frozen = [state for state in STATES if state & State.FROZEN]
+    frozen = [state for state in FLAG_COMBINATIONS if state & AccountFlags.FROZEN]
     automatic = Q(state__in=frozen, freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
     return customers.filter(automatic) if yes == "1" else customers.exclude(automatic)
 
@@ -325,12 +327,12 @@ def by_association_type(customers: QuerySet[Customer], kind: str, _user: User) -
 
 def associated_from(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
     """Since this day began, in the partner's time zone."""
-    return customers.filter(associated_on__gte=beginning(day))
+    return customers.filter(associated_on__gte=start_of_day(day))
 
 
 def associated_to(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
     """Until this day ended, in the partner's time zone."""
-    return customers.filter(associated_on__lt=beginning(day + timedelta(days=1)))
+    return customers.filter(associated_on__lt=start_of_day(day + timedelta(days=1)))
 
 
 def by_retention(customers: QuerySet[Customer], days: str, _user: User) -> QuerySet[Customer]:
@@ -354,7 +356,7 @@ def by_tag(customers: QuerySet[Customer], tag: str, _user: User) -> QuerySet[Cus
     return customers.filter(exactly, ~Q(tags=""), tags__contains=held)
 
 
-def beginning(day: date) -> datetime:
+def start_of_day(day: date) -> datetime:
     """The first moment of a day in the partner's time zone, which is the one in force."""
     return timezone.make_aware(datetime.combine(day, time.min))
 

@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers.listing.filters import FilterForm
-from customers.listing.rows import Header, with_sort
-from customers.models import CURRENT, Customer
+from customers.listing.rows import ColumnHeader, sortable
+from customers.models import Customer
 from partnercenter.lib.money import MoneyField
-from partnercenter.lib.prepared import Count
-from partnercenter.lib.sql import COUNTED
+from partnercenter.lib.prepared import CappedCount
+from partnercenter.lib.sql import COUNT_CAP
 from partnercenter.models import BudgetType, Partner, Pool
 
 POOLS = (BudgetType.MONTHLY, BudgetType.ONE_TIME)
@@ -36,7 +36,7 @@ class Authorized(models.TextChoices):
     OVER = "OVER", gettext_lazy("Over-allocated")
 
 
-OF_AUTHORIZED: dict[str, Q] = {
+AUTHORIZED_CONDITIONS: dict[str, Q] = {
     Authorized.GRANTED: MONTHLY | ONE_TIME,
     Authorized.MONTHLY: MONTHLY,
     Authorized.ONE_TIME: ONE_TIME,
@@ -60,7 +60,7 @@ class ResellerFilterForm(FilterForm):
         if self.wrong:
             return resellers.none()
         text, authorized = (self.asked.get(name, "") for name in ("q", "authorized"))
-        matching = OF_AUTHORIZED.get(authorized, Q())
+        matching = AUTHORIZED_CONDITIONS.get(authorized, Q())
         if text:
             matching &= Q(company__icontains=text) | Q(account_name__icontains=text)
         return resellers.filter(matching)
@@ -71,16 +71,16 @@ def _left(kind: str) -> ExpressionWrapper:
     return ExpressionWrapper(left, output_field=MoneyField())
 
 
-SORTS: dict[str, Any] = {"company": F("company")} | {
+RESELLER_SORTS: dict[str, Any] = {"company": F("company")} | {
     f"{kind.lower()}_{figure}": _left(kind.lower()) if figure == "left" else F(f"grant__{kind.lower()}_{figure}")
     for kind in POOLS
     for figure in ("quota", "allocated", "left")
 }
-DEFAULT_SORT = "company"
+DEFAULT_RESELLER_SORT = "company"
 
 
 @dataclass(frozen=True)
-class Reseller:
+class ResellerRow:
     """One line of the page. `customers` is exact up to 1,000; 1,001 means more. `pools`: monthly, then one-time."""
 
     key: int
@@ -98,14 +98,14 @@ def count_resellers(resellers: QuerySet[Partner]) -> dict[str, int]:
     """How many resellers there are, how many of them are granted something, and are over-allocated."""
     return resellers.aggregate(
         number=models.Count("pk"),
-        granted=models.Count("pk", filter=OF_AUTHORIZED[Authorized.GRANTED]),
+        granted=models.Count("pk", filter=AUTHORIZED_CONDITIONS[Authorized.GRANTED]),
         over=models.Count("pk", filter=OVER),
     )
 
 
 def sort_resellers(resellers: QuerySet[Partner], sort: str) -> QuerySet[Partner]:
     """In the order of a key, with `-` descending; whoever has no such quota comes last."""
-    column = SORTS[sort.removeprefix("-")]
+    column = RESELLER_SORTS[sort.removeprefix("-")]
     order = column.desc(nulls_last=True) if sort.startswith("-") else column.asc(nulls_last=True)
     return resellers.select_related("grant").order_by(order, "company", "pk")
 
@@ -113,35 +113,37 @@ def sort_resellers(resellers: QuerySet[Partner], sort: str) -> QuerySet[Partner]
 def sort_key(query: QueryDict) -> str:
     """The order that an address asks for, or the one by company."""
     sort = query.get("sort", "")
-    return sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT
+    return sort if sort.removeprefix("-") in RESELLER_SORTS else DEFAULT_RESELLER_SORT
 
 
-def reseller_headers(query: QueryDict) -> tuple[Header, list[Header]]:
+def reseller_headers(query: QueryDict) -> tuple[ColumnHeader, list[ColumnHeader]]:
     """The head of the reseller's own column, and those of the figures of both pools."""
     figures = {"quota": _("Quota"), "allocated": _("Allocated"), "left": _("Left")}
-    columns = [Header(_("Reseller"), "company")] + [
-        Header(label, f"{kind.lower()}_{figure}", numeric=True) for kind in POOLS for figure, label in figures.items()
+    columns = [ColumnHeader(_("Reseller"), "company")] + [
+        ColumnHeader(label, f"{kind.lower()}_{figure}", numeric=True)
+        for kind in POOLS
+        for figure, label in figures.items()
     ]
-    first, *others = [with_sort(column, sort_key(query), query) for column in columns]
+    first, *others = [sortable(column, sort_key(query), query) for column in columns]
     return first, others
 
 
-def reseller_rows(resellers: Iterable[Partner]) -> list[Reseller]:
+def reseller_rows(resellers: Iterable[Partner]) -> list[ResellerRow]:
     """The resellers as lines; one query for the customers of all of them."""
     shown = list(resellers)
     if not shown:
         return []
-    customers = ([Customer.objects.filter(CURRENT, partner=reseller)] for reseller in shown)
+    customers = ([Customer.objects.current().filter(partner=reseller)] for reseller in shown)
     # All together are not asked for.
-    _all, *counted = Count.of(COUNTED + 1, [Customer.objects.none()], *customers).ask()
+    _all, *counted = CappedCount.of(COUNT_CAP + 1, [Customer.objects.none()], *customers).fetch()
     return [_row(reseller, number) for reseller, number in zip(shown, counted, strict=True)]
 
 
-def _row(reseller: Partner, customers: int) -> Reseller:
+def _row(reseller: Partner, customers: int) -> ResellerRow:
     grant = reseller.grant
     labels = [_("monthly"), _("one-time")]
     granted = [label for kind, label in zip(POOLS, labels, strict=True) if kind in grant.types]
-    return Reseller(
+    return ResellerRow(
         key=reseller.pk,
         company=reseller.company,
         account_name=reseller.account_name,

@@ -9,14 +9,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from customers.models import Company, Customer
-from partnercenter.lib.prepared import Count
-from partnercenter.lib.sql import COUNTED, moment
+from customers.models import Customer, ListOwner
+from partnercenter.lib.prepared import CappedCount
+from partnercenter.lib.sql import COUNT_CAP, db_datetime
 
 # The days before the deadline on which is warned of it.
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
 # Stands for the present moment in a statement that is kept.
-NOW = datetime(2000, 1, 1, tzinfo=UTC)
+PLACEHOLDER_NOW = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def ending_within(customers: QuerySet[Any], span: timedelta, now: datetime | None = None) -> QuerySet[Any]:
@@ -26,28 +26,30 @@ def ending_within(customers: QuerySet[Any], span: timedelta, now: datetime | Non
 
 
 @dataclass(frozen=True)
-class Ending:
+class RetentionCounts:
     """Whose data may be deleted within a week and within a day, of all customers; 1,001 means more."""
 
     week: int
     day: int
 
 
-def ending(company: Company) -> Ending:
+def retention_counts(company: ListOwner) -> RetentionCounts:
     """Of whom a company's list warns, whatever it is narrowed down to, in one query."""
     now = timezone.now()
-    times = {moment(NOW + span): moment(now + span) for span in (timedelta(0), WEEK, DAY)}
+    times = {db_datetime(PLACEHOLDER_NOW + span): db_datetime(now + span) for span in (timedelta(0), WEEK, DAY)}
     count = _ending(company)
-    return Ending(*replace(count, params=tuple(times.get(each, each) for each in count.params)).ask())
+    return RetentionCounts(*replace(count, params=tuple(times.get(each, each) for each in count.params)).fetch())
 
 
 @lru_cache(maxsize=1024)
-def _ending(company: Company) -> Count:
-    own = Customer.objects.of_company(company)
-    return Count.of(COUNTED + 1, [ending_within(own, WEEK, NOW)], [ending_within(own, DAY, NOW)])
+def _ending(company: ListOwner) -> CappedCount:
+    own = Customer.objects.owned_by(company)
+    return CappedCount.of(
+        COUNT_CAP + 1, [ending_within(own, WEEK, PLACEHOLDER_NOW)], [ending_within(own, DAY, PLACEHOLDER_NOW)]
+    )
 
 
-def retention(until: datetime | None) -> str:
+def retention_text(until: datetime | None) -> str:
     """Until when data is kept, as a date; "" where the resources are not frozen."""
     if until is None:
         return ""
@@ -57,7 +59,7 @@ def retention(until: datetime | None) -> str:
     return _("data kept until %(date)s") % date
 
 
-def urgency(until: datetime | None) -> str:
+def retention_urgency(until: datetime | None) -> str:
     """How near the moment is: a day or past it ("over"), a week ("near"), later ("ok"); "" where there is none."""
     if until is None:
         return ""

@@ -13,35 +13,41 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from budgets.models import THIS_MONTH, Expenditure
-from budgets.queries.standing import froze, froze_of, frozen_above, frozen_by, partner_status
+from budgets.models import CURRENT_MONTH, Expenditure
+from budgets.queries.standing import (
+    cause_from,
+    describe_freeze,
+    freeze_cause_columns,
+    partner_restriction,
+    restricted_by,
+)
 from customers.listing import pagination
 from customers.listing.customer_list import CustomerList
-from customers.listing.pagination import CustomerPage, address
-from customers.listing.retention import retention, urgency
+from customers.listing.pagination import CustomerPage, changed_query
+from customers.listing.retention import retention_text, retention_urgency
 from customers.listing.status import Status
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from partnercenter.lib.money import show_amount
-from partnercenter.lib.prepared import ByKey
+from partnercenter.lib.prepared import PreparedLookup
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import refusal
+from partnercenter.permissions import why_not_budgets
 
-BAR = 72
+BAR_WIDTH = 72
 NEAR, EXHAUSTED = 75, 100
-LABELLED = (Status, BudgetType, AccountFreezing)
+LABELLED_CHOICES = (Status, BudgetType, AccountFreezing)
 
 # Of when a customer's current estimate is: the newest total that its budget counts (domain 8.1).
-AS_OF = Subquery(
+ESTIMATE_AS_OF = Subquery(
     Expenditure.objects.filter(
-        customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=THIS_MONTH
+        customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=CURRENT_MONTH
     )
     .values("customer")
     .values_list(Max("reported_at"))
 )
 NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("pk")).order_by("-pk")
 # What an account that is frozen was frozen by last.
-FREEZE_RECORD = Subquery(NEWEST_FREEZE.values("pk")[:1])
+LATEST_FREEZE_RECORD = Subquery(NEWEST_FREEZE.values("pk")[:1])
 
 
 def _when_frozen(column: Subquery) -> Case:
@@ -49,7 +55,7 @@ def _when_frozen(column: Subquery) -> Case:
     return Case(When(~Q(freeze_kind=FreezeKind.NONE), then=column))
 
 
-COLUMNS = (
+ROW_COLUMNS = (
     "pk",
     "partner_id",
     "customer_id",
@@ -77,16 +83,16 @@ COLUMNS = (
     "frozen_operator",
     "freeze_record",
 )
-SHOWN = Customer.objects.annotate(
-    as_of=AS_OF,
-    freeze_record=_when_frozen(FREEZE_RECORD),
-    **{name: _when_frozen(column) for name, column in froze("pk").items()},
+ROW_QUERYSET = Customer.objects.annotate(
+    as_of=ESTIMATE_AS_OF,
+    freeze_record=_when_frozen(LATEST_FREEZE_RECORD),
+    **{name: _when_frozen(column) for name, column in freeze_cause_columns("pk").items()},
 )
 # All that a row shows of a customer, in one query; as plain values, since making models of them takes longer than that.
-BY_KEY = ByKey(SHOWN.values_list(*COLUMNS, named=True))
+CUSTOMER_ROWS = PreparedLookup(ROW_QUERYSET.values_list(*ROW_COLUMNS, named=True))
 
 
-class Row(NamedTuple):
+class CustomerRow(NamedTuple):
     """One customer of the list as its template writes it, all of it text or small numbers.
 
     The name is masked unless names are shown; "" and None where there is nothing to show.
@@ -125,7 +131,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shared:
+class RowContext:
     """What rows share, worked out once: partners' companies, why none of theirs may be acted on, why all of theirs are
     frozen; labels of choices.
     """
@@ -139,7 +145,7 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Header:
+class ColumnHeader:
     """The head of one column: `query` sorts by it, `sorted` says how it is."""
 
     label: str
@@ -155,7 +161,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Counts:
+class ListCounts:
     """How many customers match, how many of them are frozen and used up; the queries lead to these.
 
     Exact up to 1,000; 1,001 means more.
@@ -168,32 +174,34 @@ class Counts:
     exhausted_query: str
 
 
-def count_list(filters: CustomerList, query: QueryDict) -> Counts:
+def count_list(filters: CustomerList, query: QueryDict) -> ListCounts:
     """The counts above the list, equal to what the filters show, in one query that stops where "1,000+" is known."""
     customers, frozen, exhausted = filters.count()
-    return Counts(
+    return ListCounts(
         customers,
         frozen,
         exhausted,
-        frozen_query=address(query, status=Status.FROZEN),
-        exhausted_query=address(query, status=Status.EXHAUSTED),
+        frozen_query=changed_query(query, status=Status.FROZEN),
+        exhausted_query=changed_query(query, status=Status.EXHAUSTED),
     )
 
 
-def list_page(filters: CustomerList, counts: Counts, query: QueryDict) -> CustomerPage:
+def list_page(filters: CustomerList, counts: ListCounts, query: QueryDict) -> CustomerPage:
     """The page that is asked for, of customers with all that a row shows."""
-    return pagination.page_of(filters.ordered(), query, total=counts.customers, size=filters.form.per_page, rows=BY_KEY)
+    return pagination.paginate(
+        filters.ordered(), query, total=counts.customers, size=filters.form.per_page, rows=CUSTOMER_ROWS
+    )
 
 
-def customer_rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[Row]:
+def customer_rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[CustomerRow]:
     """The customers as rows; no query for a partner's own, one for any number of its resellers'."""
     shown = list(customers)
-    partners = partners_shown(user, {customer.partner_id for customer in shown})
-    shared = Shared(
+    partners = partners_by_key(user, {customer.partner_id for customer in shown})
+    shared = RowContext(
         names_shown,
         {key: partner.company for key, partner in partners.items()},
-        {key: refusal(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()},
-        {key: partner_status(partner) for key, partner in partners.items()},
+        {key: why_not_budgets(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()},
+        {key: partner_restriction(partner) for key, partner in partners.items()},
         _labels(get_language()),
         timezone.get_current_timezone(),
     )
@@ -202,21 +210,21 @@ def customer_rows(customers: Iterable[Any], *, user: User, names_shown: bool) ->
 
 @cache
 def _labels(_language: str | None) -> dict[str, str]:
-    return {choice.value: str(choice.label) for choices in LABELLED for choice in choices}
+    return {choice.value: str(choice.label) for choices in LABELLED_CHOICES for choice in choices}
 
 
-def partners_shown(user: User, keys: set[int]) -> dict[int, Partner]:
+def partners_by_key(user: User, keys: set[int]) -> dict[int, Partner]:
     """The partners of the customers shown; one's own is known already."""
     own = {user.partner.pk: user.partner} if user.partner else {}
     return own if keys <= own.keys() else own | Partner.objects.select_related("grant").in_bulk(keys)
 
 
-def _row(customer: Any, shared: Shared) -> Row:
+def _row(customer: Any, shared: RowContext) -> CustomerRow:
     labels, usage = shared.labels, customer.budget__usage
-    above = frozen_above(customer, shared.restricted[customer.partner_id])
+    above = restricted_by(customer, shared.restricted[customer.partner_id])
     status = _status(customer, above)
-    associated_on, _space, associated_at = minute(customer.associated_on, shared.zone).partition(" ")
-    return Row(
+    associated_on, _space, associated_at = format_minute(customer.associated_on, shared.zone).partition(" ")
+    return CustomerRow(
         key=customer.pk,
         customer_id=customer.customer_id,
         account_name=customer.account_name,
@@ -225,17 +233,17 @@ def _row(customer: Any, shared: Shared) -> Row:
         status=status.lower(),
         status_label=labels[status],
         frozen_above=above,
-        frozen_why=frozen_by(customer, froze_of(customer)),
+        frozen_why=describe_freeze(customer, cause_from(customer)),
         freeze_record=customer.freeze_record,
         freeze_kind=customer.freeze_kind,
-        retention=retention(customer.retention_until),
-        urgency=urgency(customer.retention_until),
+        retention=retention_text(customer.retention_until),
+        urgency=retention_urgency(customer.retention_until),
         budget_type=labels.get(customer.budget__budget_type, "--"),
         amount=show_amount(customer.budget__amount),
         used=show_amount(customer.budget__used),
-        as_of=minute(customer.as_of, shared.zone) if customer.as_of else "",
+        as_of=format_minute(customer.as_of, shared.zone) if customer.as_of else "",
         usage=usage,
-        bar=0 if usage is None else max(0, min(BAR, usage * BAR // 100)),
+        bar=0 if usage is None else max(0, min(BAR_WIDTH, usage * BAR_WIDTH // 100)),
         tone=_tone(customer, status),
         runs_out=customer.budget__runs_out_on.isoformat() if customer.budget__runs_out_on else "--",
         account_freezing=labels.get(customer.budget__account_freezing, "--"),
@@ -246,7 +254,7 @@ def _row(customer: Any, shared: Shared) -> Row:
     )
 
 
-def minute(at: datetime, zone: tzinfo) -> str:
+def format_minute(at: datetime, zone: tzinfo) -> str:
     """A time as rows write it: `2026-09-15 10:00`."""
     return at.astimezone(zone).isoformat(" ", "minutes")[:16]
 
@@ -269,28 +277,28 @@ def _tone(customer: Any, status: Status) -> str:
     return "frozen" if status == Status.FROZEN else "over"
 
 
-def list_headers(filters: CustomerList, query: QueryDict, *, show_reseller: bool, currency: str) -> list[Header]:
+def list_headers(filters: CustomerList, query: QueryDict, *, show_reseller: bool, currency: str) -> list[ColumnHeader]:
     """The heads of the columns, in the order of the cells."""
     columns = [
-        Header(_("Account Name"), "account_name"),
-        Header(_("Customer Name"), "name", eye=True),
-        *([Header(_("Reseller"))] if show_reseller else []),
-        Header(_("Status")),
-        Header(_("Budget Type")),
-        Header(_("Budget (%(currency)s)") % {"currency": currency}, "amount", numeric=True),
-        Header(_("Current Estimate (%(currency)s)") % {"currency": currency}, "used", numeric=True),
-        Header(_("Usage"), "usage"),
-        Header(_("Runs Out On"), "runs_out"),
-        Header(_("Account Freezing")),
-        Header(_("Associated On"), "associated_on"),
+        ColumnHeader(_("Account Name"), "account_name"),
+        ColumnHeader(_("Customer Name"), "name", eye=True),
+        *([ColumnHeader(_("Reseller"))] if show_reseller else []),
+        ColumnHeader(_("Status")),
+        ColumnHeader(_("Budget Type")),
+        ColumnHeader(_("Budget (%(currency)s)") % {"currency": currency}, "amount", numeric=True),
+        ColumnHeader(_("Current Estimate (%(currency)s)") % {"currency": currency}, "used", numeric=True),
+        ColumnHeader(_("Usage"), "usage"),
+        ColumnHeader(_("Runs Out On"), "runs_out"),
+        ColumnHeader(_("Account Freezing")),
+        ColumnHeader(_("Associated On"), "associated_on"),
     ]
-    return [with_sort(column, filters.sorted_by, query) for column in columns]
+    return [sortable(column, filters.sorted_by, query) for column in columns]
 
 
-def with_sort(column: Header, sorted_by: str, query: QueryDict) -> Header:
+def sortable(column: ColumnHeader, sorted_by: str, query: QueryDict) -> ColumnHeader:
     """The head of a column with how it is sorted, and the query that sorts by it or turns the order round."""
     if not column.sortable:
         return column
     order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sorted_by, "")
     key = f"-{column.key}" if order == "ascending" else column.key
-    return Header(column.label, column.key, column.numeric, column.eye, order, address(query, sort=key))
+    return ColumnHeader(column.label, column.key, column.numeric, column.eye, order, changed_query(query, sort=key))

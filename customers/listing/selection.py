@@ -10,37 +10,37 @@ from customers.models import Customer, CustomerQuerySet
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.htmx import ConsoleRequest
 
-MOST_TICKED = 5_000
-NAMED = 5
+TICK_LIMIT = 5_000
+NAMES_SHOWN = 5
 
 
-def all_matching(request: ConsoleRequest) -> bool:
+def selects_all(request: ConsoleRequest) -> bool:
     """Whether all that match are meant, whoever is named."""
     return "1" in (request.POST.get("all_matching"), request.GET.get("all_matching"))
 
 
-def chosen(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:
+def selected_customers(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:
     """The customers of these IDs, or all that match the list's own query.
 
     404 for all of them where one is not the person's own; InvalidRequest where too many are named, or a filter cannot
     be read.
     """
-    if all_matching(request):
+    if selects_all(request):
         matching = CustomerList(request.GET, request.user)
         matching.refuse_unreadable()
         return matching.queryset
     ids = {each for each in named if each}
-    if len(ids) > MOST_TICKED:
+    if len(ids) > TICK_LIMIT:
         raise InvalidRequest(_("More than 5,000 customers cannot be ticked: select all that match."))
-    found = Customer.objects.of(request.user).filter(customer_id__among=_sound(ids))
+    found = Customer.objects.visible_to(request.user).filter(customer_id__in_array=_sound(ids))
     if found.count() != len(ids):
         raise Http404
     return found
 
 
-def nobody_chosen(request: ConsoleRequest) -> InvalidRequest:
+def empty_selection(request: ConsoleRequest) -> InvalidRequest:
     """What is said where an action was asked for and nobody was selected."""
-    if all_matching(request):
+    if selects_all(request):
         return InvalidRequest(_("No customer matches the filters: there is nobody to select."))
     return InvalidRequest(_("Choose a customer first."))
 
@@ -52,6 +52,6 @@ def _sound(ids: Iterable[str]) -> list[str]:
     return list(ids)
 
 
-def first_accounts(customers: CustomerQuerySet) -> list[str]:
+def first_account_names(customers: CustomerQuerySet) -> list[str]:
     """The account names of the first few, by which a dialog for many says whom it is about."""
-    return list(customers.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMED])
+    return list(customers.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMES_SHOWN])

@@ -1,4 +1,4 @@
-"""Search by trigram and by beginning on PostgreSQL. On SQLite `customers.search.install` does it after migrating."""
+"""Search by trigram and by beginning on PostgreSQL. On SQLite `customers.search.install_search` does it after migrating."""
 
 from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtension
 from django.db import migrations

@@ -1,34 +1,41 @@
 """Customers, the state of their accounts, their records, and what operators keep about them."""
 
-from customers.models.account_flags import BUDGETS, STATES, AccountFreezing, FreezeKind, FreezeOrigin, State, in_effect
-from customers.models.customer import CURRENT, NOBODY, Company, Customer, CustomerQuerySet, company_of
+from customers.models.account_flags import (
+    BUDGET_FLAGS,
+    FLAG_COMBINATIONS,
+    AccountFlags,
+    AccountFreezing,
+    FreezeKind,
+    FreezeOrigin,
+    effective_flags,
+)
+from customers.models.customer import NO_OWNER, Customer, CustomerQuerySet, ListOwner, list_owner
 from customers.models.freeze_records import AgreementRecord, ExportRecord, FreezeRecord, RevealRecord
 from customers.models.notes import CustomerNote, SavedView, Snooze
-from customers.models.review_items import AsItIs, Effect, LeftOut, ReviewedCustomer
+from customers.models.review_items import ExclusionReason, FreezeEffect, ReviewItem, UnchangedTerms
 
 __all__ = [
-    "BUDGETS",
-    "CURRENT",
-    "NOBODY",
-    "STATES",
+    "BUDGET_FLAGS",
+    "FLAG_COMBINATIONS",
+    "NO_OWNER",
+    "AccountFlags",
     "AccountFreezing",
     "AgreementRecord",
-    "AsItIs",
-    "Company",
     "Customer",
     "CustomerNote",
     "CustomerQuerySet",
-    "Effect",
+    "ExclusionReason",
     "ExportRecord",
+    "FreezeEffect",
     "FreezeKind",
     "FreezeOrigin",
     "FreezeRecord",
-    "LeftOut",
+    "ListOwner",
     "RevealRecord",
-    "ReviewedCustomer",
+    "ReviewItem",
     "SavedView",
     "Snooze",
-    "State",
-    "company_of",
-    "in_effect",
+    "UnchangedTerms",
+    "effective_flags",
+    "list_owner",
 ]

@@ -31,7 +31,7 @@ class AccountFreezing(models.TextChoices):
     AUTOMATIC_WITH_RESOURCES = "AUTOMATIC_WITH_RESOURCES", _("Automatic, with resources")
 
 
-class State(IntFlag):
+class AccountFlags(IntFlag):
     """All that the list's filters of status and budget type ask, in one number on which its indexes begin.
 
     The same stands on the customer and on its budget, and changes in the transaction that changes what it tells of.
@@ -44,20 +44,20 @@ class State(IntFlag):
     REFERRAL = 16
 
 
-BUDGETS = State.MONTHLY | State.ONE_TIME
+BUDGET_FLAGS = AccountFlags.MONTHLY | AccountFlags.ONE_TIME
 # What a customer can be; only a budget can be used up, and who is a referral has none and is never frozen.
-STATES = (
+FLAG_COMBINATIONS = (
     *(
         frozen | exhausted | budget
-        for frozen in (State(0), State.FROZEN)
-        for budget in (State(0), State.MONTHLY, State.ONE_TIME)
-        for exhausted in ((State(0), State.EXHAUSTED) if budget else (State(0),))
+        for frozen in (AccountFlags(0), AccountFlags.FROZEN)
+        for budget in (AccountFlags(0), AccountFlags.MONTHLY, AccountFlags.ONE_TIME)
+        for exhausted in ((AccountFlags(0), AccountFlags.EXHAUSTED) if budget else (AccountFlags(0),))
     ),
-    State.REFERRAL,
+    AccountFlags.REFERRAL,
 )
 
 
-def in_effect(state: int, *, restricted: bool) -> State:
+def effective_flags(state: int, *, restricted: bool) -> AccountFlags:
     """The state as it holds: below a restricted or frozen reseller all but its referrals are frozen (domain 4.7)."""
-    own = State(state)
-    return own | State.FROZEN if restricted and not own & State.REFERRAL else own
+    own = AccountFlags(state)
+    return own | AccountFlags.FROZEN if restricted and not own & AccountFlags.REFERRAL else own

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from customers.models.account_flags import FreezeKind, FreezeOrigin
 from partnercenter.models import Partner, User
 
-CURRENT = Q(disassociated_on__isnull=True)
+IS_CURRENT = Q(disassociated_on__isnull=True)
 
 
-class Company(NamedTuple):
+class ListOwner(NamedTuple):
     """Whose customers a list is of: a partner's own, or those of a distributor's resellers."""
 
     pk: int
@@ -22,34 +22,38 @@ class Company(NamedTuple):
 
 
 # It has no customers.
-NOBODY = Company(0, is_distributor=False)
+NO_OWNER = ListOwner(0, is_distributor=False)
 
 
-def company_of(user: User) -> Company | None:
+def list_owner(user: User) -> ListOwner | None:
     """Whose customers this person may look at; None without a partner."""
     partner = user.partner if user.is_active else None
-    return Company(partner.pk, partner.is_distributor, bool(partner.status)) if partner else None
+    return ListOwner(partner.pk, partner.is_distributor, bool(partner.status)) if partner else None
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     """What can be asked about customers."""
 
-    def of(self, user: User) -> Self:
+    def visible_to(self, user: User) -> Self:
         """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
-        company = company_of(user)
-        return self.of_company(company) if company else self.none()
+        company = list_owner(user)
+        return self.owned_by(company) if company else self.none()
 
-    def ever_of(self, user: User) -> Self:
+    def ever_visible_to(self, user: User) -> Self:
         """Those, and who has left: their records stay with the partner they were associated with (domain 9)."""
-        company = company_of(user)
+        company = list_owner(user)
         return self._whose(company) if company else self.none()
 
-    def of_company(self, company: Company) -> Self:
+    def owned_by(self, company: ListOwner) -> Self:
         """The company's current customers; a distributor's are those of its resellers."""
-        return self.filter(CURRENT)._whose(company)
+        return self.current()._whose(company)
 
-    def _whose(self, company: Company) -> Self:
+    def _whose(self, company: ListOwner) -> Self:
         return self.filter(**{"partner__distributor" if company.is_distributor else "partner": company.pk})
+
+    def current(self) -> Self:
+        """Those whose association has not ended."""
+        return self.filter(IS_CURRENT)
 
     def named(self, customer_id: str) -> Self:
         """Whom this ID names; no ID has a NUL in it, and PostgreSQL would not even be asked for one."""
@@ -100,7 +104,7 @@ class Customer(models.Model):
             models.UniqueConstraint(
                 name="one_current_association_per_customer_id",
                 fields=["customer_id"],
-                condition=CURRENT,
+                condition=IS_CURRENT,
             ),
             models.CheckConstraint(
                 name="frozen_has_origin_and_time",
@@ -121,31 +125,31 @@ class Customer(models.Model):
                     fields=["partner", order, "id"],
                     include=["search", "state"],
                     name=f"customer_by_{order}",
-                    condition=CURRENT,
+                    condition=IS_CURRENT,
                 )
                 for order in ("account_name", "name", "associated_on")
             ),
             # And one for each order of those in one state.
             *(
                 models.Index(
-                    fields=["partner", "state", order, "id"], name=f"customer_state_{order}", condition=CURRENT
+                    fields=["partner", "state", order, "id"], name=f"customer_state_{order}", condition=IS_CURRENT
                 )
                 for order in ("account_name", "name", "associated_on")
             ),
             models.Index(
                 fields=["partner", "account_manager", "account_name", "id"],
                 name="customer_by_manager",
-                condition=CURRENT & ~Q(account_manager=""),
+                condition=IS_CURRENT & ~Q(account_manager=""),
             ),
             # Few of them, and looked for by how near the deadline is.
             models.Index(
                 fields=["partner", "retention_until", "id"],
                 name="customer_by_retention",
-                condition=CURRENT & Q(retention_until__isnull=False),
+                condition=IS_CURRENT & Q(retention_until__isnull=False),
             ),
             # The search text beside them: what is found of a common word is counted in the index alone (PostgreSQL).
             models.Index(
-                fields=["partner", "state", "id"], include=["search"], name="customer_state", condition=CURRENT
+                fields=["partner", "state", "id"], include=["search"], name="customer_state", condition=IS_CURRENT
             ),
         ]
 

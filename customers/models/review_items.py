@@ -14,7 +14,7 @@ from partnercenter.lib.money import MoneyField
 from partnercenter.models import BudgetType, Operation
 
 
-class LeftOut(models.TextChoices):
+class ExclusionReason(models.TextChoices):
     """Why a customer of a review is not set."""
 
     NONE = "", "--"
@@ -31,7 +31,7 @@ class LeftOut(models.TextChoices):
     USED_UP = "USED_UP", _("the budget is used up under automatic freezing")
 
 
-class Effect(models.TextChoices):
+class FreezeEffect(models.TextChoices):
     """What the review says becomes of an account."""
 
     NONE = "", "--"
@@ -41,7 +41,7 @@ class Effect(models.TextChoices):
     ESCALATED = "ESCALATED", _("frozen with its resources, too")
 
 
-class AsItIs(IntFlag):
+class UnchangedTerms(IntFlag):
     """Which of a customer's terms were left as they are, and so follow what stands when they are reviewed again."""
 
     BUDGET_TYPE = 1
@@ -49,7 +49,7 @@ class AsItIs(IntFlag):
     ACCOUNT_FREEZING = 4
 
 
-class ReviewedCustomer(Record):
+class ReviewItem(Record):
     """A customer of an operation: the state in which it was reviewed, its own terms, and what they were said to do.
 
     `budget_type` None takes the budget away (undo of a first budget); `counted_from` None follows the rules.
@@ -70,11 +70,13 @@ class ReviewedCustomer(Record):
     unfreeze = models.BooleanField(default=False)
     unfreeze_on_restore = models.BooleanField(default=False)
     as_it_is = models.SmallIntegerField(default=0, help_text="What the line of a file left empty (`AsItIs`).")
-    left_out = models.CharField(max_length=16, choices=LeftOut, blank=True)
+    left_out = models.CharField(max_length=16, choices=ExclusionReason, blank=True)
     exhausts = models.BooleanField(default=False, help_text="The budget would be used up at once.")
-    effect = models.CharField(max_length=16, choices=Effect, blank=True)
+    effect = models.CharField(max_length=16, choices=FreezeEffect, blank=True)
 
     class Meta:
+        # The name the table was made with.
+        db_table = "customers_reviewedcustomer"
         constraints: ClassVar = [
             models.UniqueConstraint(name="a_customer_is_reviewed_once", fields=["operation", "customer"])
         ]

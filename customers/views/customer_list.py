@@ -17,29 +17,36 @@ from customers import actions
 from customers.actions import record_export, reveal_names
 from customers.forms import SavedViewForm
 from customers.listing import rows
-from customers.listing.active_filters import chips, usage_ranges, without_filters
+from customers.listing.active_filters import active_filters, usage_shortcuts, without_filters
 from customers.listing.customer_list import CustomerList
 from customers.listing.export import export_columns, export_rows, show_exports
-from customers.listing.pagination import address
-from customers.listing.retention import ending
-from customers.masking import seconds_shown, show_names
+from customers.listing.pagination import changed_query
+from customers.listing.retention import retention_counts
+from customers.masking import reveal_seconds_left, set_reveal
 from customers.models import ExportRecord, SavedView
 from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.errors import Conflict, InvalidRequest
-from partnercenter.lib.htmx import ConsoleRequest, answer, for_partner, paged
+from partnercenter.lib.htmx import ConsoleRequest, page_context, page_or_partial, partner_required
 from partnercenter.lib.money import show_number
-from partnercenter.lib.prepared import Kept
-from partnercenter.lib.sql import COUNTED
-from partnercenter.permissions import EXPORT, grant_of, may_select, pools_of, refusal, unfreezing_refused
+from partnercenter.lib.prepared import PreparedQuery
+from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.permissions import (
+    EXPORT_FILES,
+    grant_of,
+    may_select,
+    visible_pools,
+    why_not_budgets,
+    why_not_unfreeze,
+)
 
-SAVED_VIEWS = Kept(SavedView.objects.order_by("name"), "operator", 0)
+SAVED_VIEWS = PreparedQuery(SavedView.objects.order_by("name"), "operator", 0)
 EXPORTS_PER_PAGE = 20
 # What of the page sets filters by itself, so that their form is to follow.
 SETS_FILTERS = "filter-"
 
 
 @require_safe
-@for_partner
+@partner_required
 def customer_list(request: ConsoleRequest) -> HttpResponse:
     """Customer Management: the customers this person may look at, filtered, sorted, page by page."""
     current_month()
@@ -47,7 +54,7 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
     filters = CustomerList(request.GET, user)
     counts = rows.count_list(filters, request.GET)
     page = rows.list_page(filters, counts, request.GET)
-    seconds = seconds_shown(request.session)
+    seconds = reveal_seconds_left(request.session)
     customers = page.object_list
     if seconds:
         reveal_names(customers, operator=user, page=request.path)
@@ -62,31 +69,31 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "filtered": filters.form.narrows,
         "more_filters": filters.more_fields,
         "more_filtered": filters.narrowed_more,
-        "chips": chips(filters, request.GET),
+        "chips": active_filters(filters, request.GET),
         "without_filters": without_filters(request.GET),
-        "usage_ranges": usage_ranges(filters, request.GET),
-        "saved_views": SAVED_VIEWS.ask(user.pk),
+        "usage_ranges": usage_shortcuts(filters, request.GET),
+        "saved_views": SAVED_VIEWS.fetch(user.pk),
         "view_forms": ("save-view", "delete-view"),
         "view_query": filters.kept_query,
         "filters_follow": (request.htmx.trigger or "").startswith(SETS_FILTERS),
         "counts": counts,
-        "pools": pools_of(grant),
+        "pools": visible_pools(grant),
         "show_reseller": partner.is_distributor,
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,
-        "notice": "" if partner.is_distributor else refusal(user, partner, grant),
+        "notice": "" if partner.is_distributor else why_not_budgets(user, partner, grant),
         "next_path": request.get_full_path(),
-        "ending": ending(filters.own_company),
-        "may_unfreeze": not unfreezing_refused(user, partner),
+        "ending": retention_counts(filters.own_company),
+        "may_unfreeze": not why_not_unfreeze(user, partner),
         "may_select": may_select(user),
-        "filters_query": address(request.GET, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
-        "export_query": address(request.GET, size=None),
+        "filters_query": changed_query(request.GET, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
+        "export_query": changed_query(request.GET, size=None),
     }
-    return answer(request, "customers/customer_list.html", context, partial="list", target="customer-list")
+    return page_or_partial(request, "customers/customer_list.html", context, partial="list", target="customer-list")
 
 
 @require_safe
-@for_partner
+@partner_required
 def customer_count(request: ConsoleRequest) -> HttpResponse:
     """How many customers match the list's own query, all of them counted: for whoever selects them all."""
     matching = CustomerList(request.GET, request.user)
@@ -96,18 +103,18 @@ def customer_count(request: ConsoleRequest) -> HttpResponse:
 
 
 @require_POST
-@for_partner
+@partner_required
 def customer_names(request: ConsoleRequest) -> HttpResponse:
     """The eye: show or mask the complete names in this session, and come back to the page it was pressed on."""
-    show_names(request.session, shown=request.POST.get("shown") == "1")
+    set_reveal(request.session, shown=request.POST.get("shown") == "1")
     back = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(back) if is_ours and back.startswith("/") else redirect("customers")
 
 
 @require_POST
-@for_partner
-def save_view(request: ConsoleRequest) -> HttpResponse:
+@partner_required
+def save_current_view(request: ConsoleRequest) -> HttpResponse:
     """Keep what the list shows under a name; a view of that name is replaced once the operator was told of it."""
     form = SavedViewForm(request.POST, label_suffix="")
     filters = CustomerList(QueryDict(request.POST.get("query", "")), request.user)
@@ -135,8 +142,8 @@ def _show_view(
 
 
 @require_POST
-@for_partner
-def delete_view(request: ConsoleRequest) -> HttpResponse:
+@partner_required
+def delete_saved_view(request: ConsoleRequest) -> HttpResponse:
     """Forget the own view `view`, and come back to the list as it was."""
     key = request.POST.get("view", "")
     if not (key.isascii() and key.isdigit() and len(key) <= 18):
@@ -152,8 +159,8 @@ def _back_to_list(query: str) -> HttpResponse:
 
 
 @require_GET
-@for_partner
-@permission_required(EXPORT, raise_exception=True)
+@partner_required
+@permission_required(EXPORT_FILES, raise_exception=True)
 def export_customers(request: ConsoleRequest) -> HttpResponseBase:
     """The list as CSV, by its own query string: filtered, in its order, names masked whatever the eye says.
 
@@ -164,7 +171,7 @@ def export_customers(request: ConsoleRequest) -> HttpResponseBase:
     filters = CustomerList(request.GET, user)
     filters.refuse_unreadable()
     number = filters.count()[0]
-    if number > COUNTED:
+    if number > COUNT_CAP:
         number = filters.queryset.count()
     record_export(ExportRecord.What.LIST, query=filters.kept_query, rows=number, operator=user, partner=user.partner)
     return csv_download(
@@ -175,10 +182,10 @@ def export_customers(request: ConsoleRequest) -> HttpResponseBase:
 
 
 @require_safe
-@for_partner
-@permission_required(EXPORT, raise_exception=True)
+@partner_required
+@permission_required(EXPORT_FILES, raise_exception=True)
 def exports(request: ConsoleRequest) -> HttpResponse:
     """Export History: what people of the own company exported, and when, newest first."""
     own = ExportRecord.objects.filter(partner=request.user.partner).order_by("-pk")
     page = Paginator(own, EXPORTS_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "customers/exports.html", paged(page, show_exports(page.object_list)))
+    return render(request, "customers/exports.html", page_context(page, show_exports(page.object_list)))

@@ -13,29 +13,29 @@ from django.views.decorators.http import require_http_methods
 from budgets import presenters
 from budgets.actions.billing_month import current_month
 from budgets.chart import chart_of
-from budgets.forecast import explained
+from budgets.forecast import explain_run_out
 from budgets.queries.decisions import snooze_of
 from budgets.queries.history import last_months
 from budgets.queries.standing import standing_of
 from customers import actions
 from customers.listing import rows
-from customers.masking import mask_email, mask_mobile, seconds_shown
+from customers.masking import mask_email, mask_mobile, reveal_seconds_left
 from customers.models import Customer
 from customers.records import NoteForm
-from customers.views.records import customer_named, records_of
+from customers.views.records import named_customer, tab_context
 from partnercenter.lib.errors import PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, for_partner, wants_fragment
-from partnercenter.permissions import NOTE, unfreezing_refused
+from partnercenter.lib.htmx import ConsoleRequest, partner_required, wants_fragment
+from partnercenter.permissions import WRITE_NOTES, why_not_unfreeze
 
-PAGE = "customers/detail/page.html"
-NOW, RECORDS = "customer-now", "customer-records"
+TEMPLATE = "customers/detail/page.html"
+NOW_TARGET, RECORDS_TARGET = "customer-now", "customer-records"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 def customer(request: ConsoleRequest) -> HttpResponse:
     """One customer as it stands, and one tab of its records; HTMX gets either of the two alone. POST adds a note."""
-    named = customer_named(request)
+    named = named_customer(request)
     return _add_note(request, named) if request.method == "POST" else _show(request, named)
 
 
@@ -43,20 +43,20 @@ def _show(
     request: ConsoleRequest, customer: Customer, *, form: NoteForm | None = None, status: int = 200
 ) -> HttpResponse:
     month = current_month()
-    if wants_fragment(request, RECORDS):
-        return render(request, f"{PAGE}#records", records_of(request, customer, form), status=status)
+    if wants_fragment(request, RECORDS_TARGET):
+        return render(request, f"{TEMPLATE}#records", tab_context(request, customer, form), status=status)
     context = _now(request, customer, month)
-    if wants_fragment(request, NOW):
-        return render(request, f"{PAGE}#now", context)
-    return render(request, PAGE, context | records_of(request, customer, form), status=status)
+    if wants_fragment(request, NOW_TARGET):
+        return render(request, f"{TEMPLATE}#now", context)
+    return render(request, TEMPLATE, context | tab_context(request, customer, form), status=status)
 
 
 def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, Any]:
     """Identity, standing, budget and expenditure; the names that are shown are recorded (domain 7.3)."""
-    seconds = seconds_shown(request.session)
+    seconds = reveal_seconds_left(request.session)
     if seconds:
         actions.reveal_names([customer], operator=request.user, page=request.path)
-    [listed] = rows.BY_KEY.in_order([customer.pk])
+    [listed] = rows.CUSTOMER_ROWS.in_order([customer.pk])
     months = last_months(customer, month)
     return {
         "customer": customer,
@@ -64,21 +64,21 @@ def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, A
         "email": customer.email if seconds else mask_email(customer.email),
         "mobile": customer.mobile if seconds else mask_mobile(customer.mobile),
         "tags": customer.tags.strip(";").split(";") if customer.tags else [],
-        "may_not_unfreeze": unfreezing_refused(request.user, customer.partner),
+        "may_not_unfreeze": why_not_unfreeze(request.user, customer.partner),
         "show_reseller": request.user.partner.is_distributor,
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,
         "standing": standing_of(customer),
         "budget": presenters.show_budget(getattr(customer, "budget", None), listed.as_of),
         "snooze": snooze_of(getattr(customer, "budget", None), timezone.now(), timezone.get_current_timezone()),
-        "run_out": explained(getattr(customer, "budget", None), months[-1].total, months[-1].as_of),
+        "run_out": explain_run_out(getattr(customer, "budget", None), months[-1].total, months[-1].as_of),
         "months": months,
         "chart": chart_of(months),
     }
 
 
 def _add_note(request: ConsoleRequest, customer: Customer) -> HttpResponse:
-    if not request.user.has_perm(NOTE):
+    if not request.user.has_perm(WRITE_NOTES):
         raise PermissionRefused(_("You are a viewer: ask somebody else of your company to write a note."))
     form = NoteForm(request.POST, label_suffix="")
     if not form.is_valid():
@@ -88,7 +88,7 @@ def _add_note(request: ConsoleRequest, customer: Customer) -> HttpResponse:
     said = _("The note is kept.")
     if not request.htmx:
         messages.success(request, said)
-        return redirect(f"{request.get_full_path()}#{RECORDS}")
+        return redirect(f"{request.get_full_path()}#{RECORDS_TARGET}")
     answer = _show(request, customer)
     answer["HX-Trigger"] = json.dumps({"toast": {"level": "success", "text": said}})
     return answer

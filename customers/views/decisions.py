@@ -9,22 +9,22 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.decisions import refuse, snooze_decisions, wake_decisions
+from budgets.actions.decisions import ensure_may_act, snooze_decisions, wake_decisions
 from budgets.queries import decisions as deciding
 from customers.actions import reveal_names
 from customers.forms import SnoozeForm
-from customers.listing.pagination import address
-from customers.listing.selection import all_matching, chosen, first_accounts, nobody_chosen
-from customers.masking import seconds_shown
+from customers.listing.pagination import changed_query
+from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
+from customers.masking import reveal_seconds_left
 from customers.models import CustomerQuerySet
 from partnercenter.lib.errors import InvalidRequest
-from partnercenter.lib.htmx import ConsoleRequest, answer, done, for_partner
+from partnercenter.lib.htmx import ConsoleRequest, action_done, page_or_partial, partner_required
 from partnercenter.lib.money import show_number
-from partnercenter.permissions import grant_of, may_select, refusal
+from partnercenter.permissions import grant_of, may_select, why_not_budgets
 
 
 @require_safe
-@for_partner
+@partner_required
 def decisions(request: ConsoleRequest) -> HttpResponse:
     """Decisions: the open ones, or with `snoozed=1` those put off; filtered, sorted, page by page."""
     current_month()
@@ -32,36 +32,36 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
     asked = deciding.Decisions(user, request.GET, now)
     number, snoozed = asked.count()
     page = asked.page(snoozed if asked.snoozed else number)
-    seconds = seconds_shown(request.session)
+    seconds = reveal_seconds_left(request.session)
     if seconds:
         reveal_names(page.object_list, operator=user, page=request.path)
-    page.object_list = deciding.rows(
+    page.object_list = deciding.decision_rows(
         page.object_list, user=user, names_shown=seconds > 0, at=now, with_snooze=asked.snoozed
     )
     context = {
         "page": page,
-        "headers": deciding.headers(asked, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
+        "headers": deciding.decision_headers(asked, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
         "filters": asked.filters,
         "filtered": asked.filters.narrows,
-        "without_filters": address(request.GET, q=None, manager=None),
+        "without_filters": changed_query(request.GET, q=None, manager=None),
         "open": number,
-        "open_query": address(request.GET, snoozed=None),
+        "open_query": changed_query(request.GET, snoozed=None),
         "put_off": snoozed,
-        "put_off_query": address(request.GET, snoozed=1),
+        "put_off_query": changed_query(request.GET, snoozed=1),
         "shows_snoozed": asked.snoozed,
         "show_reseller": partner.is_distributor,
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,
-        "notice": "" if partner.is_distributor else refusal(user, partner, grant_of(partner)),
+        "notice": "" if partner.is_distributor else why_not_budgets(user, partner, grant_of(partner)),
         "next_path": request.get_full_path(),
         "kept": [(name, request.GET[name]) for name in ("sort", "size", "snoozed") if request.GET.get(name)],
         "may_select": may_select(user),
     }
-    return answer(request, "customers/decisions.html", context, partial="list", target="customer-list")
+    return page_or_partial(request, "customers/decisions.html", context, partial="list", target="customer-list")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 def snooze(request: ConsoleRequest) -> HttpResponse:
     """Put decisions off: `customer` repeated, `until`, `reason`. GET, and POST with `dialog`, give the form."""
     current_month()
@@ -81,7 +81,7 @@ def snooze(request: ConsoleRequest) -> HttpResponse:
 
 
 @require_POST
-@for_partner
+@partner_required
 def wake(request: ConsoleRequest) -> HttpResponse:
     """End snoozes now: who was put off is to be decided about again."""
     number = wake_decisions(_chosen(request), operator=request.user)
@@ -94,7 +94,7 @@ def _done(request: ConsoleRequest, said: str, number: int, **facts: str) -> Http
     if not number:
         said = _("There is nothing to decide here any more: the budgets or the accounts were changed meanwhile.")
     level = messages.SUCCESS if number else messages.INFO
-    return done(
+    return action_done(
         request, said % ({"n": show_number(number)} | facts), then="decisions", level=level, selection_done=True
     )
 
@@ -105,16 +105,18 @@ def _chosen(request: ConsoleRequest) -> CustomerQuerySet:
     InvalidRequest where none is (domain 5.6).
     """
     ids = request.POST.getlist("customer") or request.GET.getlist("customer")
-    if all_matching(request):
+    if selects_all(request):
         raise InvalidRequest(_("Tick the customers that are meant."))
-    found = chosen(request, ids)
-    refuse(set(found.values_list("partner", flat=True)) or {request.user.partner.pk}, request.user)
+    found = selected_customers(request, ids)
+    ensure_may_act(set(found.values_list("partner", flat=True)) or {request.user.partner.pk}, request.user)
     if not found.exists():
-        raise nobody_chosen(request)
+        raise empty_selection(request)
     return found
 
 
 def _show(request: ConsoleRequest, customers: CustomerQuerySet, form: SnoozeForm, *, status: int = 200) -> HttpResponse:
     ids = list(customers.values_list("customer_id", flat=True))
-    context = {"form": form, "number": len(ids), "chosen": ids, "first": first_accounts(customers)}
-    return answer(request, "customers/snooze.html", context, partial="form", target="dialog-body", status=status)
+    context = {"form": form, "number": len(ids), "chosen": ids, "first": first_account_names(customers)}
+    return page_or_partial(
+        request, "customers/snooze.html", context, partial="form", target="dialog-body", status=status
+    )

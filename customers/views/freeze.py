@@ -14,35 +14,35 @@ from django.views.decorators.http import require_http_methods
 
 from budgets import presenters, tasks
 from budgets.actions.billing_month import current_month
-from budgets.actions.form_versions import as_shown, version_of
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.manual_freeze import act_by_hand, review_by_hand
-from budgets.actions.quota import within_reach
-from budgets.actions.reviews import no_budget_nor_freeze
+from budgets.actions.form_versions import form_version, matches_version
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import freeze_now, review_freeze
+from budgets.actions.quota import actionable
+from budgets.actions.reviews import referral_message
 from budgets.queries.conflicts import changes_since
-from budgets.queries.standing import frozen_above, partner_status, why_frozen
-from budgets.telling import tell_by_hand
+from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
+from budgets.telling import message_for_freeze
 from customers.actions import reveal_names
-from customers.agreement import CURRENT
+from customers.agreement import CURRENT_VERSION
 from customers.forms import FreezeForm, UnfreezeForm
-from customers.listing.pagination import address
-from customers.listing.rows import AS_OF, FREEZE_RECORD
-from customers.listing.selection import all_matching, chosen, first_accounts, nobody_chosen
-from customers.masking import seconds_shown
+from customers.listing.pagination import changed_query
+from customers.listing.rows import ESTIMATE_AS_OF, LATEST_FREEZE_RECORD
+from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
+from customers.masking import reveal_seconds_left
 from customers.models import Customer, CustomerQuerySet, FreezeKind
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, answer, done, for_partner, went_on
+from partnercenter.lib.htmx import ConsoleRequest, action_done, job_response, page_or_partial, partner_required
 from partnercenter.models import Job, Operation
-from partnercenter.permissions import grant_of, refusal, unfreezing_refused
+from partnercenter.permissions import grant_of, why_not_budgets, why_not_unfreeze
 
 # What an address of this page says beside the list's own query.
-ASKED_HERE = ("customer", "all_matching", "kind", "dialog")
-FORMS = {Operation.Kind.FREEZE: FreezeForm, Operation.Kind.UNFREEZE: UnfreezeForm}
+PARAMETERS_OF_THIS_PAGE = ("customer", "all_matching", "kind", "dialog")
+FORM_BY_ACTION = {Operation.Kind.FREEZE: FreezeForm, Operation.Kind.UNFREEZE: UnfreezeForm}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 def freeze(request: ConsoleRequest) -> HttpResponse:
     """Freeze accounts, or accounts and resources: `customer` repeated or `all_matching=1`, `kind`, `reason`,
     `agreement=1`. GET, and POST with `dialog`, give the form.
@@ -51,7 +51,7 @@ def freeze(request: ConsoleRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 def unfreeze(request: ConsoleRequest) -> HttpResponse:
     """Unfreeze: `customer` repeated or `all_matching=1`, `kind` as it is frozen, `reason`."""
     return _by_hand(request, Operation.Kind.UNFREEZE)
@@ -60,14 +60,14 @@ def unfreeze(request: ConsoleRequest) -> HttpResponse:
 def _by_hand(request: ConsoleRequest, act: Operation.Kind) -> HttpResponse:
     current_month()
     ids = _named(request)
-    customers = chosen(request, ids).select_related("budget", "partner__grant", "partner__distributor")
-    one = customers.first() if len(set(ids)) == 1 and not all_matching(request) else None
+    customers = selected_customers(request, ids).select_related("budget", "partner__grant", "partner__distributor")
+    one = customers.first() if len(set(ids)) == 1 and not selects_all(request) else None
     _refuse(request, act, one)
     if one is None and not customers.exists():
-        raise nobody_chosen(request)
+        raise empty_selection(request)
     if request.method != "POST" or "dialog" in request.POST:
         return _show(request, act, customers, one, _form(request, act, one))
-    form = FORMS[act](request.POST, label_suffix="")
+    form = FORM_BY_ACTION[act](request.POST, label_suffix="")
     if not form.is_valid():
         return _show(request, act, customers, one, form, status=422)
     try:
@@ -90,13 +90,13 @@ def _refuse(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) 
     """Who may not act on the customer, or for several on nobody's (domain 5.6): 403 before anything is looked at."""
     user = request.user
     partner = one.partner if one else user.partner
-    why_not = "" if one is None and partner.is_distributor else refusal(user, partner, grant_of(partner))
+    why_not = "" if one is None and partner.is_distributor else why_not_budgets(user, partner, grant_of(partner))
     if act == Operation.Kind.UNFREEZE:
-        why_not = why_not or unfreezing_refused(user, partner)
+        why_not = why_not or why_not_unfreeze(user, partner)
     if why_not:
         raise PermissionRefused(why_not)
     if one is not None and one.association_type == Customer.AssociationType.REFERRAL:
-        raise InvalidRequest(no_budget_nor_freeze())
+        raise InvalidRequest(referral_message())
 
 
 def _form(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) -> Any:
@@ -104,40 +104,42 @@ def _form(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) ->
     kind = request.GET.get("kind") or FreezeKind.ACCOUNT
     if one is not None and act == Operation.Kind.UNFREEZE:
         kind = one.freeze_kind or FreezeKind.ACCOUNT
-    initial = {"kind": kind, "version": version_of(one) if one else ""}
-    return FORMS[act](label_suffix="", initial=initial)
+    initial = {"kind": kind, "version": form_version(one) if one else ""}
+    return FORM_BY_ACTION[act](label_suffix="", initial=initial)
 
 
-def _asked(act: Operation.Kind, given: dict[str, Any]) -> ByHand:
-    asked = ByHand(act, FreezeKind(given["kind"]), given["reason"], CURRENT if given.get("agreement") else "")
+def _asked(act: Operation.Kind, given: dict[str, Any]) -> FreezeRequest:
+    asked = FreezeRequest(
+        act, FreezeKind(given["kind"]), given["reason"], CURRENT_VERSION if given.get("agreement") else ""
+    )
     # What was ticked and then hidden, as the account alone is to be frozen, was accepted for nothing.
-    return asked if asked.freezes_resources else ByHand(asked.act, asked.kind, asked.reason)
+    return asked if asked.freezes_resources else FreezeRequest(asked.act, asked.kind, asked.reason)
 
 
 def _carry_out(
-    request: ConsoleRequest, customers: CustomerQuerySet, one: Customer | None, form: Any, asked: ByHand
+    request: ConsoleRequest, customers: CustomerQuerySet, one: Customer | None, form: Any, asked: FreezeRequest
 ) -> HttpResponse:
     """Of one customer at once where no code is asked for; of many a review, made by a job where they are very many."""
     user, version = request.user, form.cleaned_data["version"]
-    as_seen = as_shown(version) if version and one else None
+    expected = matches_version(version) if version and one else None
     if one and not user.partner.verification_required:
-        outcome = act_by_hand(customers, asked, operator=user, as_seen=as_seen)
-        return done(request, tell_by_hand(outcome, Operation.objects.get(pk=outcome.batch)))
-    if customers.count() > jobs.FEW:
+        outcome = freeze_now(customers, asked, operator=user, expected=expected)
+        return action_done(request, message_for_freeze(outcome, Operation.objects.get(pk=outcome.batch)))
+    if customers.count() > jobs.WORKER_THRESHOLD:
         return _review_by_job(request, asked)
-    of_all = all_matching(request)
-    operation = review_by_hand(customers, asked, operator=user, as_seen=as_seen, all_matching=of_all)
+    of_all = selects_all(request)
+    operation = review_freeze(customers, asked, operator=user, expected=expected, all_matching=of_all)
     return redirect("operation", pk=operation.pk)
 
 
-def _review_by_job(request: ConsoleRequest, asked: ByHand) -> HttpResponse:
-    who = {"all_matching": all_matching(request), "query": request.GET.urlencode(), "customers": _named(request)}
+def _review_by_job(request: ConsoleRequest, asked: FreezeRequest) -> HttpResponse:
+    who = {"all_matching": selects_all(request), "query": request.GET.urlencode(), "customers": _named(request)}
     given = who | {"act": asked.act, "terms": asked.as_json()}
     title = _("%(act)s: Review") % {"act": asked.act.label}
-    job = jobs.start(tasks.review_freezing, title, operator=request.user, terms=given)
+    job = jobs.start_job(tasks.review_freezing, title, operator=request.user, terms=given)
     if job.state == Job.State.REFUSED:
-        raise jobs.refusal(job)
-    return redirect(job.link) if job.state == Job.State.DONE else went_on(request, job, then="customers")
+        raise jobs.job_error(job)
+    return redirect(job.link) if job.state == Job.State.DONE else job_response(request, job, then="customers")
 
 
 def _show_changed(
@@ -145,7 +147,7 @@ def _show_changed(
 ) -> HttpResponse:
     """What changed meanwhile, and what was entered once more, of what stands now."""
     now = customers.get()
-    again = FORMS[act](label_suffix="", initial={**form.cleaned_data, "version": version_of(now)})
+    again = FORM_BY_ACTION[act](label_suffix="", initial={**form.cleaned_data, "version": form_version(now)})
     changes = changes_since(form.cleaned_data["version"], now)
     return _show(request, act, customers, now, again, status=409, conflict=changed.message, changes=changes)
 
@@ -171,19 +173,21 @@ def _show(
         "deadline": timezone.now() + timedelta(days=settings.RESOURCE_RETENTION_DAYS),
         **(_about_one(request, one) if one else _about_many(request, customers)),
     }
-    return answer(request, "customers/by_hand.html", context, partial="form", target="dialog-body", status=status)
+    return page_or_partial(
+        request, "customers/by_hand.html", context, partial="form", target="dialog-body", status=status
+    )
 
 
 def _about_one(request: ConsoleRequest, customer: Customer) -> dict[str, Any]:
-    seconds = seconds_shown(request.session)
+    seconds = reveal_seconds_left(request.session)
     if seconds:
         reveal_names([customer], operator=request.user, page=request.path)
-    as_of, record = Customer.objects.values_list(AS_OF, FREEZE_RECORD).get(pk=customer.pk)
+    as_of, record = Customer.objects.values_list(ESTIMATE_AS_OF, LATEST_FREEZE_RECORD).get(pk=customer.pk)
     return {
         "customer": presenters.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
         "budget": presenters.show_budget(getattr(customer, "budget", None), as_of),
-        "frozen_above": frozen_above(customer, partner_status(customer.partner)),
+        "frozen_above": restricted_by(customer, partner_restriction(customer.partner)),
         "frozen_why": why_frozen(customer),
         "freeze_record": record,
         "kind_label": customer.get_freeze_kind_display(),
@@ -192,14 +196,14 @@ def _about_one(request: ConsoleRequest, customer: Customer) -> dict[str, Any]:
 
 
 def _about_many(request: ConsoleRequest, customers: CustomerQuerySet) -> dict[str, Any]:
-    of_all, number = all_matching(request), customers.count()
-    reached = within_reach(customers, request.user) if of_all else customers
+    of_all, number = selects_all(request), customers.count()
+    reached = actionable(customers, request.user) if of_all else customers
     return {
         "number": number,
         "left_out": number - reached.count(),
-        "first": first_accounts(reached),
+        "first": first_account_names(reached),
         "all_matching": of_all,
         "chosen": _named(request),
         # Of the list: what narrows it down says whom all that match are.
-        "query": address(request.GET, **dict.fromkeys(ASKED_HERE)),
+        "query": changed_query(request.GET, **dict.fromkeys(PARAMETERS_OF_THIS_PAGE)),
     }

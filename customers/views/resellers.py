@@ -8,14 +8,14 @@ from django.views.decorators.http import require_safe
 
 from customers.listing import resellers as listing
 from partnercenter.lib.errors import PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, for_partner, paged
+from partnercenter.lib.htmx import ConsoleRequest, page_context, partner_required
 from partnercenter.models import Partner
 
-PER_PAGE = 50
+RESELLERS_PER_PAGE = 50
 
 
 @require_safe
-@for_partner
+@partner_required
 def resellers(request: ConsoleRequest) -> HttpResponse:
     """The own resellers: customers, permissions, quotas and what is allocated of them; searched, sorted, paged."""
     company = request.user.partner
@@ -24,9 +24,9 @@ def resellers(request: ConsoleRequest) -> HttpResponse:
     own = Partner.objects.filter(distributor=company)
     form = listing.ResellerFilterForm(request.GET)
     matching = listing.sort_resellers(form.found(own), listing.sort_key(request.GET))
-    page = Paginator(matching, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(matching, RESELLERS_PER_PAGE).get_page(request.GET.get("page"))
     reseller_header, pool_headers = listing.reseller_headers(request.GET)
-    context = paged(page, listing.reseller_rows(page.object_list)) | {
+    context = page_context(page, listing.reseller_rows(page.object_list)) | {
         "form": form,
         "filtered": form.narrows,
         "sort": listing.sort_key(request.GET),

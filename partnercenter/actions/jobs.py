@@ -25,7 +25,7 @@ from partnercenter.lib.errors import ActionError, Conflict, InvalidRequest, Perm
 from partnercenter.models import Job, Operation, User
 
 # More customers are worth a worker.
-FEW = 3_000
+WORKER_THRESHOLD = 3_000
 
 BEAT = 1.0
 SILENT = timedelta(seconds=60)
@@ -34,16 +34,16 @@ RECENT, SHOWN = timedelta(days=1), 5
 logger = logging.getLogger(__name__)
 
 
-def left_to_worker() -> bool:
+def uses_worker() -> bool:
     """Whether there is a worker, or everything is done in the request."""
     return settings.TASKS_BACKEND != "immediate"
 
 
-class Ended(Exception):
+class AlreadyFinished(Exception):
     """The job was ended by another run of it: what this one did is rolled back."""
 
 
-class Work:
+class JobRun:
     """A job as its task goes about it."""
 
     def __init__(self, job: Job) -> None:
@@ -69,10 +69,10 @@ class Work:
     def end(self, message: str, *, link: str = "", problems: Iterable[str] = (), status: int = 200) -> None:
         """The job is done. In the transaction of what it did; raises Ended where it was done before."""
         if not _end(self.job, Job.State.DONE, message=message, link=link, problems=problems, status=status):
-            raise Ended
+            raise AlreadyFinished
 
 
-def start(
+def start_job(
     task: Task,
     title: str,
     *,
@@ -117,35 +117,35 @@ def _renew(job: Job, terms: dict[str, Any]) -> bool:
     return bool(unsuccessful.update(**anew, terms=terms))
 
 
-def start_again(job: Job) -> None:
+def restart_job(job: Job) -> None:
     """Where its worker gave no sign of life: another run.
 
     Raises InvalidRequest while there is nothing to start again.
     """
-    if not is_silent(job):
+    if not is_stalled(job):
         raise InvalidRequest(_("This is under way, or it has ended: there is nothing to start again."))
     Job.objects.filter(pk=job.pk, finished_at=None).update(alive_at=timezone.now(), state=Job.State.WAITING, read=0)
     import_string(job.task).enqueue(str(job.pk))
 
 
-def is_silent(job: Job) -> bool:
+def is_stalled(job: Job) -> bool:
     """Whether it has not ended, and nobody has seen to it for a minute."""
     return job.finished_at is None and job.alive_at < timezone.now() - SILENT
 
 
-def refuse_under_way(operation: Operation) -> None:
+def ensure_not_under_way(operation: Operation) -> None:
     """Raises InvalidRequest where a job is carrying the operation out: nothing of it can be changed any more."""
     if Job.objects.filter(operation=operation, finished_at=None).exists():
         raise InvalidRequest(_("This was confirmed and is being carried out: Budget Batches leads to it."))
 
 
-def refusal(job: Job) -> ActionError:
+def job_error(job: Job) -> ActionError:
     """Why it was refused, as whoever started it is told."""
     kind: type[ActionError] = {403: PermissionRefused, 409: Conflict}.get(job.status, InvalidRequest)
     return kind(job.message)
 
 
-def recent(user: User, *tasks: Task) -> QuerySet[Job]:
+def recent_jobs(user: User, *tasks: Task) -> QuerySet[Job]:
     """The person's own jobs of the last day, newest first, the latest few; of these tasks only, if any are named."""
     own = Job.objects.filter(operator=user, created_at__gt=timezone.now() - RECENT)
     if tasks:
@@ -153,18 +153,18 @@ def recent(user: User, *tasks: Task) -> QuerySet[Job]:
     return own.order_by("-created_at")[:SHOWN]
 
 
-def work(pk: str, do: Callable[[Work], None]) -> None:
+def run_job(pk: str, do: Callable[[JobRun], None]) -> None:
     """Do the work of a job and end it, whatever becomes of it. A job that has ended is left as it is."""
     job = Job.objects.select_related("operator__partner", "operation__operator__partner").get(pk=pk)
     if job.finished_at is not None:
         return
-    doing = Work(job)
+    doing = JobRun(job)
     # A day of a filter, and a time in a message, are those of whoever started it.
     zone = job.operator.partner.zone if job.operator.partner else None
     with timezone.override(zone), _signs_of_life(doing):
         try:
             do(doing)
-        except Ended:
+        except AlreadyFinished:
             logger.info("job %s was ended by another run", pk)
         except BadFile as bad:
             message = _("Refused as a whole: nothing was changed.")
@@ -195,9 +195,9 @@ def _forget_files(job: Job) -> None:
 
 
 @contextmanager
-def _signs_of_life(doing: Work) -> Iterator[None]:
+def _signs_of_life(doing: JobRun) -> Iterator[None]:
     """While it works, its page learns every second how far it is, over a connection of its own."""
-    if not left_to_worker():
+    if not uses_worker():
         yield
         return
     over = threading.Event()
@@ -210,7 +210,7 @@ def _signs_of_life(doing: Work) -> Iterator[None]:
         beating.join()
 
 
-def _beat(doing: Work, over: threading.Event) -> None:
+def _beat(doing: JobRun, over: threading.Event) -> None:
     here = Job.objects.filter(pk=doing.job.pk, finished_at=None)
     try:
         while True:

@@ -21,7 +21,7 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partnercenter.lib.errors import InvalidRequest, OperationFinished, PermissionRefused
-from partnercenter.lib.sql import writing
+from partnercenter.lib.sql import write_transaction
 from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, User
 
 LIFETIME = timedelta(minutes=30)
@@ -36,7 +36,9 @@ class CodeState:
     wait_seconds: int
 
 
-def review(kind: str, terms: dict[str, Any], *, operator: User, replaces: Operation | None = None) -> Operation:
+def create_operation(
+    kind: str, terms: dict[str, Any], *, operator: User, replaces: Operation | None = None
+) -> Operation:
     """Keep what an operator is about to confirm. `terms` is JSON; the customers are kept by the caller as rows.
 
     A review that is edited is replaced: it can be confirmed no more, nor can its code.
@@ -55,7 +57,7 @@ def review(kind: str, terms: dict[str, Any], *, operator: User, replaces: Operat
     )
 
 
-def refuse_finished(operation: Operation) -> None:
+def ensure_not_finished(operation: Operation) -> None:
     """Raises OperationFinished where the operation was completed already or has expired."""
     if Confirmation.objects.filter(pk=operation.pk).exists():
         raise OperationFinished(_("This operation has already been completed. Nothing was done twice."))
@@ -65,14 +67,14 @@ def refuse_finished(operation: Operation) -> None:
         raise OperationFinished(_("This operation has expired and nothing was changed. Start again from the list."))
 
 
-def hold(operation: Operation) -> None:
+def lock_operation(operation: Operation) -> None:
     """Make OK and edits of an operator's operations wait for each other to the transaction's end.
 
     Raises OperationFinished.
     """
     # The operator's row is what they queue on; a record itself cannot be locked for long.
     User.objects.select_for_update(no_key=True).get(pk=operation.operator_id)
-    refuse_finished(operation)
+    ensure_not_finished(operation)
 
 
 def needs_code(operation: Operation) -> bool:
@@ -106,10 +108,10 @@ def send_code(operation: Operation, facts: list[tuple[str, Any]]) -> None:
     Raises OperationFinished, or InvalidRequest where no code can be sent: too soon, too many, no address, or the mail
     failed, which uses up neither the wait nor a sending (domain 6.4).
     """
-    refuse_finished(operation)
+    ensure_not_finished(operation)
     if not operation.operator.email:
         raise InvalidRequest(_("Your account has no e-mail address. Ask your administrator to enter one."))
-    with writing():
+    with write_transaction():
         device = _email_device(operation.operator)
         if seconds := _cooldown(device):
             raise InvalidRequest(_wait(seconds))
@@ -143,14 +145,14 @@ def _refuse_too_many(user: User) -> None:
             raise InvalidRequest(_("Too many verification codes were sent to you. Try again later."))
 
 
-def confirm(operation: Operation, code: str, apply: Callable[[], Result]) -> Result:
+def confirm_operation(operation: Operation, code: str, apply: Callable[[], Result]) -> Result:
     """OK: check the code where the switch is on, apply, and note that it was confirmed, in one transaction.
 
     Raises OperationFinished or whatever `apply` refuses, with nothing changed and the code still good; InvalidRequest
     on `verification_code` where the code is not right, which is counted (domain 6.5).
     """
-    with writing():
-        hold(operation)
+    with write_transaction():
+        lock_operation(operation)
         how, problem = _check(operation, code)
         if not problem:
             result = apply()
@@ -160,10 +162,10 @@ def confirm(operation: Operation, code: str, apply: Callable[[], Result]) -> Res
     raise InvalidRequest(problem, "verification_code")
 
 
-def accept(operation: Operation, code: str) -> None:
+def accept_code(operation: Operation, code: str) -> None:
     """Check the code of an operation that a job is to `confirm`: from then on it needs none. Raises what that does."""
-    with writing():
-        hold(operation)
+    with write_transaction():
+        lock_operation(operation)
         how, problem = _check(operation, code)
         if not problem and needs_code(operation):
             AcceptedCode.objects.create(operation=operation, how=how)

@@ -41,7 +41,7 @@ def record_models() -> list[type[Record]]:
     return [model for model in apps.get_models() if issubclass(model, Record)]
 
 
-def install(using: str = "default", **_: Any) -> None:
+def install_triggers(using: str = "default", **_: Any) -> None:
     """Put the triggers on every record table that exists. Safe to repeat; called after every migration."""
     connection = connections[using]
     present = set(connection.introspection.table_names())
@@ -54,7 +54,7 @@ def install(using: str = "default", **_: Any) -> None:
                     cursor.execute(statement)
 
 
-def remove(using: str = "default") -> None:
+def remove_triggers(using: str = "default") -> None:
     """Take the triggers away. Only the tests do, round the flush between two of them."""
     connection = connections[using]
     with connection.cursor() as cursor:
@@ -89,7 +89,7 @@ def _drop(vendor: str, model: type[Record]) -> list[str]:
     return [f'DROP TRIGGER IF EXISTS "{table}_{name}"' for name in SQLITE_TRIGGERS]
 
 
-def unprotected(using: str = "default") -> list[str]:
+def unprotected_tables(using: str = "default") -> list[str]:
     """The record tables in the database that lack a trigger."""
     connection = connections[using]
     if connection.vendor == "postgresql":
@@ -116,5 +116,5 @@ def check_records_are_protected(app_configs: Any = None, databases: Any = None, 
     return [
         Error(f"{table} is not append-only: run manage.py migrate.", id="partnercenter.E001")
         for using in databases or []
-        for table in unprotected(using)
+        for table in unprotected_tables(using)
     ]

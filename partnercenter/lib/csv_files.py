@@ -33,12 +33,12 @@ UNPACKED = 50
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
-def defused(text: str) -> str:
+def escape_formula(text: str) -> str:
     """A text as a cell that no spreadsheet takes for a formula: with one apostrophe in front where it might."""
     return f"'{text}" if FORMULA.match(text) else text
 
 
-def as_meant(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     """The text that was `defused`, exactly."""
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell, 1) else cell
 
@@ -204,6 +204,8 @@ def _csv(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     rest, begin = iter(rows), codecs.BOM_UTF8
     while chunk := list(islice(rest, ROWS_AT_ONCE)):
         lines = io.StringIO()
-        csv.writer(lines).writerows([defused(cell) if isinstance(cell, str) else cell for cell in row] for row in chunk)
+        csv.writer(lines).writerows(
+            [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in chunk
+        )
         yield begin + lines.getvalue().encode()
         begin = b""

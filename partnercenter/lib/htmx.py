@@ -24,7 +24,7 @@ from django.views.defaults import permission_denied
 from django_htmx.middleware import HtmxDetails
 
 from partnercenter.lib.errors import ActionError, PermissionRefused
-from partnercenter.lib.sql import busy, waited_too_long
+from partnercenter.lib.sql import is_lock_timeout, lock_timeout
 from partnercenter.models import Job
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -60,8 +60,8 @@ class ConsoleMiddleware:
 
     def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
         """A refusal that no view had a better answer to: the page says why, with its status."""
-        if isinstance(exception, OperationalError) and waited_too_long(exception):
-            exception = busy()
+        if isinstance(exception, OperationalError) and is_lock_timeout(exception):
+            exception = lock_timeout()
         if isinstance(exception, PermissionRefused):
             return permission_denied(request, PermissionDenied(exception.message))
         return _refused(request, exception) if isinstance(exception, ActionError) else None
@@ -79,9 +79,9 @@ class ConsoleSessionMiddleware(SessionMiddleware):
             return super().process_response(request, response)
         except (OperationalError, SessionInterrupted) as error:
             causes = (error, error.__context__, getattr(error.__context__, "__context__", None))
-            if not any(cause is not None and waited_too_long(cause) for cause in causes):
+            if not any(cause is not None and is_lock_timeout(cause) for cause in causes):
                 raise
-            return _refused(request, busy())
+            return _refused(request, lock_timeout())
 
 
 def _ended_session(request: Any, response: HttpResponse) -> bool:
@@ -104,7 +104,7 @@ def wants_fragment(request: ConsoleRequest, target: str) -> bool:
     return bool(request.htmx and request.htmx.target == target and not request.htmx.history_restore_request)
 
 
-def answer(
+def page_or_partial(
     request: ConsoleRequest, template: str, context: dict[str, Any], *, partial: str, target: str, status: int = 200
 ) -> HttpResponse:
     """The page, or only its named part where HTMX asked for what goes into `target`."""
@@ -112,7 +112,7 @@ def answer(
     return render(request, name, context, status=status)
 
 
-def done(
+def action_done(
     request: ConsoleRequest,
     message: str,
     *,
@@ -141,7 +141,7 @@ def done(
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
 
 
-def went_on(
+def job_response(
     request: ConsoleRequest, job: Job, *, then: str, selection_done: bool = False, link: Link | None = None
 ) -> HttpResponse:
     """After a job was started: if it is done, as after any action, and on to what came of it; else to its page."""
@@ -149,7 +149,7 @@ def went_on(
         if not request.htmx:
             messages.success(request, job.message)
             return redirect(job.link or then)
-        return done(request, job.message, then=then, selection_done=selection_done, link=link)
+        return action_done(request, job.message, then=then, selection_done=selection_done, link=link)
     path = resolve_url("job", pk=job.pk)
     if not request.htmx:
         return redirect(path)
@@ -157,7 +157,7 @@ def went_on(
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events), "HX-Redirect": path})
 
 
-def for_partner(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def partner_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """The view for people of a partner; platform staff without one are told where they work (domain 5.8): 403."""
 
     @wraps(view)
@@ -169,7 +169,7 @@ def for_partner(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
     return guarded
 
 
-def paged(page: Page, rows: list[Any]) -> dict[str, Any]:
+def page_context(page: Page, rows: list[Any]) -> dict[str, Any]:
     """A page of what was asked for, with the rows as they are shown, and the page numbers to go to."""
     elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
     page.object_list = rows

@@ -21,7 +21,7 @@ LARGEST_AMOUNT = Decimal("99999999999999.99")
 CENT = Decimal("0.01")
 
 # ASCII digits only: `\d` also takes Arabic-Indic ones.
-AMOUNT = re.compile(r"([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]{1,2})?")
+AMOUNT_PATTERN = re.compile(r"([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]{1,2})?")
 
 # What a Chinese keyboard types for 1,200.50; normalising more would read 1² as 12.
 FULL_WIDTH = {ord(narrow) + 0xFEE0: narrow for narrow in "0123456789,."}
@@ -121,7 +121,7 @@ class AmountField(forms.CharField):
         text = str(value).translate(FULL_WIDTH).strip()
         if not text:
             return None
-        if len(text) > 32 or not AMOUNT.fullmatch(text):
+        if len(text) > 32 or not AMOUNT_PATTERN.fullmatch(text):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return Decimal(text.replace(",", ""))
 

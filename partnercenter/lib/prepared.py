@@ -16,14 +16,14 @@ from django.db.models import F, QuerySet
 from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
-from partnercenter.lib.sql import COUNTED, array
+from partnercenter.lib.sql import COUNT_CAP, array_param
 
 # Querysets of which no two have a row in common.
 Rows = Sequence[QuerySet[Any]]
 
 
 @dataclass(frozen=True)
-class Count:
+class CappedCount:
     """How many rows there are and in some parts of them, `most` or more not told apart: no further are they read."""
 
     most: int
@@ -31,7 +31,7 @@ class Count:
     params: tuple[Any, ...]
 
     @classmethod
-    def of(cls, most: int, whole: Rows, *parts: Rows) -> "Count":
+    def of(cls, most: int, whole: Rows, *parts: Rows) -> "CappedCount":
         """In one statement; the whole is read only where none of its parts is known to be that many."""
         params: list[Any] = []
         counts = [" + ".join(_count(rows, most, params) for rows in each) for each in (*parts, whole)]
@@ -43,7 +43,7 @@ class Count:
         )
         return cls(most, sql, tuple(params))
 
-    def ask(self) -> list[int]:
+    def fetch(self) -> list[int]:
         """The whole, then the parts."""
         with connection.cursor() as cursor:
             cursor.execute(self.sql, self.params)
@@ -60,7 +60,7 @@ def _count(rows: QuerySet[Any], most: int, params: list[Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergedRanges:
     """The keys of several querysets in one order. Each is a range of one index in that order.
 
     PostgreSQL merges them as they are read, if it is told that each is sorted and how much of it is needed at most.
@@ -71,7 +71,7 @@ class Merged:
     order: str
 
     @classmethod
-    def of(cls, parts: Sequence[QuerySet[Any]], columns: Sequence[str], *, descending: bool) -> "Merged":
+    def of(cls, parts: Sequence[QuerySet[Any]], columns: Sequence[str], *, descending: bool) -> "MergedRanges":
         """In the order of `columns`, the last of which is the key."""
         selects: list[str] = []
         params: list[Any] = []
@@ -107,7 +107,7 @@ class Merged:
             return
         with connection.chunked_cursor() as cursor:
             cursor.execute(self._sql(), self.params)
-            while rows := cursor.fetchmany(COUNTED):
+            while rows := cursor.fetchmany(COUNT_CAP):
                 yield from (row[-1] for row in rows)
 
     def _sql(self, limit: str = "") -> str:
@@ -134,7 +134,7 @@ def _positions(columns: Sequence[str], *, descending: bool) -> str:
     return ", ".join(f"{position} {'DESC' if descending else 'ASC'}" for position in range(1, len(columns) + 1))
 
 
-class Kept:
+class PreparedQuery:
     """A queryset narrowed by one more lookup, put into SQL once whatever is looked up."""
 
     def __init__(self, rows: QuerySet[Any, Any], lookup: str, example: Any) -> None:
@@ -148,7 +148,7 @@ class Kept:
         # What is looked up comes last.
         return compiler, sql, tuple(params[:-1])
 
-    def ask(self, value: Any) -> list[Any]:
+    def fetch(self, value: Any) -> list[Any]:
         """The rows for which the lookup finds this value, as the queryset makes and orders them."""
         compiled, sql, params = self._compiled
         compiler: Any = copy(compiled)
@@ -160,13 +160,13 @@ class Kept:
         return list(rows)
 
 
-class ByKey(Kept):
+class PreparedLookup(PreparedQuery):
     """Rows read by key: whatever their order costs, what is shown of them does not."""
 
     def __init__(self, rows: QuerySet[Any, Any]) -> None:
-        super().__init__(rows, "pk__among", [])
+        super().__init__(rows, "pk__in_array", [])
 
     def in_order(self, keys: list[int]) -> list[Any]:
         """The rows of these keys in their order, but for those that are no more."""
-        found = {row.pk: row for row in self.ask(array(keys))} if keys else {}
+        found = {row.pk: row for row in self.fetch(array_param(keys))} if keys else {}
         return [found[key] for key in keys if key in found]

@@ -22,7 +22,7 @@ from partnercenter.lib.errors import LockTimeout
 LOCK_NOT_AVAILABLE = "55P03"
 
 # The list never counts more than it shows: "1,000+" (performance, goals).
-COUNTED = 1_000
+COUNT_CAP = 1_000
 
 STAGED_AT_ONCE = 10_000
 # So many new rows change what a table is like, unless there were so many times more before.
@@ -30,11 +30,11 @@ VERY_MANY, MANIFOLD = 20_000, 5
 KNOWN_TO_BE_SMALL = "SELECT relname FROM pg_class WHERE oid = ANY (%s::regclass[]) AND reltuples < %s"
 
 # The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
-MONTH, REPORT = 20_401, 20_402
+MONTH_LOCK, REPORT_LOCK = 20_401, 20_402
 
 
 @contextmanager
-def writing() -> Iterator[None]:
+def write_transaction() -> Iterator[None]:
     """One transaction, as a block or a decorator, that waits at most ten seconds for another (domain 8.6).
 
     Raises LockTimeout when the wait was longer. On SQLite a transaction is the only writer from its start.
@@ -47,24 +47,24 @@ def writing() -> Iterator[None]:
                     cursor.execute("SET LOCAL lock_timeout = '10s'; SET LOCAL jit = off")
             yield
     except OperationalError as error:
-        if not waited_too_long(error):
+        if not is_lock_timeout(error):
             raise
-        raise busy() from error
+        raise lock_timeout() from error
 
 
-def busy() -> LockTimeout:
+def lock_timeout() -> LockTimeout:
     """What whoever waited too long is told."""
     return LockTimeout(
         _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
     )
 
 
-def waited_too_long(error: BaseException) -> bool:
+def is_lock_timeout(error: BaseException) -> bool:
     """Whether the database gave up waiting for another transaction."""
     return getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error)
 
 
-def hold(name: int, *, shared: bool = False) -> None:
+def advisory_lock(name: int, *, shared: bool = False) -> None:
     """Take the named lock until the transaction ends. Nothing to do on SQLite, where writers are alone."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a named lock lives in a transaction")
@@ -73,7 +73,7 @@ def hold(name: int, *, shared: bool = False) -> None:
             cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [name])
 
 
-def lock(rows: models.QuerySet[Any]) -> list[int]:
+def lock_keys(rows: models.QuerySet[Any]) -> list[int]:
     """Lock the rows in key order, as every action does, and give their keys.
 
     NO KEY: inserting a record takes KEY SHARE on the rows its foreign keys name, which a plain FOR UPDATE would block
@@ -82,7 +82,7 @@ def lock(rows: models.QuerySet[Any]) -> list[int]:
     return list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
 
 
-def lock_only(rows: models.QuerySet[Any]) -> None:
+def lock_rows(rows: models.QuerySet[Any]) -> None:
     """Lock the rows in key order, without fetching their keys."""
     locked = rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True)
     select, params = locked.query.sql_with_params()
@@ -90,7 +90,7 @@ def lock_only(rows: models.QuerySet[Any]) -> None:
         cursor.execute(f"SELECT COUNT(*) FROM ({select}) AS locked", params)
 
 
-def analyze(number: int, *tables: type[models.Model]) -> None:
+def analyze_tables(number: int, *tables: type[models.Model]) -> None:
     """Tell PostgreSQL of so many new rows, if they are very many and it knew of few: it plans as if there were none."""
     if number < VERY_MANY or connection.vendor != "postgresql":
         return
@@ -103,17 +103,17 @@ def analyze(number: int, *tables: type[models.Model]) -> None:
 
 @models.ForeignKey.register_lookup
 @models.Field.register_lookup
-class Among(Lookup):
-    """`pk__among=keys`: any number of keys as one parameter, where a long `IN` is refused or slow."""
+class InArray(Lookup):
+    """`pk__in_array=keys`: any number of keys as one parameter, where a long `IN` is refused or slow."""
 
-    lookup_name = "among"
+    lookup_name = "in_array"
 
     def get_prep_lookup(self) -> list[Any]:
         return list(self.rhs)
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, array(self.rhs)]
+        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, array_param(self.rhs)]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
@@ -122,11 +122,11 @@ class Among(Lookup):
         kind = (
             "text" if isinstance(self.lhs.output_field, models.CharField) else self.lhs.output_field.db_type(connection)
         )
-        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, array(self.rhs)]
+        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, array_param(self.rhs)]
 
 
-def array(keys: list[Any]) -> Any:
-    """Keys as the one parameter that `among` makes of them."""
+def array_param(keys: list[Any]) -> Any:
+    """Keys as the one parameter that `in_array` makes of them."""
     return keys if connection.vendor == "postgresql" else json.dumps(keys)
 
 
@@ -151,12 +151,12 @@ class Handed(Func):
         return f"(%s::jsonb ->> {column})::bigint", [json.dumps(self.given), *params]
 
 
-def stage(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+def create_temp_table(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
     """Make a temporary table of this connection and fill it with the rows, ten thousand at a time.
 
     Between these the connection is free for whatever the rows are read with. Needs no transaction.
     """
-    unstage(table)
+    drop_temp_tables(table)
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
         rest = iter(rows)
@@ -176,19 +176,19 @@ def _copy(cursor: Any, table: str, rows: list[Sequence[Any]]) -> None:
         cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
 
 
-def moment(at: datetime) -> Any:
+def db_datetime(at: datetime) -> Any:
     """A time in the database's own form, for SQL written by hand: SQLite compares times as text."""
     return models.DateTimeField().get_db_prep_value(at, connection)
 
 
-def unstage(*tables: str) -> None:
+def drop_temp_tables(*tables: str) -> None:
     """Drop temporary tables: a connection that lives on may still have them."""
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
-def text(value: str) -> Value:
+def text_value(value: str) -> Value:
     """A plain text as an expression, where a bare one would be the name of a field."""
     return Value(value, output_field=models.CharField())
 

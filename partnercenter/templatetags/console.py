@@ -16,7 +16,7 @@ from django.utils.translation import get_language, gettext
 from jinja2 import Environment, StrictUndefined
 
 from partnercenter.lib.money import show_amount, show_number
-from partnercenter.lib.sql import COUNTED
+from partnercenter.lib.sql import COUNT_CAP
 
 register = template.Library()
 register.filter("amount", show_amount)
@@ -26,10 +26,10 @@ MAY_BREAK = re.compile(r"(?<=[_./@-])(?=.)")
 
 
 @register.filter
-def counted(number: int) -> str:
+def capped(number: int) -> str:
     """A count that stopped where it was known to be more: `1,000+`."""
-    shown = number_format(min(number, COUNTED), force_grouping=True)
-    return f"{shown}+" if number > COUNTED else shown
+    shown = number_format(min(number, COUNT_CAP), force_grouping=True)
+    return f"{shown}+" if number > COUNT_CAP else shown
 
 
 @register.filter
@@ -51,7 +51,7 @@ def environment(**options: Any) -> Environment:
         auto_reload=options["auto_reload"],
     )
     drawing.globals |= {"icon": cache(partial(_icon, drawing)), "page_query": _page_query}
-    drawing.filters |= {"amount": show_amount, "breakable": breakable, "counted": counted, "number": show_number}
+    drawing.filters |= {"amount": show_amount, "breakable": breakable, "capped": capped, "number": show_number}
     return drawing
 
 
@@ -66,7 +66,7 @@ def _page_query(query: QueryDict, number: int) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def drawn(context: Context, name: str, **more: Any) -> SafeString:
+def include_jinja(context: Context, name: str, **more: Any) -> SafeString:
     """Include a fragment drawn by Jinja2, with all that stands in the context, and more.
 
     Its `_` and `url` know by what language and prefix: asking for these each time takes longer than the answer.

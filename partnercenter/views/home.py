@@ -16,9 +16,9 @@ from django.views.defaults import permission_denied
 
 from partnercenter.actions import jobs, operations
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, answer, for_partner
+from partnercenter.lib.htmx import ConsoleRequest, page_or_partial, partner_required
 from partnercenter.models import Partner
-from partnercenter.permissions import grant_of, may_switch, pools_of, switch_verification
+from partnercenter.permissions import grant_of, may_switch_verification, switch_verification, visible_pools
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -80,28 +80,28 @@ def csrf_failure(request: Any, reason: str = "") -> HttpResponse:
 
 
 @require_safe
-@for_partner
+@partner_required
 def job(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """Work that takes long: how far it is, and what came of it. The operator's own; anybody else's does not exist."""
     mine = get_object_or_404(request.user.jobs, pk=pk)
-    context = {"job": mine, "is_silent": jobs.is_silent(mine)}
-    return answer(request, "partnercenter/job.html", context, partial="job", target="job")
+    context = {"job": mine, "is_silent": jobs.is_stalled(mine)}
+    return page_or_partial(request, "partnercenter/job.html", context, partial="job", target="job")
 
 
 @require_POST
-@for_partner
+@partner_required
 def job_again(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """Start a job again whose worker gives no sign of life."""
     mine = get_object_or_404(request.user.jobs, pk=pk)
     try:
-        jobs.start_again(mine)
+        jobs.restart_job(mine)
     except InvalidRequest as refused:
         messages.error(request, refused.message)
     return redirect("job", pk=mine.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 def partner_information(request: ConsoleRequest) -> HttpResponse:
     """Partner Information: company, quotas, and the switch of the verification code for administrators."""
     partner = request.user.partner
@@ -110,10 +110,10 @@ def partner_information(request: ConsoleRequest) -> HttpResponse:
     grant = grant_of(partner)
     context = {
         "partner": partner,
-        "pools": pools_of(grant),
+        "pools": visible_pools(grant),
         "unbound": partner.kind == Partner.Kind.SOLUTION_PROVIDER,
         "no_grant": grant is not None and not grant.given,
-        "may_switch": may_switch(request.user),
+        "may_switch": may_switch_verification(request.user),
     }
     return render(request, "partnercenter/partner_information.html", context)
 
@@ -121,7 +121,7 @@ def partner_information(request: ConsoleRequest) -> HttpResponse:
 def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
     """Turning on holds at once; turning off is itself a critical operation (domain 6.1)."""
     user = request.user
-    if not may_switch(user):
+    if not may_switch_verification(user):
         raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
     if on:
         try:
@@ -131,5 +131,5 @@ def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
         else:
             messages.success(request, _("The verification code is turned on."))
     elif user.partner.verification_required:
-        return redirect("operation", pk=operations.review("TURN_OFF_VERIFICATION", {}, operator=user).pk)
+        return redirect("operation", pk=operations.create_operation("TURN_OFF_VERIFICATION", {}, operator=user).pk)
     return redirect("partner_information")

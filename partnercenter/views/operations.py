@@ -12,17 +12,17 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from budgets import tasks
 from budgets.actions.billing_month import current_month
-from budgets.actions.freeze_terms import is_by_hand
+from budgets.actions.freeze_terms import is_freeze
 from budgets.actions.manual_freeze import apply_reviewed
-from budgets.actions.review_edits import NOBODY, edit_review, review_again
-from budgets.actions.reviews import included, is_batch, is_undo, refuse_outdated
+from budgets.actions.review_edits import NO_ROWS, edit_review, review_again
+from budgets.actions.reviews import ensure_unchanged, included_items, is_batch, is_undo
 from budgets.actions.undo import review_undo
-from budgets.amounts import BadAmounts, amounts_in, refuse_strangers
-from budgets.facts import facts_of
+from budgets.amounts import InvalidAmounts, ensure_in_review, typed_amounts
+from budgets.facts import summary_of
 from budgets.freeze_reviews import Facts
-from budgets.queries.conflicts import stale_of
-from budgets.reviews import group, review_of
-from budgets.telling import tell
+from budgets.queries.conflicts import conflict_summary
+from budgets.reviews import group_condition, show_review
+from budgets.telling import message_for
 from customers.masking import mask_email
 from partnercenter.actions import jobs, operations
 from partnercenter.forms import CodeForm
@@ -34,9 +34,9 @@ from partnercenter.lib.errors import (
     OperationFinished,
     PermissionRefused,
 )
-from partnercenter.lib.htmx import ConsoleRequest, Link, answer, done, for_partner, went_on
+from partnercenter.lib.htmx import ConsoleRequest, Link, action_done, job_response, page_or_partial, partner_required
 from partnercenter.models import Job, Operation
-from partnercenter.permissions import may_switch, switch_verification
+from partnercenter.permissions import may_switch_verification, switch_verification
 
 # The page of the operation says these itself; a missing permission has a page of its own.
 SHOWN_BESIDE = (InvalidRequest, Conflict, LockTimeout, OperationFinished)
@@ -55,26 +55,26 @@ def _is_about_customers(operation: Operation) -> bool:
 
 def _facts(operation: Operation) -> Facts:
     if _is_about_customers(operation):
-        return facts_of(operation)
+        return summary_of(operation)
     return [(_("Company"), operation.partner.company), (_("Verification code"), _("Turn off for all operators"))]
 
 
 def _refuse_outdated(operation: Operation) -> None:
     if _is_about_customers(operation):
-        refuse_outdated(operation)
-    elif not may_switch(operation.operator):
+        ensure_unchanged(operation)
+    elif not may_switch_verification(operation.operator):
         raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
 
 
 def _apply(operation: Operation, *, only_unchanged: bool) -> str:
     if _is_about_customers(operation):
-        return tell(apply_reviewed(operation, only_unchanged=only_unchanged), operation)
+        return message_for(apply_reviewed(operation, only_unchanged=only_unchanged), operation)
     switch_verification(operation.partner, on=False, operator=operation.operator)
     return _("The verification code is turned off.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_partner
+@partner_required
 def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """GET what is to be confirmed; POST confirms, with `verification_code` where the switch is on.
 
@@ -89,22 +89,22 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     form.is_valid()
     only_unchanged = request.POST.get("apply") == "unchanged" and _is_about_customers(reviewed)
     try:
-        operations.refuse_finished(reviewed)
-        if amounts := amounts_in(request.POST, reviewed):
-            jobs.refuse_under_way(reviewed)
+        operations.ensure_not_finished(reviewed)
+        if amounts := typed_amounts(request.POST, reviewed):
+            jobs.ensure_not_under_way(reviewed)
             return _taken_over(request, edit_review(reviewed, amounts=amounts))
-        if not only_unchanged and (operations.needs_code(reviewed) or jobs.left_to_worker()):
+        if not only_unchanged and (operations.needs_code(reviewed) or jobs.uses_worker()):
             # Told before a code is looked at or a worker is waited for; else where it is applied is soon enough.
             _refuse_outdated(reviewed)
         code = request.POST.get("verification_code", "")
         if takes_long(reviewed):
             return _confirm_by_job(request, reviewed, code, only_unchanged=only_unchanged)
-        message = operations.confirm(reviewed, code, lambda: _apply(reviewed, only_unchanged=only_unchanged))
+        message = operations.confirm_operation(reviewed, code, lambda: _apply(reviewed, only_unchanged=only_unchanged))
     except SHOWN_BESIDE as error:
         if error.field in form.fields:
             form.add_error(error.field, error.message)
         return _show(request, reviewed, form, status=error.status, error=error)
-    return done(request, message, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
+    return action_done(request, message, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
 
 
 def _taken_over(request: ConsoleRequest, again: Operation) -> HttpResponse:
@@ -130,17 +130,20 @@ def _to_batch(operation: Operation) -> Link | None:
 
 def takes_long(operation: Operation) -> bool:
     """Whether so many customers are set that it is left to a worker, where there is one."""
-    return _is_about_customers(operation) and included(operation)[: jobs.FEW + 1].count() > jobs.FEW
+    return (
+        _is_about_customers(operation)
+        and included_items(operation)[: jobs.WORKER_THRESHOLD + 1].count() > jobs.WORKER_THRESHOLD
+    )
 
 
 def _confirm_by_job(request: ConsoleRequest, reviewed: Operation, code: str, *, only_unchanged: bool) -> HttpResponse:
     """The code is looked at here, once; the rest is the job's."""
-    operations.accept(reviewed, code)
+    operations.accept_code(reviewed, code)
     title, terms = reviewed.get_kind_display(), {"only_unchanged": only_unchanged}
-    job = jobs.start(tasks.confirm, title, operator=reviewed.operator, operation=reviewed, terms=terms)
+    job = jobs.start_job(tasks.confirm, title, operator=reviewed.operator, operation=reviewed, terms=terms)
     if job.state == Job.State.REFUSED:
-        raise jobs.refusal(job)
-    return went_on(request, job, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
+        raise jobs.job_error(job)
+    return job_response(request, job, then=_back(reviewed), selection_done=True, link=_to_batch(reviewed))
 
 
 def _cancelled(operation: Operation) -> str:
@@ -155,7 +158,7 @@ def _back(operation: Operation) -> str:
 
 
 @require_POST
-@for_partner
+@partner_required
 def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """Get Code: mail the operator a code for this operation."""
     current_month()
@@ -174,7 +177,7 @@ def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
 
 
 @require_POST
-@for_partner
+@partner_required
 def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
     """Leave customers out of a review, take them in again, or give one another amount: a new review (domain 6.3)."""
     current_month()
@@ -189,17 +192,17 @@ def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
 
 def _edited(request: ConsoleRequest, reviewed: Operation) -> Operation:
     """The new review; the same, whose code stays good, where nothing is edited."""
-    operations.refuse_finished(reviewed)
-    jobs.refuse_under_way(reviewed)
+    operations.ensure_not_finished(reviewed)
+    jobs.ensure_not_under_way(reviewed)
     if not _is_about_customers(reviewed):
         raise InvalidRequest(_("Nothing of this can be changed."))
     if request.POST.get("again"):
         return _again(reviewed)
-    amounts = amounts_in(request.POST, reviewed)
+    amounts = typed_amounts(request.POST, reviewed)
     leave_out, take_in = request.POST.getlist("leave_out"), request.POST.getlist("take_in")
-    whole = group(reviewed, key) if (key := request.POST.get("leave_out_group")) else NOBODY
-    refuse_strangers(reviewed, {*leave_out, *take_in})
-    if not (leave_out or take_in or amounts or whole != NOBODY):
+    whole = group_condition(reviewed, key) if (key := request.POST.get("leave_out_group")) else NO_ROWS
+    ensure_in_review(reviewed, {*leave_out, *take_in})
+    if not (leave_out or take_in or amounts or whole != NO_ROWS):
         return reviewed
     return edit_review(reviewed, leave_out=leave_out, group=whole, take_in=take_in, amounts=amounts)
 
@@ -230,7 +233,7 @@ def _show(
             "title": reviewed.get_kind_display(),
             "expires_at": reviewed.expires_at,
             "is_undo": is_undo(reviewed),
-            "is_by_hand": is_by_hand(reviewed),
+            "is_by_hand": is_freeze(reviewed),
         },
         "back": _cancelled(reviewed),
         "facts": _facts(reviewed),
@@ -247,23 +250,23 @@ def _show(
     if batch:
         template = "budgets/review.html"
         key, number = request.GET.get("group", ""), request.GET.get("page")
-        typed = error.typed if isinstance(error, BadAmounts) else None
-        review = review_of(reviewed, current_month(), key=key, number=number, typed=typed)
+        typed = error.typed if isinstance(error, InvalidAmounts) else None
+        review = show_review(reviewed, current_month(), key=key, number=number, typed=typed)
         context |= {"review": review, "stale": stale}
         if review.open and any(row.get("error") for row in review.open["rows"]):
             # The row says it.
             context["error"] = ""
-    return answer(request, template, context, partial="form", target="dialog-body", status=status)
+    return page_or_partial(request, template, context, partial="form", target="dialog-body", status=status)
 
 
 def _outcome(reviewed: Operation, *, batch: bool) -> tuple[str, dict[str, Any] | None]:
     """Why there is nothing to confirm any more, or for a batch who is not as reviewed; "" and None where there is."""
     try:
-        operations.refuse_finished(reviewed)
-        jobs.refuse_under_way(reviewed)
+        operations.ensure_not_finished(reviewed)
+        jobs.ensure_not_under_way(reviewed)
         _refuse_outdated(reviewed)
     except Conflict as changed:
-        return ("", stale_of(reviewed, current_month())) if batch else (changed.message, None)
+        return ("", conflict_summary(reviewed, current_month())) if batch else (changed.message, None)
     except (InvalidRequest, OperationFinished) as finished:
         return finished.message, None
     return "", None

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from budgets.actions.reviews import review_budgets
 from budgets.actions.set_budgets import apply_budgets, set_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.actions.undo import review_undo
 from budgets.models import AdjustmentRecord
 from customers.models import AccountFreezing, Customer
@@ -121,7 +121,7 @@ def _over_http(database: Database) -> Iterator[Row]:
 def review(number: int) -> Operation:
     return review_budgets(
         Customer.objects.filter(pk__lte=number),
-        Terms(BudgetType.MONTHLY, next(amounts), AccountFreezing.MANUAL),
+        BudgetTerms(BudgetType.MONTHLY, next(amounts), AccountFreezing.MANUAL),
         operator=User.objects.select_related("partner").get(username="ann"),
         unfreeze=False,
     )
@@ -143,7 +143,7 @@ def by_action(number: int) -> uuid.UUID:
     """Reviewed and set in one."""
     outcome = set_budgets(
         Customer.objects.filter(pk__lte=number),
-        Terms(BudgetType.MONTHLY, next(amounts), AccountFreezing.MANUAL),
+        BudgetTerms(BudgetType.MONTHLY, next(amounts), AccountFreezing.MANUAL),
         operator=User.objects.select_related("partner").get(username="ann"),
     )
     if outcome.changed != number:

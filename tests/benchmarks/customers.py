@@ -12,10 +12,10 @@ from django.db.models import Max, Sum
 
 from budgets.actions.association import associate_customers
 from budgets.actions.billing_month import current_month
-from budgets.actions.import_report import take_in_report
+from budgets.actions.import_report import import_report
 from budgets.actions.set_budgets import set_budgets
 from budgets.files.expenditure_reports import ReadReport
-from budgets.management.commands.seed_demo import group
+from budgets.management.commands.seed_demo import group_by_terms
 from budgets.management.demo import DemoCustomer, make_customers
 from budgets.models import AdjustmentRecord, Budget, Expenditure
 from budgets.months import previous_month
@@ -64,9 +64,9 @@ def make_sample() -> None:
         for each in made
     )
     spread_in_time()
-    for (_partner, terms), ids in group(made).items():
+    for (_partner, terms), ids in group_by_terms(made).items():
         set_budgets(Customer.objects.filter(customer_id__in=ids), terms, operator=ann, unfreeze=True)
-    take_in_report(expenditure_of(made), operator=None)
+    import_report(expenditure_of(made), operator=None)
 
 
 def spread_in_time() -> None:

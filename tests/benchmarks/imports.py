@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from import_export import fields, resources, widgets
 
 from budgets.models import Budget
-from customers.models import CURRENT, Customer
+from customers.models import Customer
 from tests.benchmarks.budgets import sent
 from tests.benchmarks.databases import Database
 from tests.benchmarks.pages import client_of
@@ -25,7 +25,7 @@ class CurrentCustomer(widgets.ForeignKeyWidget):
     """By the index of the customer IDs that are associated now."""
 
     def get_queryset(self, value: Any, row: Any, *args: Any, **kwargs: Any) -> Any:
-        return Customer.objects.filter(CURRENT)
+        return Customer.objects.current()
 
 
 class BudgetResource(resources.ModelResource):

@@ -7,7 +7,7 @@ from django.utils import timezone
 from budgets.actions.billing_month import restore_budgets
 from budgets.models import BillingMonth
 from budgets.months import previous_month
-from partnercenter.lib.sql import moment
+from partnercenter.lib.sql import db_datetime
 from tests.benchmarks import raw
 from tests.benchmarks.databases import Database
 from tests.benchmarks.table import Row, interleaved
@@ -47,7 +47,9 @@ def measure(by_size: dict[int, Database]) -> Iterator[Row]:
         return ()
 
     def by_sql() -> None:
-        raw.run([(RESTORE, {"month": month, "now": moment(timezone.now())}), (STATES, {}), (MARK, {"month": month})])
+        raw.run(
+            [(RESTORE, {"month": month, "now": db_datetime(timezone.now())}), (STATES, {}), (MARK, {"month": month})]
+        )
 
     product, other = interleaved(restore_budgets, by_sql, prepare=go_back, rounds=5)
     yield Row("month restore", database.size, product, "bare SQL", other, 1.5)

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.import_report import take_in_report
+from budgets.actions.import_report import import_report
 from budgets.files.expenditure_reports import ReadReport
 from budgets.models import Expenditure, ExpenditureReport
 from tests.benchmarks import raw
@@ -83,7 +83,7 @@ def measure(by_size: dict[int, Database]) -> Iterator[Row]:
 
 
 def by_action(read: ReadReport, at: datetime | None = None) -> None:
-    take_in_report(read, operator=None, reported_at=at)
+    import_report(read, operator=None, reported_at=at)
 
 
 def by_sql(read: ReadReport) -> None:

@@ -272,7 +272,7 @@ def test_work_whose_worker_died_is_started_again(sit_down, ann, thirty, worker, 
     tick(person, *thirty[:2])
     open_dialog(person)
     send_terms(person, "100")
-    monkeypatch.setattr(jobs, "FEW", 1)
+    monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 1)
     person.ok.click()
     expect(person.page.get_by_role("heading", name="Set Budget", level=1)).to_be_visible()
     clock.shift(120)

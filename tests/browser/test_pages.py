@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from budgets.actions.decisions import snooze_decisions
 from budgets.actions.reviews import review_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.models import ExpenditureReport
 from customers.actions import record_export
 from customers.models import AccountFreezing, Customer, ExportRecord
@@ -34,7 +34,7 @@ SIGNED_IN = [
 
 def reviewed(customer: Customer, operator: User) -> Operation:
     customers = Customer.objects.filter(pk=customer.pk)
-    terms = Terms(BudgetType.MONTHLY, factories.MILLION / 2, None)
+    terms = BudgetTerms(BudgetType.MONTHLY, factories.MILLION / 2, None)
     return review_budgets(customers, terms, operator=operator, unfreeze=False)
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from budgets.actions.set_budgets import Outcome
+from budgets.actions.set_budgets import BatchResult
 from budgets.actions.undo import review_undo
 from budgets.models import Budget
 from customers.models import Customer
@@ -19,12 +19,12 @@ REPORT_HAS_MOVED_USED = "budgets.actions.import_report.freeze_exhausted"
 GRANT_IS_WRITTEN = "partnercenter.permissions._record"
 
 
-def ok(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], Outcome]:
+def ok(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], BatchResult]:
     """Pressing OK, as something to be done by a thread."""
     return partial(factories.confirmed, operation, only_unchanged=only_unchanged)
 
 
-def single(customer: Customer, operator: User, amount: str) -> Callable[[], Outcome]:
+def single(customer: Customer, operator: User, amount: str) -> Callable[[], BatchResult]:
     return lambda: factories.budget(customer, operator, amount)
 
 

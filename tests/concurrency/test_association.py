@@ -91,7 +91,7 @@ def test_a_batch_that_is_confirmed_while_customers_leave_is_outdated(four, ann, 
 def test_a_batch_of_the_unchanged_passes_over_who_leaves_meanwhile(four, ann, monkeypatch):
     batch, stop = factories.reviewed(four, ann, "100"), stop_before(monkeypatch, LEAVING_IS_LOCKED)
     _number, done = overtake(leaving(four[0]), ok(batch, only_unchanged=True), stop=stop)
-    assert (done.changed, done.passed_over) == (3, 1)
+    assert (done.changed, done.skipped) == (3, 1)
     assert operations(four[0]) == ["SETTING", "DELETE"]
 
 

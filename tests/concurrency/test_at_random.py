@@ -15,13 +15,13 @@ from budgets.actions.billing_month import current_month
 from budgets.actions.review_edits import edit_review
 from budgets.actions.reviews import review_budgets
 from budgets.actions.set_budgets import apply_budgets
-from budgets.actions.terms import Changes, Relative, Terms
+from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
 from budgets.actions.undo import review_undo
 from budgets.models import AdjustmentRecord, BillingMonth, ExpenditureReport
 from customers.actions import NewCustomer
-from customers.agreement import CURRENT
+from customers.agreement import CURRENT_VERSION
 from customers.models import AccountFreezing, Customer
-from partnercenter.actions.operations import confirm
+from partnercenter.actions.operations import confirm_operation
 from partnercenter.lib.errors import ActionError, LockTimeout
 from partnercenter.models import BudgetType, Confirmation, Operation
 from partnercenter.permissions import give_grant
@@ -49,25 +49,27 @@ class Crowd:
         self.partners, self.operators, self.distributor, self.clock = partners, operators, distributor, clock
         self.customers = [customer for partner in partners for customer in factories.customers(partner, 5)]
         for operator in (operators[0], operators[-1]):
-            factories.budget(Customer.objects.of(operator)[:4], operator, "100")
+            factories.budget(Customer.objects.visible_to(operator)[:4], operator, "100")
         self.newcomers = [f"late-{n}" for n in range(6)]
         self.operations = list[Operation]()
 
-    def _terms(self, chance: Random) -> Terms:
+    def _terms(self, chance: Random) -> BudgetTerms:
         policy = chance.choice([None, *AccountFreezing])
-        return Terms(chance.choice(list(BudgetType)), Decimal(chance.randint(50, 300)), policy, agreement=CURRENT)
+        return BudgetTerms(
+            chance.choice(list(BudgetType)), Decimal(chance.randint(50, 300)), policy, agreement=CURRENT_VERSION
+        )
 
     def _some(self, chance: Random, operator) -> Any:
         """One to five of the customers whom the operator may see."""
         companies = {operator.partner, *operator.partner.resellers.all()}
         theirs = [customer for customer in self.customers if customer.partner in companies]
         keys = [customer.pk for customer in chance.sample(theirs, chance.randint(1, 5))]
-        return Customer.objects.filter(pk__among=keys)
+        return Customer.objects.filter(pk__in_array=keys)
 
     def _review(self, operator, chance: Random) -> Operation:
-        terms: Terms | Changes = self._terms(chance)
+        terms: BudgetTerms | BudgetChange = self._terms(chance)
         if chance.random() < 0.3:
-            terms = Changes(amount=Relative(percent=Decimal(110), round_up_to=Decimal(5)))
+            terms = BudgetChange(amount=RelativeAmount(percent=Decimal(110), round_up_to=Decimal(5)))
         return review_budgets(self._some(chance, operator), terms, operator=operator, unfreeze=chance.random() < 0.5)
 
     def set_some(self, chance: Random) -> None:
@@ -109,7 +111,7 @@ class Crowd:
     def confirm(self, chance: Random) -> None:
         """OK, and as often to those that are unchanged; whether or not somebody did so before."""
         operation, only_unchanged = self._any_operation(chance), chance.random() < 0.7
-        confirm(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
+        confirm_operation(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
 
     def undo(self, chance: Random) -> None:
         """One of the last batches, by anybody of the company: asked for, and mostly confirmed at once."""
@@ -121,7 +123,7 @@ class Crowd:
             undo = review_undo(batch.pk, operator=operator, unfreeze=chance.random() < 0.5)
             self.operations.append(undo)
             if chance.random() < 0.7:
-                confirm(undo, "", lambda: apply_budgets(undo))
+                confirm_operation(undo, "", lambda: apply_budgets(undo))
 
     def _any_operation(self, chance: Random) -> Operation:
         if not self.operations:

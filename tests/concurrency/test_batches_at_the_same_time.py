@@ -26,7 +26,7 @@ from tests.invariants import must_add_up
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
-EDIT_HAS_ITS_OPERATOR = "budgets.actions.review_edits.keep"
+EDIT_HAS_ITS_OPERATOR = "budgets.actions.review_edits.store_items"
 
 
 @pytest.fixture(scope="module", autouse=True)

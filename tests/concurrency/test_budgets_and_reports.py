@@ -16,7 +16,7 @@ from budgets.models import Budget, Expenditure
 from customers.actions import Author, NewCustomer
 from customers.models import Customer, FreezeOrigin, FreezeRecord
 from partnercenter.lib.errors import LockTimeout
-from partnercenter.lib.sql import lock, writing
+from partnercenter.lib.sql import lock_keys, write_transaction
 from partnercenter.models import BudgetType, Channel
 from tests import factories
 from tests.concurrency.threads import emptied_quickly, overtake, stop_after, stop_before
@@ -28,7 +28,7 @@ BUDGET_IS_READ = "budgets.actions.set_budgets._write_budgets"
 REPORT_IS_COMPARED = "budgets.actions.import_report._apply"
 REPORT_HAS_MOVED_USED = "budgets.actions.import_report.freeze_exhausted"
 IS_ASSOCIATED = "budgets.actions.association._associate"
-BUDGETS_ARE_RESTORED = "budgets.actions.billing_month.move_used"
+BUDGETS_ARE_RESTORED = "budgets.actions.billing_month.update_used"
 SEPTEMBER = datetime(2026, 9, 15, 10, tzinfo=UTC)
 OCTOBER = datetime(2026, 10, 1, 10, tzinfo=UTC)
 
@@ -48,8 +48,8 @@ def september(time_machine):
 def thawed(partner) -> Customer:
     """A customer whose account is not frozen, without a budget."""
     customer = factories.customer(partner)
-    with writing():
-        lock(Customer.objects.filter(pk=customer.pk))
+    with write_transaction():
+        lock_keys(Customer.objects.filter(pk=customer.pk))
         author = Author(None, Channel.SYSTEM, SEPTEMBER)
         unfreeze_accounts(Customer.objects.filter(pk=customer.pk), author=author)
     return customer
@@ -264,6 +264,6 @@ def test_somebody_who_waits_too_long_for_a_report_is_told_so_and_nothing_is_chan
 
 
 def test_an_action_waits_ten_seconds_for_another():
-    with writing(), connection.cursor() as cursor:
+    with write_transaction(), connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("10s",)

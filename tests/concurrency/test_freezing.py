@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from budgets.actions.billing_month import restore_budgets
-from budgets.actions.freeze_terms import ByHand
-from budgets.actions.manual_freeze import act_by_hand, apply_by_hand, review_by_hand
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import apply_freeze, freeze_now, review_freeze
 from budgets.actions.review_edits import edit_review
-from customers.agreement import CURRENT
+from customers.agreement import CURRENT_VERSION
 from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
-from partnercenter.actions.operations import confirm
+from partnercenter.actions.operations import confirm_operation
 from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Confirmation, Operation, Partner, User
 from tests import factories
@@ -58,21 +58,21 @@ def chosen(customers: list[Customer]) -> Any:
     return Customer.objects.filter(pk__in=[each.pk for each in customers])
 
 
-def asked(act: str) -> ByHand:
-    return ByHand(Operation.Kind(act), FreezeKind.ACCOUNT, "Unpaid invoice")
+def asked(act: str) -> FreezeRequest:
+    return FreezeRequest(Operation.Kind(act), FreezeKind.ACCOUNT, "Unpaid invoice")
 
 
 def one(act: str, customer: Customer, operator: User) -> Callable[[], Any]:
     """At once, where no code is asked for."""
-    return lambda: act_by_hand(chosen([customer]), asked(act), operator=operator)
+    return lambda: freeze_now(chosen([customer]), asked(act), operator=operator)
 
 
 def reviewed(act: str, customers: list[Customer], operator: User) -> Operation:
-    return review_by_hand(chosen(customers), asked(act), operator=operator)
+    return review_freeze(chosen(customers), asked(act), operator=operator)
 
 
 def pressed(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], Any]:
-    return lambda: confirm(operation, "", lambda: apply_by_hand(operation, only_unchanged=only_unchanged))
+    return lambda: confirm_operation(operation, "", lambda: apply_freeze(operation, only_unchanged=only_unchanged))
 
 
 def origins(customers: list[Customer]) -> list[str]:
@@ -159,7 +159,9 @@ def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse
     [customer] = factories.customers(acme, 1)
     factories.budget(customer, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
     factories.report((customer, "2026-09", "60"))
-    escalation = ByHand(Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice", CURRENT)
+    escalation = FreezeRequest(
+        Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice", CURRENT_VERSION
+    )
     stop = stop_before(monkeypatch, ABOUT_TO_FREEZE)
 
     def month_turns() -> Any:
@@ -167,7 +169,7 @@ def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse
         return restore_budgets()
 
     def escalates() -> Any:
-        return act_by_hand(chosen([customer]), escalation, operator=ann)
+        return freeze_now(chosen([customer]), escalation, operator=ann)
 
     _done, restored = overtake(escalates, month_turns, stop=stop)
     assert (restored.restored, restored.unfrozen) == (1, 0)

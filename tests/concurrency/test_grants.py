@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 
 from budgets.actions.reviews import review_budgets
-from budgets.actions.set_budgets import Outcome, apply_budgets, set_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.set_budgets import BatchResult, apply_budgets, set_budgets
+from budgets.actions.terms import BudgetTerms
 from budgets.models import Budget
 from customers.models import AccountFreezing, Customer
-from partnercenter.actions.operations import confirm, send_code
+from partnercenter.actions.operations import confirm_operation, send_code
 from partnercenter.lib.errors import ActionError, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord
 from partnercenter.permissions import give_grant
@@ -114,7 +114,7 @@ def test_a_customer_who_comes_between_the_locks_of_grants_and_customers_is_not_m
     # All of the distributor's, when only the reseller without a grant has any: acme's grant is looked at by nobody.
     factories.customer(ungranted)
     everybody = Customer.objects.all()
-    terms = Terms(BudgetType.ONE_TIME, Decimal(100), AccountFreezing.AUTOMATIC)
+    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(100), AccountFreezing.AUTOMATIC)
     stop = stop_after(monkeypatch, "budgets.actions.locks.lock_grants")
     outcome, _late = overtake(
         lambda: set_budgets(everybody, terms, operator=dora), lambda: factories.customer(acme), stop=stop
@@ -127,7 +127,7 @@ def test_a_customer_who_comes_between_the_locks_of_grants_and_customers_is_not_m
 def reviewed(customer: Customer, operator, amount: str):
     """An operation that sets this budget, reviewed and waiting for its confirmation."""
     customers = Customer.objects.filter(pk=customer.pk)
-    terms = Terms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
+    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
     return review_budgets(customers, terms, operator=operator, unfreeze=True)
 
 
@@ -141,10 +141,10 @@ def test_an_operation_confirmed_twice_at_once_is_applied_once(borealis, carl, ma
     carl.refresh_from_db()
     code, stop = carl.emaildevice_set.get().token, Stop()
 
-    def press_ok() -> Outcome:
-        return confirm(operation, code, apply)
+    def press_ok() -> BatchResult:
+        return confirm_operation(operation, code, apply)
 
-    def apply() -> Outcome:
+    def apply() -> BatchResult:
         stop.here()
         return apply_budgets(operation)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from budgets.actions.decisions import is_snoozed, snooze_decisions, to_decide
+from budgets.actions.decisions import is_snoozed, snooze_decisions, undecided_budgets
 from budgets.months import month_name
 from customers.models import AccountFreezing, Customer, Snooze
 from partnercenter.lib.errors import PermissionRefused
@@ -42,7 +42,8 @@ def snoozing(customer: Customer, operator: User):
 
 def is_open() -> list[bool]:
     return [
-        not snoozed for snoozed in to_decide().annotate(off=is_snoozed(timezone.now())).values_list("off", flat=True)
+        not snoozed
+        for snoozed in undecided_budgets().annotate(off=is_snoozed(timezone.now())).values_list("off", flat=True)
     ]
 
 

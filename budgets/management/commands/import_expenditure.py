@@ -11,14 +11,14 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 from tqdm import tqdm
 
-from budgets.actions.import_report import TakenIn, take_in_report
+from budgets.actions.import_report import ReportResult, import_report
 from budgets.files.expenditure_reports import FORMATS, ReadReport, read_report
 from partnercenter.lib.commands import ConsoleCommand
 from partnercenter.lib.csv_files import Progress
 from partnercenter.lib.money import show_amount
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """An ISO 8601 time; UTC where it names no offset."""
     try:
         at = parse_datetime(text)
@@ -39,13 +39,13 @@ class Command(ConsoleCommand):
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument("--format", choices=list(FORMATS), help="Default: each file's header decides.")
         parser.add_argument(
-            "--reported-at", type=moment, metavar="TIME", help="Of when the totals are (ISO 8601; default: now)."
+            "--reported-at", type=parse_time, metavar="TIME", help="Of when the totals are (ISO 8601; default: now)."
         )
 
     def handle(
         self, *args: Any, files: list[Path], format: str | None, reported_at: datetime | None, **options: Any
     ) -> None:
-        self._tell(take_in_report(self._read(files, format), operator=None, reported_at=reported_at))
+        self._tell(import_report(self._read(files, format), operator=None, reported_at=reported_at))
 
     @staticmethod
     def _read(files: list[Path], format: str | None) -> ReadReport:
@@ -53,7 +53,7 @@ class Command(ConsoleCommand):
             contents = [(file.name, stack.enter_context(file.open("rb"))) for file in files]
             return read_report(contents, format=format, progress=progress)
 
-    def _tell(self, taken: TakenIn) -> None:
+    def _tell(self, taken: ReportResult) -> None:
         rows: list[tuple[str, Any]] = [
             ("lines", taken.lines),
             ("customers", taken.customers),

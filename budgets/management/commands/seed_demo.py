@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from budgets.actions.association import associate_customers
 from budgets.actions.billing_month import current_month
-from budgets.actions.import_report import TakenIn, take_in_report
+from budgets.actions.import_report import ReportResult, import_report
 from budgets.actions.set_budgets import set_budgets
-from budgets.actions.terms import Terms
+from budgets.actions.terms import BudgetTerms
 from budgets.files.expenditure_reports import read_report
 from budgets.management.demo import DemoCustomer, make_customers, write_focus
 from customers.actions import NewCustomer
@@ -36,9 +36,9 @@ PEOPLE = {
     "sol": (SOLUTION_PROVIDER, User.Role.ADMINISTRATOR),
 }
 SETS_BUDGETS = {"acme-reseller": "ann", "borealis-reseller": "carl", SOLUTION_PROVIDER: "sol"}
-LEFT = Decimal("20000000.00")
+SPARE_QUOTA = Decimal("20000000.00")
 
-Groups = dict[tuple[str, Terms], list[str]]
+Groups = dict[tuple[str, BudgetTerms], list[str]]
 
 
 class Command(BaseCommand):
@@ -64,24 +64,24 @@ class Command(BaseCommand):
 
 
 @transaction.atomic
-def seed(number: int) -> TakenIn:
+def seed(number: int) -> ReportResult:
     """Make the partners, their people and so many customers, all or nothing; give what the report did."""
     partners = make_partners()
     people = make_people(partners)
     customers = make_customers(number)
-    groups = group(customers)
+    groups = group_by_terms(customers)
     give_grants(partners, groups, people["dora"])
     associate_customers(_newcomer(customer, partners[customer.partner]) for customer in customers)
     for (partner, terms), ids in groups.items():
         set_budgets(
-            Customer.objects.filter(customer_id__among=ids),
+            Customer.objects.filter(customer_id__in_array=ids),
             terms,
             operator=people[SETS_BUDGETS[partner]],
             channel=Channel.SYSTEM,
             unfreeze=True,
             note="Demo data",
         )
-    return take_in(customers)
+    return import_demo_report(customers)
 
 
 def make_partners() -> dict[str, Partner]:
@@ -118,7 +118,7 @@ def make_people(partners: dict[str, Partner]) -> dict[str, User]:
     }
 
 
-def group(customers: list[DemoCustomer]) -> Groups:
+def group_by_terms(customers: list[DemoCustomer]) -> Groups:
     """The customer IDs by partner and terms; those without a budget are left out."""
     groups: Groups = defaultdict(list)
     for customer in customers:
@@ -130,7 +130,7 @@ def group(customers: list[DemoCustomer]) -> Groups:
 def give_grants(partners: dict[str, Partner], groups: Groups, distributor_staff: User) -> None:
     """Grant each reseller what its budgets need and twenty million more of each type."""
     for name in RESELLERS:
-        quotas = {f"{kind.lower()}_quota": LEFT for kind in BudgetType.values}
+        quotas = {f"{kind.lower()}_quota": SPARE_QUOTA for kind in BudgetType.values}
         for (partner, terms), ids in groups.items():
             if partner == name:
                 quotas[f"{terms.budget_type.lower()}_quota"] += terms.amount * len(ids)
@@ -154,12 +154,12 @@ def _newcomer(customer: DemoCustomer, partner: Partner) -> NewCustomer:
     )
 
 
-def take_in(customers: list[DemoCustomer]) -> TakenIn:
+def import_demo_report(customers: list[DemoCustomer]) -> ReportResult:
     """Write the expenditure as a FOCUS file below var/demo and take it in as import_expenditure does."""
     path = settings.VAR / "demo" / "expenditure.csv.gz"
     write_focus(path, customers, current_month(), timezone.now())
     with path.open("rb") as file:
-        return take_in_report(read_report([(path.name, file)]), operator=None)
+        return import_report(read_report([(path.name, file)]), operator=None)
 
 
 def accounts_table() -> str:

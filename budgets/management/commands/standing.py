@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from budgets.actions.billing_month import current_month
 from budgets.queries.standing import standing_of
-from customers.models import CURRENT, Customer
+from customers.models import Customer
 from partnercenter.lib.commands import ConsoleCommand
 
 
@@ -24,7 +24,7 @@ class Command(ConsoleCommand):
 
     def handle(self, *args: Any, customer_id: str, **options: Any) -> None:
         current_month()
-        customers = Customer.objects.filter(CURRENT).select_related("partner", "budget")
+        customers = Customer.objects.current().select_related("partner", "budget")
         customer = customers.filter(customer_id=customer_id).first()
         if customer is None:
             raise CommandError(f"No customer is associated under the ID {customer_id}.")

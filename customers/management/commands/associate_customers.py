@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from budgets.actions.association import associate_customers
-from budgets.telling import tell_associated
+from budgets.telling import message_for_associated
 from customers.files import read_customers
 from partnercenter.lib.commands import ConsoleCommand
 
@@ -22,4 +22,4 @@ class Command(ConsoleCommand):
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         with file.open("rb") as content:
             number = associate_customers(read_customers(file.name, content))
-        self.stdout.write(self.style.SUCCESS(tell_associated(number)))
+        self.stdout.write(self.style.SUCCESS(message_for_associated(number)))
