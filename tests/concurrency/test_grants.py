@@ -12,7 +12,7 @@ from budgets.actions.terms import BudgetTerms
 from budgets.models import Budget
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions.operations import confirm_operation, send_code
-from partnercenter.lib.errors import ActionError, OperationFinished, PermissionRefused
+from partnercenter.lib.errors import InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord
 from partnercenter.permissions import give_grant
 from tests import factories
@@ -54,7 +54,7 @@ def test_of_twelve_budgets_racing_for_the_last_of_a_quota_one_wins(acme, ann, mo
     racing = [setting(customer, ann, "60") for customer in customers]
     won, *lost = overtake(*racing, stop=stop_before(monkeypatch, GRANT_IS_READ_BY_BUDGET))
     assert won.changed == 1
-    assert [(type(each), each.field) for each in lost] == [(ActionError, "amount")] * 11
+    assert [(type(each), each.field) for each in lost] == [(InvalidRequest, "amount")] * 11
     assert Grant.objects.get(partner=acme).one_time_allocated == Decimal("100.00")
     assert Budget.objects.count() == 2
     must_add_up()
@@ -162,6 +162,6 @@ def test_of_two_codes_asked_for_at_once_one_is_sent(borealis, carl, mailoutbox, 
     stop = stop_before(monkeypatch, "partnercenter.actions.operations._refuse_too_many")
     get_code = partial(send_code, operation, [])
     _sent, refused = overtake(get_code, get_code, stop=stop)
-    assert isinstance(refused, ActionError)
+    assert isinstance(refused, InvalidRequest)
     assert len(mailoutbox) == 1
     must_add_up()

@@ -7,7 +7,7 @@ import pytest
 
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
-from partnercenter.lib.errors import ActionError, Conflict, OperationFinished, PermissionRefused
+from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import Operation, Partner, User
 from tests import factories
 from tests.concurrency.acts import (
@@ -65,7 +65,7 @@ def test_there_is_nothing_to_undo_of_a_batch_that_is_still_being_set(four, ann, 
     operation, stop = factories.reviewed(four, ann, "100"), stop_before(monkeypatch, BATCH_IS_RECORDED)
 
     _done, told = overtake(ok(operation), partial(undo_of, operation, ben), stop=stop)
-    assert isinstance(told, ActionError)
+    assert isinstance(told, InvalidRequest)
     ok(undo_of(operation, ben))()
     assert amounts(four) == [50] * 4
 
@@ -140,7 +140,7 @@ def test_a_report_that_comes_while_a_batch_is_undone_is_counted_for_what_stands_
     assert amounts(customers) == BEFORE
 
 
-@pytest.mark.parametrize(("quota", "refusal"), [("150", ActionError), (None, PermissionRefused)])
+@pytest.mark.parametrize(("quota", "refusal"), [("150", InvalidRequest), (None, PermissionRefused)])
 def test_an_undo_waits_for_the_grant_too(four, acme, ann, dora, monkeypatch, quota, refusal):
     batch = factories.reviewed(four, ann, "25")
     ok(batch)()
