@@ -20,7 +20,7 @@ from budgets.telling import message_for
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.actions import jobs, operations
-from partnercenter.lib.sql import write_transaction
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Job
 
 

@@ -2,15 +2,18 @@
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
 from itertools import islice
 from typing import Any, BinaryIO, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from customers.actions import NewCustomer
-from customers.models import Customer
+from customers.masking import mask_name
+from customers.models import Customer, FreezeRecord
 from partnercenter.lib.csv_files import BadLines, CsvFile
 from partnercenter.models import Partner
 
@@ -20,6 +23,21 @@ LEAVING_COLUMNS = ("customer_id", "partner")
 LINES_AT_ONCE = 2_000
 
 Meant = TypeVar("Meant")
+
+
+@dataclass(frozen=True)
+class NewCustomer:
+    """A customer to associate. `tags` are plain words."""
+
+    customer_id: str
+    account_name: str
+    name: str
+    partner: Partner
+    association_type: str = Customer.AssociationType.RESELLER
+    email: str = ""
+    mobile: str = ""
+    account_manager: str = ""
+    tags: tuple[str, ...] = ()
 
 
 def read_customers(name: str, content: BinaryIO) -> Iterator[NewCustomer]:
@@ -190,3 +208,49 @@ def _is_text(text: str) -> bool:
 def _longest(column: str) -> int:
     field: Any = Customer._meta.get_field(column)
     return field.max_length
+
+
+FREEZE_COLUMNS = (
+    "time",
+    "operator",
+    "customer_id",
+    "account_name",
+    "customer_name",
+    "operation",
+    "kind_before",
+    "kind_after",
+    "origin_before",
+    "origin_after",
+    "reason",
+    "retention_until",
+    "budget_type",
+    "amount",
+    "used",
+    "account_freezing",
+    "counted_from",
+    "reported_at",
+    "covers_until",
+    "taken_in_at",
+    "channel",
+)
+
+
+MOMENTS = {"retention_until", "reported_at", "covers_until", "taken_in_at"}
+
+
+def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[Any]:
+    """A freeze record as a row of `FREEZE_COLUMNS`, its customer's name masked (domain 7.1)."""
+    customer = record.customer
+    return [
+        timezone.localtime(record.at, zone).isoformat(" ", "seconds"),
+        record.operator_name,
+        customer.customer_id,
+        customer.account_name,
+        mask_name(customer.name),
+        *(_cell(record, name, zone) for name in FREEZE_COLUMNS[5:]),
+    ]
+
+
+def _cell(record: FreezeRecord, name: str, zone: tzinfo) -> Any:
+    value = getattr(record, name)
+    return timezone.localtime(value, zone).isoformat(" ", "seconds") if value and name in MOMENTS else value

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from customers.actions import NewCustomer
+from customers.actions.notes import LONGEST_NOTE
 from customers.agreement import agreement_field
-from customers.files import already_associated_message, read_customers, split_tags, validate_newcomer
-from customers.listing.filters import DayField
+from customers.files import NewCustomer, already_associated_message, read_customers, split_tags, validate_newcomer
+from customers.listing.filters import DayField, FilterForm, start_of_day
 from customers.models import Customer, FreezeKind
 from partnercenter.models import Channel, Partner
 
@@ -134,3 +136,59 @@ class CustomersFileForm(forms.Form):
         """The customers of the file, as it is read; BadFile at its end where any line was bad."""
         file = self.cleaned_data["file"]
         return read_customers(file.name, file)
+
+
+class RecordFilterForm(FilterForm):
+    """Which of a customer's records are shown; none where a filter cannot be read."""
+
+    RANGES: ClassVar = {"since": "until"}
+
+    since = DayField(label=_("From"), required=False)
+    until = DayField(label=_("To"), required=False)
+    operation = forms.ChoiceField(label=_("Operation"), required=False)
+    operator = forms.ChoiceField(label=_("Operator"), required=False)
+    channel = forms.ChoiceField(label=_("Channel"), required=False, choices=[("", _("All")), *Channel.choices])
+
+    LOOKUPS = {"since": "at__gte", "until": "at__lt", "operator": "operator_name"}
+
+    def __init__(self, asked: QueryDict, records: QuerySet[Any]) -> None:
+        """Of these records of one customer, adjustment or freeze records."""
+        super().__init__(asked, label_suffix="", auto_id="records-%s")
+        self.records = records
+        operation: Any = records.model._meta.get_field("operation")
+        operators = records.order_by("operator_name").values_list("operator_name", flat=True).distinct()
+        self._offer("operation", operation.choices)
+        self._offer("operator", [(name, name) for name in operators])
+
+    def _offer(self, name: str, choices: Iterable[Any]) -> None:
+        field: Any = self.fields[name]
+        field.choices = [("", _("All")), *choices]
+
+    def narrowed(self) -> QuerySet[Any]:
+        """The records that are asked for, newest first; days are those of the partner's zone, in which one is asked.
+
+        As moments: a file is read when no zone is in force any more.
+        """
+        if self.wrong:
+            return self.records.none()
+        asked = dict(self.asked)
+        for name, later in (("since", 0), ("until", 1)):
+            if name in asked:
+                asked[name] = start_of_day(asked[name] + timedelta(days=later))
+        lookups = {self.LOOKUPS.get(name, name): value for name, value in asked.items()}
+        return self.records.filter(**lookups).order_by("-pk")
+
+
+class NoteField(forms.CharField):
+    """A text of several lines; a line end is one character, however browsers send it."""
+
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value and str(value).replace("\r\n", "\n")) or ""
+
+
+class NoteForm(forms.Form):
+    """A note about a customer."""
+
+    text = NoteField(label=_("Note"), max_length=LONGEST_NOTE)

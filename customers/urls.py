@@ -14,8 +14,7 @@ from customers.views.customer_list import (
 from customers.views.customer_page import customer
 from customers.views.decisions import decisions, snooze, wake
 from customers.views.freeze import freeze, unfreeze
-from customers.views.freeze_records import freeze_record
-from customers.views.records import export_records
+from customers.views.records import export_records, freeze_record
 from customers.views.resellers import resellers
 
 urlpatterns = [

@@ -15,11 +15,12 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
+from partnercenter.actions.partners import give_grant, set_partner_status, switch_verification
 from partnercenter.forms import PartnerStatusForm
 from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
 from partnercenter.lib.sql import COUNT_CAP
 from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
-from partnercenter.permissions import RESTRICT_RESELLERS, give_grant, set_partner_status, switch_verification
+from partnercenter.permissions import RESTRICT_RESELLERS
 
 admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
 admin.site.disable_action("delete_selected")

@@ -121,14 +121,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "partnercenter.lib.htmx.ConsoleSessionMiddleware",
+    "partnercenter.middleware.ConsoleSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "partnercenter.lib.htmx.ConsoleMiddleware",
+    "partnercenter.middleware.ConsoleMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -210,14 +210,14 @@ PASSWORD_RESET_TIMEOUT = 3600 * 24
 
 # Guessing: five tries for a pair of account and address, so that nobody can lock out another from elsewhere, and a
 # bound per address high enough for an office behind one address.
-AXES_HANDLER = "partnercenter.sign_in.PairAndAddressHandler"
+AXES_HANDLER = "partnercenter.auth.PairAndAddressHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_FAILURE_LIMIT_PER_ADDRESS = 100
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "partnercenter.sign_in.locked_out"
-AXES_CLIENT_IP_CALLABLE = "partnercenter.sign_in.client_address"
+AXES_LOCKOUT_CALLABLE = "partnercenter.auth.locked_out"
+AXES_CLIENT_IP_CALLABLE = "partnercenter.auth.client_address"
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False

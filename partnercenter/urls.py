@@ -5,12 +5,15 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from partnercenter.admin import sign_in_to_admin
-from partnercenter.sign_in import NewPassword
-from partnercenter.views import home, operations
+from partnercenter.auth import NewPassword
+from partnercenter.views.home import healthz, home
+from partnercenter.views.jobs import job, job_again
+from partnercenter.views.operations import operation, operation_code, operation_edit
+from partnercenter.views.partners import partner_information
 
 urlpatterns = [
-    path("", home.home, name="home"),
-    path("healthz", home.healthz, name="healthz"),
+    path("", home, name="home"),
+    path("healthz", healthz, name="healthz"),
     path(
         "sign-in/",
         auth.LoginView.as_view(template_name="registration/sign_in.html"),
@@ -51,12 +54,12 @@ urlpatterns = [
         auth.PasswordResetCompleteView.as_view(template_name="registration/password_reset_complete.html"),
         name="password_reset_complete",
     ),
-    path("partner-information/", home.partner_information, name="partner_information"),
-    path("operations/<uuid:pk>/", operations.operation, name="operation"),
-    path("operations/<uuid:pk>/code/", operations.operation_code, name="operation_code"),
-    path("operations/<uuid:pk>/edit/", operations.operation_edit, name="operation_edit"),
-    path("jobs/<uuid:pk>/", home.job, name="job"),
-    path("jobs/<uuid:pk>/again/", home.job_again, name="job_again"),
+    path("partner-information/", partner_information, name="partner_information"),
+    path("operations/<uuid:pk>/", operation, name="operation"),
+    path("operations/<uuid:pk>/code/", operation_code, name="operation_code"),
+    path("operations/<uuid:pk>/edit/", operation_edit, name="operation_edit"),
+    path("jobs/<uuid:pk>/", job, name="job"),
+    path("jobs/<uuid:pk>/again/", job_again, name="job_again"),
     path("customers/", include("customers.urls")),
     path("", include("budgets.urls")),
     path("admin/login/", sign_in_to_admin),

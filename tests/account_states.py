@@ -16,11 +16,12 @@ from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.manual_freeze import freeze_now
 from budgets.actions.set_budgets import set_budgets
 from budgets.actions.terms import BudgetChange, BudgetTerms
-from customers.actions import Author, NewCustomer
 from customers.agreement import CURRENT_VERSION
+from customers.files import NewCustomer
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord
+from partnercenter.actions.authorship import Author
+from partnercenter.actions.partners import set_partner_status
 from partnercenter.models import BudgetType, Channel, Operation, Partner, User
-from partnercenter.permissions import set_partner_status
 from tests import factories
 
 KINDS = dict(zip(("no", "account", "resources"), FreezeKind, strict=True))

@@ -14,12 +14,12 @@ from budgets.actions.set_budgets import BatchResult, apply_budgets, set_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.files.expenditure_reports import ReadReport, read_report
 from budgets.models import Budget
-from customers.actions import NewCustomer
 from customers.agreement import CURRENT_VERSION
+from customers.files import NewCustomer
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions.operations import confirm_operation
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Grant, Operation, Partner, User
-from partnercenter.permissions import give_grant
 
 PASSWORD = "partner-center"
 MILLION = Decimal("1000000.00")

@@ -18,8 +18,8 @@ from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Job, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 BUDGET = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}

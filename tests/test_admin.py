@@ -9,9 +9,9 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.append_only import Record
 from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 USERS, GRANTS, PARTNERS = "/admin/partnercenter/user/", "/admin/partnercenter/grant/", "/admin/partnercenter/partner/"

@@ -10,7 +10,7 @@ from django.test import Client
 
 from budgets.models import Budget
 from customers.models import Customer
-from partnercenter.permissions import give_grant
+from partnercenter.actions.partners import give_grant
 from tests import factories
 
 TERMS, SET = "/budgets/terms/", "/budgets/set/"

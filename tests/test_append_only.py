@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from budgets.models import AdjustmentRecord
-from customers.actions import record_export, reveal_names
+from customers.actions.audit import record_export, reveal_names
 from customers.models import (
     AgreementRecord,
     Customer,

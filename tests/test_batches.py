@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.models import AdjustmentRecord, Budget
-from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, ReviewItem
+from partnercenter.actions.authorship import Author
 from partnercenter.models import BudgetType, Channel, Operation
 from tests import factories
 

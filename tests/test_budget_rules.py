@@ -9,9 +9,9 @@ from budgets.actions.set_budgets import set_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord, Budget
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import BudgetType, Grant
-from partnercenter.permissions import give_grant
 from tests import factories
 
 MONTHLY, ONE_TIME = BudgetType.MONTHLY, BudgetType.ONE_TIME

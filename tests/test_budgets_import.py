@@ -16,10 +16,10 @@ from budgets.actions.review_edits import edit_review, review_again
 from budgets.actions.set_budgets import apply_budgets
 from budgets.models import AdjustmentRecord, Budget
 from customers.models import AccountFreezing, AgreementRecord, Customer
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.csv_files import BadFile
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import BudgetType, Channel, Operation, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 PAGE = "/budgets/import/"

@@ -11,8 +11,8 @@ import time_machine
 from django.test import Client
 
 from customers.models import AccountFreezing, Customer
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 NOW = factories.moment("2026-09-15 02:00")

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from budgets.actions.account_state import freeze_accounts
-from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, RevealRecord
-from partnercenter.lib.sql import lock_keys
+from partnercenter.actions.authorship import Author
+from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from tests import factories
 

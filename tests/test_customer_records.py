@@ -13,10 +13,11 @@ from django.test import Client
 from django.utils import timezone
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
-from customers.actions import Author, add_note
+from customers.actions.notes import add_note
 from customers.models import Customer, CustomerNote, ExportRecord, FreezeKind, FreezeOrigin
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import InvalidRequest
-from partnercenter.lib.sql import lock_keys
+from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import Channel, Partner, User
 from tests import factories
 from tests.concurrency.threads import emptied_quickly, overtake, stop_before
@@ -300,7 +301,7 @@ def test_a_half_written_note_is_not_taken_away_when_something_changes(client, cu
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_note_pressed_twice_at_once_stands_once(customer, ann, monkeypatch):
-    stop = stop_before(monkeypatch, "customers.actions.CustomerNote.objects.create")
+    stop = stop_before(monkeypatch, "customers.actions.notes.CustomerNote.objects.create")
     with emptied_quickly():
         overtake(*[lambda: add_note(customer, "Called.", operator=ann)] * 2, stop=stop)
     assert CustomerNote.objects.count() == 1

@@ -20,12 +20,12 @@ from budgets.actions.account_state import freeze_accounts
 from budgets.actions.billing_month import restore_budgets
 from budgets.actions.decisions import snooze_decisions, wake_decisions
 from budgets.queries.decisions import DECISION_QUERYSET, Decisions
-from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, RevealRecord, Snooze
+from partnercenter.actions.authorship import Author
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
-from partnercenter.lib.sql import lock_keys
+from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 NOW = factories.moment("2026-09-15 02:00")

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from budgets.actions.association import associate_customers, disassociate_customers
 from budgets.models import AdjustmentRecord, Budget, Expenditure
 from budgets.queries.integrity import differences
-from customers.actions import NewCustomer
+from customers.files import NewCustomer
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import BudgetType, Grant
 from tests import factories

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from budgets.actions.import_budgets import BudgetImport, review_import
-from customers.actions import record_export
+from customers.actions.audit import record_export
 from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.lib.csv_files import csv_download, escape_formula, unescape_formula
 from partnercenter.models import BudgetType

@@ -20,11 +20,11 @@ from budgets.actions.import_report import import_report
 from budgets.files.expenditure_reports import read_report
 from budgets.models import Expenditure
 from budgets.queries.freeze_explanation import format_duration
-from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, FreezeRecord, RevealRecord
-from partnercenter.lib.sql import lock_keys
+from partnercenter.actions.authorship import Author
+from partnercenter.actions.partners import give_grant
+from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 NOW = factories.moment("2026-09-15 02:00")

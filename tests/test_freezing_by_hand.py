@@ -23,9 +23,9 @@ from customers.models import (
     FreezeRecord,
 )
 from partnercenter.actions.operations import confirm_operation
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 from tests.invariants import must_add_up
 

@@ -12,8 +12,8 @@ from customers.agreement import CURRENT_VERSION, WORDINGS
 from customers.listing.retention import RetentionCounts
 from customers.models import AgreementRecord, Customer, ExportRecord, FreezeKind, FreezeRecord
 from partnercenter.actions import jobs
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Job, Operation, Partner
-from partnercenter.permissions import give_grant
 from tests import factories
 
 FREEZE, UNFREEZE = "/customers/freeze/", "/customers/unfreeze/"

@@ -28,8 +28,8 @@ from budgets.months import month_name, month_of
 from budgets.telling import message_for
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions import jobs
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User
-from partnercenter.permissions import give_grant
 from partnercenter.views import operations
 from tests import factories
 

@@ -13,9 +13,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
+from partnercenter.actions.partners import give_grant, switch_verification
 from partnercenter.lib.errors import PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User, VerificationSwitchRecord
-from partnercenter.permissions import give_grant, switch_verification
 from tests import factories
 from tests.test_verification import IN_DIALOG, TERMS, confirm, get_code, review
 

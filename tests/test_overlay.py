@@ -17,8 +17,8 @@ from customers.listing import ordering
 from customers.listing.filters import SORTS
 from customers.listing.status import Status
 from customers.models import Customer
+from partnercenter.actions.partners import set_partner_status
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import set_partner_status
 from tests import factories
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status

@@ -9,10 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from budgets.months import month_name, previous_month
-from customers.actions import add_note, record_export
+from customers.actions.audit import record_export
+from customers.actions.notes import add_note
 from customers.models import Customer, ExportRecord
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 FEW, MANY = 3, 50

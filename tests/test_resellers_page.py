@@ -8,8 +8,8 @@ from django.test import Client
 
 from budgets.models import Budget
 from customers.models import AccountFreezing, Customer
+from partnercenter.actions.partners import give_grant, set_partner_status
 from partnercenter.models import Partner, User
-from partnercenter.permissions import give_grant, set_partner_status
 from tests import factories
 
 PAGE = "/customers/resellers/"

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from partnercenter.actions.partners import set_partner_status
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import Partner, PartnerStatusRecord, User
-from partnercenter.permissions import set_partner_status
 from tests import factories
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from budgets.actions.account_state import freeze_accounts
-from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
+from partnercenter.actions.authorship import Author
 from partnercenter.models import BudgetType, Channel, User
 from tests import factories
 

@@ -13,11 +13,11 @@ from django.utils import timezone
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.actions.import_budgets import review_import
 from budgets.models import Budget
-from customers.actions import Author
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
+from partnercenter.actions.authorship import Author
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Channel, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from budgets.models import AdjustmentRecord
 from customers.models import AccountFreezing, Customer
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Grant, Partner
-from partnercenter.permissions import give_grant
 from tests import factories
 from tests.dialog import GOOD, form, messages, path, post
 

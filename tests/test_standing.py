@@ -6,11 +6,11 @@ from django.utils import timezone
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.queries.standing import Action, Verdict, may_purchase, standing_of
-from customers.actions import Author
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin
-from partnercenter.lib.sql import lock_keys
+from partnercenter.actions.authorship import Author
+from partnercenter.actions.partners import set_partner_status
+from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
-from partnercenter.permissions import set_partner_status
 from tests import factories
 from tests.test_commands import run
 

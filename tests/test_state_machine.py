@@ -12,9 +12,9 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from budgets.actions.terms import BudgetTerms
 from customers.agreement import CURRENT_VERSION
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import give_grant
 from tests.state_machine import CENT, QUOTA, TERMS, UNFREEZE, Console
 
 

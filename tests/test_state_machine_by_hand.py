@@ -20,10 +20,10 @@ from budgets.actions.set_budgets import BatchResult
 from budgets.actions.terms import BudgetTerms
 from customers.models import AccountFreezing, Customer, ExclusionReason, FreezeEffect
 from partnercenter.actions.operations import confirm_operation
+from partnercenter.actions.partners import give_grant, set_partner_status
 from partnercenter.lib.errors import ActionError, Conflict
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Operation, Partner, User
-from partnercenter.permissions import give_grant, set_partner_status
 from tests.reference_model import Model
 from tests.state_machine import BY_HAND, QUOTA, TOTALS
 from tests.test_state_machine_of_batches import ConsoleOfBatches

@@ -19,9 +19,9 @@ from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
 from budgets.actions.undo import review_undo
 from customers.agreement import CURRENT_VERSION
 from customers.models import Customer, ExclusionReason
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import ActionError, Conflict, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Operation, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 from tests.reference_model import Done, Model, Review, included, refused
 from tests.state_machine import AGREED, AMOUNTS, CENT, ON_RESTORE, POLICIES, QUOTA, TERMS, UNFREEZE, Console, amounts

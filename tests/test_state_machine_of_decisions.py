@@ -14,9 +14,9 @@ from budgets.actions.decisions import snooze_decisions, wake_decisions
 from budgets.actions.terms import BudgetTerms
 from budgets.queries.decisions import Decisions
 from customers.models import AccountFreezing, Customer, FreezeKind
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import give_grant
 from tests.state_machine import BILLING_ZONE, CENT, QUOTA, Console
 
 

@@ -9,8 +9,9 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from budgets.models import Budget
-from customers.actions import Author, freeze_rows, unfreeze_rows
+from customers.actions.freeze_rows import freeze_rows, unfreeze_rows
 from customers.models import AccountFlags, CustomerQuerySet, FreezeKind, FreezeOrigin
+from partnercenter.actions.authorship import Author
 
 # What stands on the budget, which may have been written just now; without one nothing but whether it is frozen.
 BUDGET_FLAGS_OF_CUSTOMER = Coalesce(
@@ -22,14 +23,14 @@ BUDGET_FLAGS_OF_CUSTOMER = Coalesce(
 def freeze_accounts(
     customers: CustomerQuerySet, kind: FreezeKind, origin: FreezeOrigin, *, author: Author, **why: Any
 ) -> int:
-    """What `customers.actions.freeze_rows` says; gives their number."""
+    """What `customers.actions.freeze_rows.freeze_rows` says; gives their number."""
     keys = freeze_rows(customers, kind, origin, author=author, state=BUDGET_FLAGS_OF_CUSTOMER, **why)
     _budgets_of(keys).update(state=F("state").bitor(AccountFlags.FROZEN))
     return len(keys)
 
 
 def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, **why: Any) -> int:
-    """What `customers.actions.unfreeze_rows` says; gives their number."""
+    """What `customers.actions.freeze_rows.unfreeze_rows` says; gives their number."""
     keys = unfreeze_rows(customers, author=author, state=BUDGET_FLAGS_OF_CUSTOMER, **why)
     _budgets_of(keys).update(state=F("state").bitand(~AccountFlags.FROZEN))
     return len(keys)

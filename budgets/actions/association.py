@@ -8,20 +8,14 @@ from django.utils import timezone
 
 from budgets.actions.billing_month import lock_month
 from budgets.models import AdjustmentRecord, Budget, Expenditure
-from customers.actions import Author, NewCustomer, freeze_rows
+from customers.actions.freeze_rows import freeze_rows
+from customers.files import NewCustomer
 from customers.models import AccountFlags, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord
 from customers.search import fold
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.money import money
-from partnercenter.lib.sql import (
-    REPORT_LOCK,
-    advisory_lock,
-    analyze_tables,
-    insert_from,
-    lock_keys,
-    lock_rows,
-    text_value,
-    write_transaction,
-)
+from partnercenter.lib.sql import analyze_tables, insert_from, text_value
+from partnercenter.lib.transactions import REPORT_LOCK, advisory_lock, lock_keys, lock_rows, write_transaction
 from partnercenter.models import Channel, Grant, User
 
 CUSTOMERS_AT_ONCE = 2_000

@@ -9,10 +9,10 @@ from budgets.actions.account_state import unfreeze_accounts
 from budgets.actions.usage import budget_figures, freeze_exhausted, update_run_out, update_used
 from budgets.models import BillingMonth
 from budgets.months import month_of
-from customers.actions import Author
 from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.prepared import PreparedQuery
-from partnercenter.lib.sql import MONTH_LOCK, advisory_lock, write_transaction
+from partnercenter.lib.transactions import MONTH_LOCK, advisory_lock, write_transaction
 from partnercenter.models import BudgetType, Channel
 
 CURRENT_MONTH_QUERY = PreparedQuery(BillingMonth.objects.values_list("month", flat=True), "pk", 1)

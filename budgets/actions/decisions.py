@@ -12,7 +12,8 @@ from budgets.actions.locks import lock_to_review
 from budgets.models import Budget
 from customers.models import AccountFlags, Customer, CustomerQuerySet, Snooze
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
-from partnercenter.lib.sql import insert_from, text_value, write_transaction
+from partnercenter.lib.sql import insert_from, text_value
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Partner, User
 from partnercenter.permissions import why_not_budgets
 

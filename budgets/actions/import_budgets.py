@@ -32,7 +32,8 @@ from partnercenter.actions import operations
 from partnercenter.lib.csv_files import MOST_BAD_LINES, BadLine, Progress
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.money import MoneyField
-from partnercenter.lib.sql import create_temp_table, drop_temp_tables, write_transaction
+from partnercenter.lib.sql import create_temp_table, drop_temp_tables
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Grant, Operation, Partner, User
 from partnercenter.permissions import allowed_types, why_not_budgets
 

@@ -20,18 +20,12 @@ from budgets.actions.usage import freeze_exhausted, update_run_out, update_used
 from budgets.files.expenditure_reports import ReadReport
 from budgets.models import ExpenditureReport
 from budgets.months import first_moment_of_day, month_name
-from customers.actions import Author
 from customers.models import Customer
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import from_cents
-from partnercenter.lib.sql import (
-    REPORT_LOCK,
-    advisory_lock,
-    create_temp_table,
-    db_datetime,
-    drop_temp_tables,
-    write_transaction,
-)
+from partnercenter.lib.sql import create_temp_table, db_datetime, drop_temp_tables
+from partnercenter.lib.transactions import REPORT_LOCK, advisory_lock, write_transaction
 from partnercenter.models import Channel, Partner, User
 
 LISTED = 100

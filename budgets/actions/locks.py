@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from customers.models import Customer, CustomerQuerySet, ReviewItem
-from partnercenter.lib.sql import lock_keys, lock_rows
+from partnercenter.lib.transactions import lock_keys, lock_rows
 from partnercenter.models import Grant, Partner, User
 
 

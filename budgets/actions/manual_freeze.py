@@ -34,12 +34,13 @@ from budgets.actions.reviews import (
 )
 from budgets.actions.set_budgets import BatchResult, apply_budgets
 from budgets.models import Budget
-from customers.actions import Author, record_agreement
+from customers.actions.audit import record_agreement
 from customers.models import Customer, CustomerQuerySet, ExclusionReason, FreezeOrigin
 from partnercenter.actions import operations
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import Conflict, InvalidRequest
 from partnercenter.lib.money import MoneyField
-from partnercenter.lib.sql import write_transaction
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Channel, Confirmation, Operation, User
 
 LONGEST_REASON = 256

@@ -27,7 +27,8 @@ from budgets.actions.terms import exclusion, present_policy, terms_from_json, un
 from customers.models import Customer, ExclusionReason, ReviewItem, UnchangedTerms
 from partnercenter.actions import operations
 from partnercenter.lib.money import MoneyField, to_cents
-from partnercenter.lib.sql import Handed, write_transaction
+from partnercenter.lib.sql import Handed
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Operation
 
 NO_ROWS = Q(pk__in=[])

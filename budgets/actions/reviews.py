@@ -33,7 +33,8 @@ from customers.models import (
 from partnercenter.actions import operations
 from partnercenter.lib.errors import Conflict, InvalidRequest
 from partnercenter.lib.money import show_amount
-from partnercenter.lib.sql import insert_from, write_transaction
+from partnercenter.lib.sql import insert_from
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Operation, User
 
 # Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.

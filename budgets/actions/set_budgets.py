@@ -25,10 +25,12 @@ from budgets.actions.terms import BudgetChange, BudgetTerms
 from budgets.actions.usage import freeze_exhausted
 from budgets.forecast import run_out_expression
 from budgets.models import AdjustmentRecord, Budget, budget_flags, exhausted_since, usage_level, usage_percent
-from customers.actions import Author, record_agreement
+from customers.actions.audit import record_agreement
 from customers.models import Customer, CustomerQuerySet, FreezeEffect, ReviewItem
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import Conflict, InvalidRequest
-from partnercenter.lib.sql import analyze_tables, insert_from, text_value, update_from, write_transaction
+from partnercenter.lib.sql import analyze_tables, insert_from, text_value, update_from
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Channel, Confirmation, Grant, Operation, User
 
 

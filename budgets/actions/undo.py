@@ -12,7 +12,7 @@ from budgets.actions.terms import with_budget_effects
 from budgets.models import AdjustmentRecord
 from customers.models import ExclusionReason, FreezeRecord, ReviewItem
 from partnercenter.actions import operations
-from partnercenter.lib.sql import write_transaction
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import BudgetType, Operation, User
 
 LATER_RECORDS = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))

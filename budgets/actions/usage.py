@@ -9,8 +9,8 @@ from django.db.models import OuterRef, Q, Subquery
 from budgets.actions.account_state import freeze_accounts
 from budgets.forecast import IS_DISTINCT, run_out_sql
 from budgets.models import CURRENT_MONTH, FREEZE_KIND_BY_POLICY, MARKS, Budget, Expenditure
-from customers.actions import Author
 from customers.models import AccountFlags, AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.sql import db_datetime
 
 EXHAUSTED_AUTOMATIC = Q(budget__level=100, budget__account_freezing__in=list(FREEZE_KIND_BY_POLICY))

@@ -22,15 +22,16 @@ from budgets.actions.undo import IS_UNCHANGED, UNCHANGED_SINCE_BATCH, batch_reco
 from budgets.freeze_reviews import confirmed_freeze_summary, excluded_items, show_excluded, show_freezes
 from budgets.models import AdjustmentRecord
 from budgets.presenters import ADJUSTMENT_COLUMNS, record_as_row
-from customers.actions import record_export
+from customers.actions.audit import record_export
+from customers.files import FREEZE_COLUMNS, freeze_record_as_row
 from customers.models import ExportRecord, FreezeRecord
-from customers.records import FREEZE_COLUMNS, freeze_record_as_row
 from partnercenter.actions import jobs
 from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.errors import PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, page_context, partner_required
+from partnercenter.lib.htmx import page_context
 from partnercenter.models import Confirmation, Operation
 from partnercenter.permissions import EXPORT_FILES, grant_of, why_not_budgets
+from partnercenter.requests import ConsoleRequest, partner_required
 
 BUDGET_KINDS = (Operation.Kind.SET_BUDGET, Operation.Kind.UNDO_BATCH)
 BATCHES_PER_PAGE = 20

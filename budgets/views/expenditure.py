@@ -18,8 +18,10 @@ from budgets.forms import ReportForm
 from budgets.models import ExpenditureReport, UnassociatedExpenditure
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, job_response, page_context, partner_required
+from partnercenter.lib.htmx import page_context
 from partnercenter.models import Job
+from partnercenter.requests import ConsoleRequest, partner_required
+from partnercenter.views.jobs import job_response
 
 REPORTS_PER_PAGE = 20
 FROZEN_PER_PAGE = 50

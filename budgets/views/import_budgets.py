@@ -13,8 +13,9 @@ from budgets.actions.import_budgets import ensure_may_import
 from budgets.forms import ImportForm
 from customers.agreement import CURRENT_VERSION
 from partnercenter.actions import jobs
-from partnercenter.lib.htmx import ConsoleRequest, job_response, partner_required
 from partnercenter.models import Job
+from partnercenter.requests import ConsoleRequest, partner_required
+from partnercenter.views.jobs import job_response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -20,13 +20,14 @@ from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
 from budgets.telling import message_for_one
 from budgets.views.set_budgets import is_for_many, set_budgets_of_many
-from customers.actions import reveal_names
+from customers.actions.audit import reveal_names
 from customers.listing.rows import ESTIMATE_AS_OF, LATEST_FREEZE_RECORD
 from customers.masking import reveal_seconds_left
 from customers.models import Customer
 from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, action_done, page_context, page_or_partial, partner_required
+from partnercenter.lib.htmx import action_done, page_context, page_or_partial
 from partnercenter.permissions import allowed_types, why_not_budgets, why_not_unfreeze
+from partnercenter.requests import ConsoleRequest, partner_required
 
 DIALOG_RECORDS_PER_PAGE = 10
 

@@ -18,9 +18,11 @@ from customers.listing.selection import empty_selection, first_account_names, se
 from customers.models import CustomerQuerySet
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import InvalidRequest
-from partnercenter.lib.htmx import ConsoleRequest, job_response, page_or_partial, partner_required
+from partnercenter.lib.htmx import page_or_partial
 from partnercenter.models import BudgetType, Job
 from partnercenter.permissions import allowed_types, grant_of, why_not_unfreeze
+from partnercenter.requests import ConsoleRequest, partner_required
+from partnercenter.views.jobs import job_response
 
 
 def is_for_many(request: ConsoleRequest) -> bool:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.lib.errors import InvalidRequest
-from partnercenter.lib.htmx import ConsoleRequest
+from partnercenter.requests import ConsoleRequest
 
 TICK_LIMIT = 5_000
 NAMES_SHOWN = 5

@@ -9,8 +9,9 @@ from customers.models.account_flags import (
     FreezeOrigin,
     effective_flags,
 )
+from customers.models.audit_records import AgreementRecord, ExportRecord, RevealRecord
 from customers.models.customer import NO_OWNER, Customer, CustomerQuerySet, ListOwner, list_owner
-from customers.models.freeze_records import AgreementRecord, ExportRecord, FreezeRecord, RevealRecord
+from customers.models.freeze_records import FreezeRecord
 from customers.models.notes import CustomerNote, SavedView, Snooze
 from customers.models.review_items import ExclusionReason, FreezeEffect, ReviewItem, UnchangedTerms
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from budgets.actions.billing_month import current_month
-from customers import actions
-from customers.actions import record_export, reveal_names
+from customers.actions.audit import record_export, reveal_names
+from customers.actions.saved_views import delete_view, save_view
 from customers.forms import SavedViewForm
 from customers.listing import rows
 from customers.listing.active_filters import active_filters, usage_shortcuts, without_filters
@@ -26,7 +26,7 @@ from customers.masking import reveal_seconds_left, set_reveal
 from customers.models import ExportRecord, SavedView
 from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.errors import Conflict, InvalidRequest
-from partnercenter.lib.htmx import ConsoleRequest, page_context, page_or_partial, partner_required
+from partnercenter.lib.htmx import page_context, page_or_partial
 from partnercenter.lib.money import show_number
 from partnercenter.lib.prepared import PreparedQuery
 from partnercenter.lib.sql import COUNT_CAP
@@ -38,6 +38,7 @@ from partnercenter.permissions import (
     why_not_budgets,
     why_not_unfreeze,
 )
+from partnercenter.requests import ConsoleRequest, partner_required
 
 SAVED_VIEWS = PreparedQuery(SavedView.objects.order_by("name"), "operator", 0)
 EXPORTS_PER_PAGE = 20
@@ -124,7 +125,7 @@ def save_current_view(request: ConsoleRequest) -> HttpResponse:
         return _show_view(request, form, query, status=422)
     name = form.cleaned_data["name"]
     try:
-        actions.save_view(operator=request.user, name=name, query=query, replace=form.cleaned_data["replace"] == name)
+        save_view(operator=request.user, name=name, query=query, replace=form.cleaned_data["replace"] == name)
     except Conflict as error:
         return _show_view(request, form, query, status=error.status, replaces=True)
     except InvalidRequest as error:
@@ -149,7 +150,7 @@ def delete_saved_view(request: ConsoleRequest) -> HttpResponse:
     if not (key.isascii() and key.isdigit() and len(key) <= 18):
         raise Http404
     view = get_object_or_404(SavedView, pk=int(key), operator=request.user)
-    actions.delete_view(view, operator=request.user)
+    delete_view(view, operator=request.user)
     messages.success(request, _("The view %(name)s is deleted.") % {"name": view.name})
     return _back_to_list(CustomerList(QueryDict(request.POST.get("query", "")), request.user).kept_query)
 

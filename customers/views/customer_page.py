@@ -17,15 +17,17 @@ from budgets.forecast import explain_run_out
 from budgets.queries.decisions import snooze_of
 from budgets.queries.history import last_months
 from budgets.queries.standing import standing_of
-from customers import actions
+from customers.actions.audit import reveal_names
+from customers.actions.notes import add_note
+from customers.forms import NoteForm
 from customers.listing import rows
 from customers.masking import mask_email, mask_mobile, reveal_seconds_left
 from customers.models import Customer
-from customers.records import NoteForm
 from customers.views.records import named_customer, tab_context
 from partnercenter.lib.errors import PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, partner_required, wants_fragment
+from partnercenter.lib.htmx import wants_fragment
 from partnercenter.permissions import WRITE_NOTES, why_not_unfreeze
+from partnercenter.requests import ConsoleRequest, partner_required
 
 TEMPLATE = "customers/detail/page.html"
 NOW_TARGET, RECORDS_TARGET = "customer-now", "customer-records"
@@ -55,7 +57,7 @@ def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, A
     """Identity, standing, budget and expenditure; the names that are shown are recorded (domain 7.3)."""
     seconds = reveal_seconds_left(request.session)
     if seconds:
-        actions.reveal_names([customer], operator=request.user, page=request.path)
+        reveal_names([customer], operator=request.user, page=request.path)
     [listed] = rows.CUSTOMER_ROWS.in_order([customer.pk])
     months = last_months(customer, month)
     return {
@@ -84,7 +86,7 @@ def _add_note(request: ConsoleRequest, customer: Customer) -> HttpResponse:
     if not form.is_valid():
         form.fields["text"].widget.attrs["autofocus"] = True
         return _show(request, customer, form=form, status=422)
-    actions.add_note(customer, form.cleaned_data["text"], operator=request.user)
+    add_note(customer, form.cleaned_data["text"], operator=request.user)
     said = _("The note is kept.")
     if not request.htmx:
         messages.success(request, said)

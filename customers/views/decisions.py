@@ -11,16 +11,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from budgets.actions.billing_month import current_month
 from budgets.actions.decisions import ensure_may_act, snooze_decisions, wake_decisions
 from budgets.queries import decisions as deciding
-from customers.actions import reveal_names
+from customers.actions.audit import reveal_names
 from customers.forms import SnoozeForm
 from customers.listing.pagination import changed_query
 from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
 from customers.masking import reveal_seconds_left
 from customers.models import CustomerQuerySet
 from partnercenter.lib.errors import InvalidRequest
-from partnercenter.lib.htmx import ConsoleRequest, action_done, page_or_partial, partner_required
+from partnercenter.lib.htmx import action_done, page_or_partial
 from partnercenter.lib.money import show_number
 from partnercenter.permissions import grant_of, may_select, why_not_budgets
+from partnercenter.requests import ConsoleRequest, partner_required
 
 
 @require_safe

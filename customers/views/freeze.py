@@ -22,7 +22,7 @@ from budgets.actions.reviews import referral_message
 from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
 from budgets.telling import message_for_freeze
-from customers.actions import reveal_names
+from customers.actions.audit import reveal_names
 from customers.agreement import CURRENT_VERSION
 from customers.forms import FreezeForm, UnfreezeForm
 from customers.listing.pagination import changed_query
@@ -32,9 +32,11 @@ from customers.masking import reveal_seconds_left
 from customers.models import Customer, CustomerQuerySet, FreezeKind
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, action_done, job_response, page_or_partial, partner_required
+from partnercenter.lib.htmx import action_done, page_or_partial
 from partnercenter.models import Job, Operation
 from partnercenter.permissions import grant_of, why_not_budgets, why_not_unfreeze
+from partnercenter.requests import ConsoleRequest, partner_required
+from partnercenter.views.jobs import job_response
 
 # What an address of this page says beside the list's own query.
 PARAMETERS_OF_THIS_PAGE = ("customer", "all_matching", "kind", "dialog")

@@ -8,19 +8,24 @@ from urllib.parse import quote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from budgets import presenters
-from customers.actions import record_export
-from customers.models import Customer, ExportRecord
-from customers.records import FREEZE_COLUMNS, NoteForm, RecordFilterForm, freeze_record_as_row
+from budgets.presenters import show_customer
+from budgets.queries.freeze_explanation import explain_freeze
+from customers.actions.audit import record_export, reveal_names
+from customers.files import FREEZE_COLUMNS, freeze_record_as_row
+from customers.forms import NoteForm, RecordFilterForm
+from customers.masking import reveal_seconds_left
+from customers.models import Customer, ExportRecord, FreezeRecord
 from partnercenter.lib.csv_files import csv_download
-from partnercenter.lib.htmx import ConsoleRequest, page_context, partner_required
+from partnercenter.lib.htmx import page_context
 from partnercenter.permissions import EXPORT_FILES
+from partnercenter.requests import ConsoleRequest, partner_required
 
 RECORDS_PER_TAB = 10
 RECORDS_AT_A_TIME = 1_000
@@ -119,3 +124,21 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
         file.columns,
         (file.as_row(record, zone) for record in stream),
     )
+
+
+@require_safe
+@partner_required
+def freeze_record(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """One freezing or unfreezing of a customer who is or was one's own: what did it, by which rule, and when."""
+    records = FreezeRecord.objects.filter(customer__in=Customer.objects.ever_visible_to(request.user))
+    record = get_object_or_404(records.select_related("customer__partner"), pk=pk)
+    seconds = reveal_seconds_left(request.session)
+    if seconds:
+        reveal_names([record.customer], operator=request.user, page=request.path)
+    context = {
+        "sheet": explain_freeze(record),
+        "record": record,
+        "customer": show_customer(record.customer, names_shown=seconds > 0),
+        "names_shown_seconds": seconds,
+    }
+    return render(request, "customers/freeze_record.html", context)

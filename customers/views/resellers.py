@@ -8,8 +8,9 @@ from django.views.decorators.http import require_safe
 
 from customers.listing import resellers as listing
 from partnercenter.lib.errors import PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, page_context, partner_required
+from partnercenter.lib.htmx import page_context
 from partnercenter.models import Partner
+from partnercenter.requests import ConsoleRequest, partner_required
 
 RESELLERS_PER_PAGE = 50
 

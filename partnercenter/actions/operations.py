@@ -21,7 +21,7 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partnercenter.lib.errors import InvalidRequest, OperationFinished, PermissionRefused
-from partnercenter.lib.sql import write_transaction
+from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import AcceptedCode, CodeRequest, Confirmation, Operation, User
 
 LIFETIME = timedelta(minutes=30)

@@ -1,19 +1,11 @@
 """Partners, the people who sign in for them, what a distributor granted, and operations that wait for confirmation."""
 
-from partnercenter.models.operations import AcceptedCode, CodeRequest, Confirmation, Job, Operation
-from partnercenter.models.partners import (
-    BudgetType,
-    Channel,
-    Grant,
-    GrantRecord,
-    Partner,
-    PartnerStatusRecord,
-    Pool,
-    User,
-    VerificationSwitchRecord,
-    default_time_zone,
-    validate_time_zone,
-)
+from partnercenter.models.grants import Grant, GrantRecord, Pool
+from partnercenter.models.jobs import Job
+from partnercenter.models.operations import AcceptedCode, CodeRequest, Confirmation, Operation
+from partnercenter.models.partner_records import PartnerStatusRecord, VerificationSwitchRecord
+from partnercenter.models.partners import BudgetType, Channel, Partner, default_time_zone, validate_time_zone
+from partnercenter.models.users import User
 
 __all__ = [
     "AcceptedCode",

@@ -3,22 +3,18 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django.views.defaults import permission_denied
 
-from partnercenter.actions import jobs, operations
-from partnercenter.lib.errors import InvalidRequest, PermissionRefused
-from partnercenter.lib.htmx import ConsoleRequest, page_or_partial, partner_required
 from partnercenter.models import Partner
-from partnercenter.permissions import grant_of, may_switch_verification, switch_verification, visible_pools
+from partnercenter.requests import ConsoleRequest
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -77,59 +73,3 @@ def csrf_failure(request: Any, reason: str = "") -> HttpResponse:
     if request.user.is_authenticated and request.resolver_match and request.resolver_match.url_name == "sign_in":
         return redirect("home")
     return permission_denied(request, PermissionDenied(_("This page is outdated. Reload it and try again.")))
-
-
-@require_safe
-@partner_required
-def job(request: ConsoleRequest, pk: Any) -> HttpResponse:
-    """Work that takes long: how far it is, and what came of it. The operator's own; anybody else's does not exist."""
-    mine = get_object_or_404(request.user.jobs, pk=pk)
-    context = {"job": mine, "is_silent": jobs.is_stalled(mine)}
-    return page_or_partial(request, "partnercenter/job.html", context, partial="job", target="job")
-
-
-@require_POST
-@partner_required
-def job_again(request: ConsoleRequest, pk: Any) -> HttpResponse:
-    """Start a job again whose worker gives no sign of life."""
-    mine = get_object_or_404(request.user.jobs, pk=pk)
-    try:
-        jobs.restart_job(mine)
-    except InvalidRequest as refused:
-        messages.error(request, refused.message)
-    return redirect("job", pk=mine.pk)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@partner_required
-def partner_information(request: ConsoleRequest) -> HttpResponse:
-    """Partner Information: company, quotas, and the switch of the verification code for administrators."""
-    partner = request.user.partner
-    if request.method == "POST":
-        return _switch_verification(request, on=request.POST.get("verification_required") == "on")
-    grant = grant_of(partner)
-    context = {
-        "partner": partner,
-        "pools": visible_pools(grant),
-        "unbound": partner.kind == Partner.Kind.SOLUTION_PROVIDER,
-        "no_grant": grant is not None and not grant.given,
-        "may_switch": may_switch_verification(request.user),
-    }
-    return render(request, "partnercenter/partner_information.html", context)
-
-
-def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
-    """Turning on holds at once; turning off is itself a critical operation (domain 6.1)."""
-    user = request.user
-    if not may_switch_verification(user):
-        raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
-    if on:
-        try:
-            switch_verification(user.partner, on=True, operator=user)
-        except InvalidRequest as refused:
-            messages.error(request, refused.message)
-        else:
-            messages.success(request, _("The verification code is turned on."))
-    elif user.partner.verification_required:
-        return redirect("operation", pk=operations.create_operation("TURN_OFF_VERIFICATION", {}, operator=user).pk)
-    return redirect("partner_information")

@@ -25,6 +25,7 @@ from budgets.reviews import group_condition, show_review
 from budgets.telling import message_for
 from customers.masking import mask_email
 from partnercenter.actions import jobs, operations
+from partnercenter.actions.partners import switch_verification
 from partnercenter.forms import CodeForm
 from partnercenter.lib.errors import (
     ActionError,
@@ -34,9 +35,11 @@ from partnercenter.lib.errors import (
     OperationFinished,
     PermissionRefused,
 )
-from partnercenter.lib.htmx import ConsoleRequest, Link, action_done, job_response, page_or_partial, partner_required
+from partnercenter.lib.htmx import Link, action_done, page_or_partial
 from partnercenter.models import Job, Operation
-from partnercenter.permissions import may_switch_verification, switch_verification
+from partnercenter.permissions import may_switch_verification
+from partnercenter.requests import ConsoleRequest, partner_required
+from partnercenter.views.jobs import job_response
 
 # The page of the operation says these itself; a missing permission has a page of its own.
 SHOWN_BESIDE = (InvalidRequest, Conflict, LockTimeout, OperationFinished)

@@ -19,10 +19,10 @@ from budgets.management.commands.seed_demo import group_by_terms
 from budgets.management.demo import DemoCustomer, make_customers
 from budgets.models import AdjustmentRecord, Budget, Expenditure
 from budgets.months import previous_month
-from customers.actions import NewCustomer
+from customers.files import NewCustomer
 from customers.models import Customer, FreezeRecord
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Grant, Partner, User
-from partnercenter.permissions import give_grant
 
 THOUSAND = 1_000
 QUOTA = Decimal(10**13)

@@ -14,8 +14,8 @@ from budgets.models import Budget
 from customers.listing.filters import SORTS
 from customers.listing.status import Status
 from customers.models import Customer
+from partnercenter.actions.partners import set_partner_status
 from partnercenter.models import BudgetType, Partner, User
-from partnercenter.permissions import set_partner_status
 from tests.benchmarks.databases import Database
 from tests.benchmarks.table import Row, interleaved, timed
 

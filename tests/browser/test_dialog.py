@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Partner
-from partnercenter.permissions import give_grant
 from tests import factories
 from tests.browser.person import Person
 

@@ -11,7 +11,7 @@ from budgets.actions.decisions import snooze_decisions
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.models import ExpenditureReport
-from customers.actions import record_export
+from customers.actions.audit import record_export
 from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.models import BudgetType, Operation, Partner, User
 from tests import factories

@@ -9,14 +9,14 @@ from budgets.actions.set_budgets import BatchResult
 from budgets.actions.undo import review_undo
 from budgets.models import Budget
 from customers.models import Customer
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import Operation, Partner, User
-from partnercenter.permissions import give_grant
 from tests import factories
 
 # A batch that stops here holds its locks and has written its records, and nothing else yet.
 BATCH_IS_RECORDED = "budgets.actions.set_budgets._write_budgets"
 REPORT_HAS_MOVED_USED = "budgets.actions.import_report.freeze_exhausted"
-GRANT_IS_WRITTEN = "partnercenter.permissions._record"
+GRANT_IS_WRITTEN = "partnercenter.actions.partners._record"
 
 
 def ok(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], BatchResult]:

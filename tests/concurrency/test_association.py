@@ -8,7 +8,7 @@ import pytest
 from budgets.actions.association import associate_customers, disassociate_customers
 from budgets.actions.billing_month import current_month
 from budgets.models import AdjustmentRecord, Budget, Expenditure
-from customers.actions import NewCustomer
+from customers.files import NewCustomer
 from customers.models import Customer
 from partnercenter.lib.errors import Conflict
 from partnercenter.models import Grant, Partner, User

@@ -18,13 +18,13 @@ from budgets.actions.set_budgets import apply_budgets
 from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
 from budgets.actions.undo import review_undo
 from budgets.models import AdjustmentRecord, BillingMonth, ExpenditureReport
-from customers.actions import NewCustomer
 from customers.agreement import CURRENT_VERSION
+from customers.files import NewCustomer
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions.operations import confirm_operation
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import ActionError, LockTimeout
 from partnercenter.models import BudgetType, Confirmation, Operation
-from partnercenter.permissions import give_grant
 from tests import factories
 from tests.concurrency.threads import emptied_quickly, together
 from tests.invariants import must_add_up

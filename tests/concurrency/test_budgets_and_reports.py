@@ -13,10 +13,11 @@ from budgets.actions.account_state import unfreeze_accounts
 from budgets.actions.association import associate_customers
 from budgets.actions.billing_month import current_month, restore_budgets
 from budgets.models import Budget, Expenditure
-from customers.actions import Author, NewCustomer
+from customers.files import NewCustomer
 from customers.models import Customer, FreezeOrigin, FreezeRecord
+from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import LockTimeout
-from partnercenter.lib.sql import lock_keys, write_transaction
+from partnercenter.lib.transactions import lock_keys, write_transaction
 from partnercenter.models import BudgetType, Channel
 from tests import factories
 from tests.concurrency.threads import emptied_quickly, overtake, stop_after, stop_before

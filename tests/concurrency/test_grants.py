@@ -12,9 +12,9 @@ from budgets.actions.terms import BudgetTerms
 from budgets.models import Budget
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions.operations import confirm_operation, send_code
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord
-from partnercenter.permissions import give_grant
 from tests import factories
 from tests.concurrency.threads import Stop, emptied_quickly, overtake, stop_after, stop_before
 from tests.invariants import must_add_up
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 GRANT_IS_READ_BY_BUDGET = "budgets.actions.set_budgets._record"
 GRANT_IS_READ_BY_GRANTING = "partnercenter.permissions.Grant.save"
-GRANT_IS_WRITTEN = "partnercenter.permissions._record"
+GRANT_IS_WRITTEN = "partnercenter.actions.partners._record"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from customers.models import Customer, FreezeRecord
+from partnercenter.actions.partners import set_partner_status
 from partnercenter.lib.errors import PermissionRefused
 from partnercenter.models import Partner, PartnerStatusRecord, User
-from partnercenter.permissions import set_partner_status
 from tests import factories
 from tests.concurrency.acts import BATCH_IS_RECORDED, amounts, ok, reporting
 from tests.concurrency.threads import emptied_quickly, overtake, stop_before
@@ -17,7 +17,7 @@ from tests.invariants import must_add_up
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status
-STATUS_IS_READ = "partnercenter.permissions._record_status"
+STATUS_IS_READ = "partnercenter.actions.partners._record_status"
 
 
 @pytest.fixture(scope="module", autouse=True)

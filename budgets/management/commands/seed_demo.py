@@ -18,10 +18,10 @@ from budgets.actions.set_budgets import set_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.files.expenditure_reports import read_report
 from budgets.management.demo import DemoCustomer, make_customers, write_focus
-from customers.actions import NewCustomer
+from customers.files import NewCustomer
 from customers.models import Customer
+from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Channel, Grant, Partner, User
-from partnercenter.permissions import give_grant
 
 SIGN_IN_WITH = "partner-center"
 DISTRIBUTOR = "dora-distribution"

@@ -1,0 +1,99 @@
+"""What accounts spent, month by month, the reports that say so, and the month that counts now."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import PROTECT, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Customer
+from partnercenter.lib.money import MoneyField, money
+from partnercenter.models import Partner, User
+
+
+class BillingMonth(models.Model):
+    """One row: the billing month (YYYYMM) that all budgets are counted for. Only the restore moves it (domain 3.14)."""
+
+    month = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.month)
+
+
+# The billing month that counts, as an expression.
+CURRENT_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
+
+
+class ExpenditureReport(models.Model):
+    """A report that was taken in and changed something: what it said, and what it did (domain 8)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reported_at = models.DateTimeField(_("time"), help_text="The time its totals are of.")
+    taken_in_at = models.DateTimeField()
+    covers_until = models.DateTimeField(null=True, help_text="The latest usage it covers (ChargePeriodEnd).")
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
+    operator_name = models.CharField(max_length=150)
+    partner = models.ForeignKey(
+        Partner, PROTECT, null=True, related_name="reports", help_text="Whose customers alone it was for."
+    )
+    sources = models.JSONField(help_text="The names of its files.")
+    format = models.CharField(max_length=10)
+    summary = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("expenditure report")
+        verbose_name_plural = _("expenditure reports")
+        indexes: ClassVar = [models.Index(fields=["partner", "-taken_in_at"], name="report_by_partner")]
+
+    def __str__(self) -> str:
+        return f"{self.reported_at:%Y-%m-%d %H:%M}"
+
+
+class Expenditure(models.Model):
+    """What one account spent in one billing month so far. `customer` is None until the account is associated."""
+
+    account = models.CharField(_("customer ID"), max_length=128, help_text="The customer ID as reported.")
+    month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")
+    customer = models.ForeignKey(Customer, PROTECT, null=True, related_name="expenditures", db_index=False)
+    total = MoneyField(_("expenditure"))
+    reported_at = models.DateTimeField(_("as of"))
+    report = models.ForeignKey(ExpenditureReport, PROTECT, related_name="expenditures", db_index=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_total_per_account_and_month", fields=["account", "month"])
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["customer", "month"], name="expenditure_by_customer"),
+            models.Index(
+                fields=["-month", "account"], name="expenditure_of_nobody", condition=Q(customer__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.month}"
+
+
+class UnassociatedExpenditure(Expenditure):
+    """What an account that nobody knows spent in one month, as the administration lists it (domain 8.4)."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("unassociated account")
+        verbose_name_plural = _("unassociated accounts")
+
+
+def expenditure_between(counted_from: Combinable | str | int, until: int, customer: str = "pk") -> Combinable:
+    """What a customer spent in the months `counted_from` up to `until`, as an expression over its row (domain 3.2)."""
+    from_month = OuterRef(counted_from) if isinstance(counted_from, str) else Value(counted_from)
+    total = (
+        Expenditure.objects.filter(customer=OuterRef(customer), month__gte=from_month, month__lte=until)
+        .order_by()
+        .values("customer")
+        .annotate(sum=Sum("total"))
+        .values("sum")
+    )
+    return Coalesce(Subquery(total, output_field=MoneyField()), money(0))

@@ -1,0 +1,25 @@
+"""The people who sign in."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import PROTECT
+from django.utils.translation import gettext_lazy as _
+
+from partnercenter.models.partners import Partner
+
+
+class User(AbstractUser):
+    """Someone who signs in. Without a partner: staff of the platform, who work in the administration (domain 5.8)."""
+
+    class Role(models.TextChoices):
+        ADMINISTRATOR = "ADMINISTRATOR", _("Administrator")
+        OPERATOR = "OPERATOR", _("Operator")
+        VIEWER = "VIEWER", _("Viewer")
+
+    partner = models.ForeignKey(
+        Partner, PROTECT, verbose_name=_("partner"), null=True, blank=True, related_name="users"
+    )
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
+
+    # Worked out once per request, as each template and view asks several times.
+    own_permissions: set[str] | None = None
