@@ -43,10 +43,11 @@ class ConsoleMiddleware:
             exception = lock_timeout()
         if isinstance(exception, PermissionRefused):
             return permission_denied(request, PermissionDenied(exception.message))
-        return _refused(request, exception) if isinstance(exception, ActionError) else None
+        return refused_page(request, exception) if isinstance(exception, ActionError) else None
 
 
-def _refused(request: Any, refusal: ActionError) -> HttpResponse:
+def refused_page(request: Any, refusal: ActionError) -> HttpResponse:
+    """A page that says why an action was refused, with its status."""
     return render(request, "partnercenter/refused.html", {"message": refusal.message}, status=refusal.status)
 
 
@@ -60,7 +61,7 @@ class ConsoleSessionMiddleware(SessionMiddleware):
             causes = (error, error.__context__, getattr(error.__context__, "__context__", None))
             if not any(cause is not None and is_lock_timeout(cause) for cause in causes):
                 raise
-            return _refused(request, lock_timeout())
+            return refused_page(request, lock_timeout())
 
 
 def _ended_session(request: Any, response: HttpResponse) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from budgets import middleware
 from customers.views import customer_list
 from partnercenter.lib.errors import LockTimeout, PermissionRefused
 
@@ -10,15 +11,22 @@ SAYS = "A report is being taken in."
 
 @pytest.fixture
 def refuse(monkeypatch):
-    """The first page of a new month has to restore it, and finds that it may not."""
+    """Something that the list asks for is refused."""
 
-    def refuse_with(refusal):
-        def current_month():
+    def refuse_with(refusal, where=customer_list, what="CustomerList"):
+        def refused(*_args):
             raise refusal
 
-        monkeypatch.setattr(customer_list, "current_month", current_month)
+        monkeypatch.setattr(where, what, refused)
 
     return refuse_with
+
+
+def test_whoever_cannot_restore_the_new_month_is_told_so(ann, sign_in, refuse):
+    refuse(LockTimeout(SAYS), middleware, "current_month")
+    page = sign_in(ann).get("/customers/")
+    assert page.status_code == 409
+    assert SAYS in page.content.decode()
 
 
 def test_whoever_waited_too_long_for_a_report_is_told_so(ann, sign_in, refuse):

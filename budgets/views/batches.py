@@ -16,7 +16,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from budgets import presenters
-from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import FREEZE_KINDS_OF_OPERATION, is_freeze
 from budgets.actions.undo import IS_UNCHANGED, UNCHANGED_SINCE_BATCH, batch_records, review_undo
 from budgets.freeze_reviews import confirmed_freeze_summary, excluded_items, show_excluded, show_freezes
@@ -46,7 +45,7 @@ FREEZE_RECORD_OF_BATCH = Subquery(
 def _confirmed(request: ConsoleRequest) -> Any:
     """The batches of the person's own company, newest first."""
     mine = Confirmation.objects.filter(
-        operation__partner=request.user.partner, operation__kind__in=(*BUDGET_KINDS, *FREEZE_KINDS_OF_OPERATION)
+        operation__partner=request.partner, operation__kind__in=(*BUDGET_KINDS, *FREEZE_KINDS_OF_OPERATION)
     )
     return mine.select_related("operation__operator").order_by("-at", "pk")
 
@@ -80,7 +79,6 @@ def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
 
     Of freezing by hand its freeze records, with `left_out=1` to whom it was not done, and why.
     """
-    current_month()
     confirmed, records = _batch(request, pk), batch_records(pk, request.user)
     if is_freeze(confirmed.operation):
         return _batch_by_hand(request, confirmed)
@@ -96,7 +94,7 @@ def batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
         "standing": standing,
         "moved_on": number - standing,
         "only_moved_on": only_moved_on,
-        "may_undo": bool(standing) and not why_not_budgets(user, user.partner, grant_of(user.partner)),
+        "may_undo": bool(standing) and not why_not_budgets(user, request.partner, grant_of(request.partner)),
     }
     return render(request, "budgets/batch.html", context)
 
@@ -127,7 +125,7 @@ def export_batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponseBase:
     records: Any = FreezeRecord.objects.filter(batch=pk) if by_hand else batch_records(pk, request.user)
     columns, as_row = (FREEZE_COLUMNS, freeze_record_as_row) if by_hand else (ADJUSTMENT_COLUMNS, record_as_row)
     user, number = request.user, records.count()
-    record_export(ExportRecord.What.BATCH, query=str(pk), rows=number, operator=user, partner=user.partner)
+    record_export(ExportRecord.What.BATCH, query=str(pk), rows=number, operator=user, partner=request.partner)
     stream = records.select_related("customer").order_by("pk").iterator(chunk_size=EXPORTED_AT_ONCE)
     zone = timezone.get_current_timezone()
     name = f"{'freeze' if by_hand else 'budget'}-batch-{timezone.localtime(confirmed.at):%Y-%m-%d-%H%M}.csv"
@@ -138,9 +136,8 @@ def export_batch(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponseBase:
 @partner_required
 def undo(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
     """Review the undo of a batch; nothing is undone before its OK."""
-    current_month()
     confirmed, user = _batch(request, pk, BUDGET_KINDS), request.user
-    if why_not := why_not_budgets(user, user.partner, grant_of(user.partner)):
+    if why_not := why_not_budgets(user, request.partner, grant_of(request.partner)):
         raise PermissionRefused(why_not)
     unfreeze = BooleanField(required=False).clean(request.POST.get("unfreeze"))
     operation = review_undo(confirmed.pk, operator=user, unfreeze=unfreeze)

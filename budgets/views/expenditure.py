@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from budgets import presenters, tasks
-from budgets.actions.billing_month import current_month
 from budgets.forms import ReportForm
 from budgets.models import ExpenditureReport, UnassociatedExpenditure
 from partnercenter.actions import jobs
@@ -32,7 +31,6 @@ FROZEN_PER_PAGE = 50
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
 def expenditure(request: ConsoleRequest) -> HttpResponse:
     """Customer Expenditure: take in a report for the own customers (domain 8.5), and the reports taken in so far."""
-    current_month()
     if request.method != "POST":
         return _show_expenditure(request, ReportForm())
     form = ReportForm(request.POST, request.FILES)
@@ -48,7 +46,7 @@ def expenditure(request: ConsoleRequest) -> HttpResponse:
 
 
 def _reports(request: ConsoleRequest) -> Any:
-    return ExpenditureReport.objects.filter(Q(partner=request.user.partner) | Q(partner=None))
+    return ExpenditureReport.objects.filter(Q(partner=request.partner) | Q(partner=None))
 
 
 def _show_expenditure(
@@ -59,7 +57,7 @@ def _show_expenditure(
     status: int = 200,
 ) -> HttpResponse:
     page = Paginator(_reports(request).order_by("-taken_in_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
-    context = page_context(page, presenters.show_reports(page.object_list, request.user.partner)) | {
+    context = page_context(page, presenters.show_reports(page.object_list, request.partner)) | {
         "form": form,
         "errors": errors or [],
         "jobs": jobs.recent_jobs(request.user, tasks.take_in),
@@ -74,9 +72,7 @@ def _show_expenditure(
 def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """One report: what it said, what it did, and the own accounts it froze."""
     report = get_object_or_404(_reports(request), pk=pk)
-    frozen = (
-        presenters.freezes_of(request.user.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
-    )
+    frozen = presenters.freezes_of(request.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
     context = page_context(page, presenters.show_frozen(page.object_list)) | {"report": presenters.show_report(report)}
     return render(request, "budgets/expenditure_report.html", context)

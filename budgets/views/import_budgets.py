@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from budgets import tasks
-from budgets.actions.billing_month import current_month
 from budgets.actions.import_budgets import ensure_may_import
 from budgets.forms import ImportForm
 from customers.agreement import CURRENT_VERSION
@@ -26,7 +25,6 @@ def import_budgets_page(request: ConsoleRequest) -> HttpResponse:
     With bad lines 422 and a page that lists them; the review of the good ones waits there behind a button.
     `leave_out_bad` leads straight to it.
     """
-    current_month()
     ensure_may_import(request.user)
     if request.method != "POST":
         return _show(request, ImportForm())

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from budgets import presenters
-from budgets.actions.billing_month import current_month
 from budgets.actions.form_versions import matches_version
 from budgets.actions.reviews import changes_nothing, referral_message, review_budgets
 from budgets.actions.set_budgets import set_budgets
@@ -38,7 +37,7 @@ def set_budget(request: ConsoleRequest) -> HttpResponse:
     """Set Budget for one customer: GET the form, POST the terms. 404, 403, 422 in this order (domain 5.6)."""
     if is_for_many(request):
         return set_budgets_of_many(request)
-    month = current_month()
+    month = request.month
     customer = _customer(request, must_act=True)
     if customer.association_type == Customer.AssociationType.REFERRAL:
         raise InvalidRequest(referral_message())
@@ -73,7 +72,7 @@ def _customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
         "budget", "partner__grant", "partner__distributor"
     )
     customer = get_object_or_404(customers.named(customer_id)) if customer_id else None
-    partner = customer.partner if customer else request.user.partner
+    partner = customer.partner if customer else request.partner
     if must_act and (why_not := why_not_budgets(request.user, partner, getattr(partner, "grant", None))):
         raise PermissionRefused(why_not)
     if customer is None:
@@ -132,7 +131,7 @@ def _carry_out(request: ConsoleRequest, customer: Customer, form: SetBudgetForm)
     customers = Customer.objects.filter(pk=customer.pk)
     unfreeze, version = bool(form.cleaned_data.get("unfreeze_now")), form.cleaned_data["version"]
     expected = matches_version(version) if version else None
-    if request.user.partner.verification_required:
+    if request.partner.verification_required:
         operation = review_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, expected=expected)
         if changes_nothing(operation):
             return action_done(request, _("The budget stands as it was."), level=messages.INFO)

@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from budgets import tasks
-from budgets.actions.billing_month import current_month
 from budgets.actions.decisions import ensure_may_act
 from budgets.actions.quota import actionable
 from budgets.actions.reviews import review_budgets
@@ -33,8 +32,8 @@ def is_for_many(request: ConsoleRequest) -> bool:
 
 def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
     """How many were chosen. 404 came first; now who may not act is refused, then that it is nobody (domain 5.6)."""
-    partners = {request.user.partner.pk}
-    if request.user.partner.is_distributor and not selects_all(request):
+    partners = {request.partner.pk}
+    if request.partner.is_distributor and not selects_all(request):
         # Whose reseller may set the budget is told before anything is typed; of all that match those are left out.
         partners = set(customers.order_by().values_list("partner", flat=True).distinct()) or partners
     ensure_may_act(partners, request.user)
@@ -48,7 +47,6 @@ def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
 @partner_required
 def terms(request: ConsoleRequest) -> HttpResponse:
     """Open the dialog for many: `customer` repeated, or `all_matching=1` and the list's own query string."""
-    current_month()
     customers = selected_customers(request, request.POST.getlist("customer"))
     number = _number(request, customers)
     return _show(request, customers, _form(request, customers), number=number)
@@ -56,7 +54,6 @@ def terms(request: ConsoleRequest) -> HttpResponse:
 
 def set_budgets_of_many(request: ConsoleRequest) -> HttpResponse:
     """Keep the terms for the chosen customers as a review, and go there; nothing is set yet."""
-    current_month()
     customers = selected_customers(request, request.POST.getlist("customer"))
     number = _number(request, customers)
     form = _form(request, customers, request.POST)
@@ -89,7 +86,7 @@ def _review_by_job(request: ConsoleRequest, given: dict[str, Any]) -> HttpRespon
 
 
 def _form(request: ConsoleRequest, customers: CustomerQuerySet, data: object = None) -> SetBudgetsForm:
-    partner = request.user.partner
+    partner = request.partner
     allowed = set(BudgetType.values)
     if not partner.is_distributor:
         allowed = allowed_types(request.user, partner, grant_of(partner))

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from budgets import presenters
-from budgets.actions.billing_month import current_month
 from budgets.chart import chart_of
 from budgets.forecast import explain_run_out
 from budgets.queries.decisions import snooze_of
@@ -44,7 +43,7 @@ def customer(request: ConsoleRequest) -> HttpResponse:
 def _show(
     request: ConsoleRequest, customer: Customer, *, form: NoteForm | None = None, status: int = 200
 ) -> HttpResponse:
-    month = current_month()
+    month = request.month
     if wants_fragment(request, RECORDS_TARGET):
         return render(request, f"{TEMPLATE}#records", tab_context(request, customer, form), status=status)
     context = _now(request, customer, month)
@@ -67,7 +66,7 @@ def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, A
         "mobile": customer.mobile if seconds else mask_mobile(customer.mobile),
         "tags": customer.tags.strip(";").split(";") if customer.tags else [],
         "may_not_unfreeze": why_not_unfreeze(request.user, customer.partner),
-        "show_reseller": request.user.partner.is_distributor,
+        "show_reseller": request.partner.is_distributor,
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,
         "standing": standing_of(customer),

@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from budgets.actions.billing_month import current_month
 from budgets.actions.decisions import ensure_may_act, snooze_decisions, wake_decisions
 from budgets.queries import decisions as deciding
 from customers.actions.audit import reveal_names
@@ -28,8 +27,7 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @partner_required
 def decisions(request: ConsoleRequest) -> HttpResponse:
     """Decisions: the open ones, or with `snoozed=1` those put off; filtered, sorted, page by page."""
-    current_month()
-    user, partner, now = request.user, request.user.partner, timezone.now()
+    user, partner, now = request.user, request.partner, timezone.now()
     asked = deciding.Decisions(user, request.GET, now)
     number, snoozed = asked.count()
     page = asked.page(snoozed if asked.snoozed else number)
@@ -65,7 +63,6 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
 @partner_required
 def snooze(request: ConsoleRequest) -> HttpResponse:
     """Put decisions off: `customer` repeated, `until`, `reason`. GET, and POST with `dialog`, give the form."""
-    current_month()
     customers = _chosen(request)
     if request.method != "POST" or "dialog" in request.POST:
         return _show(request, customers, SnoozeForm())
@@ -109,7 +106,7 @@ def _chosen(request: ConsoleRequest) -> CustomerQuerySet:
     if selects_all(request):
         raise InvalidRequest(_("Tick the customers that are meant."))
     found = selected_customers(request, ids)
-    ensure_may_act(set(found.values_list("partner", flat=True)) or {request.user.partner.pk}, request.user)
+    ensure_may_act(set(found.values_list("partner", flat=True)) or {request.partner.pk}, request.user)
     if not found.exists():
         raise empty_selection(request)
     return found

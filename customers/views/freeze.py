@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from budgets import presenters, tasks
-from budgets.actions.billing_month import current_month
 from budgets.actions.form_versions import form_version, matches_version
 from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.manual_freeze import freeze_now, review_freeze
@@ -60,7 +59,6 @@ def unfreeze(request: ConsoleRequest) -> HttpResponse:
 
 
 def _by_hand(request: ConsoleRequest, act: Operation.Kind) -> HttpResponse:
-    current_month()
     ids = _named(request)
     customers = selected_customers(request, ids).select_related("budget", "partner__grant", "partner__distributor")
     one = customers.first() if len(set(ids)) == 1 and not selects_all(request) else None
@@ -91,7 +89,7 @@ def _named(request: ConsoleRequest) -> list[str]:
 def _refuse(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) -> None:
     """Who may not act on the customer, or for several on nobody's (domain 5.6): 403 before anything is looked at."""
     user = request.user
-    partner = one.partner if one else user.partner
+    partner = one.partner if one else request.partner
     why_not = "" if one is None and partner.is_distributor else why_not_budgets(user, partner, grant_of(partner))
     if act == Operation.Kind.UNFREEZE:
         why_not = why_not or why_not_unfreeze(user, partner)
@@ -124,7 +122,7 @@ def _carry_out(
     """Of one customer at once where no code is asked for; of many a review, made by a job where they are very many."""
     user, version = request.user, form.cleaned_data["version"]
     expected = matches_version(version) if version and one else None
-    if one and not user.partner.verification_required:
+    if one and not request.partner.verification_required:
         outcome = freeze_now(customers, asked, operator=user, expected=expected)
         return action_done(request, message_for_freeze(outcome, Operation.objects.get(pk=outcome.batch)))
     if customers.count() > jobs.WORKER_THRESHOLD:

@@ -89,7 +89,7 @@ def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | No
     context: dict[str, Any] = {"customer": customer, "query": query, "tab": name, "tabs": TABS}
     if name == NOTES_TAB:
         # What people of another company noted is theirs.
-        listed = listed.filter(operator__partner=request.user.partner)
+        listed = listed.filter(operator__partner=request.partner)
         context["note_form"] = form or NoteForm(label_suffix="")
     else:
         context["filters"] = filters = RecordFilterForm(request.GET, listed)
@@ -116,7 +116,7 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
     filters.refuse_unreadable()
     file, records = tab.file, filters.narrowed()
     query, number = request.GET.urlencode(), records.count()
-    record_export(file.what, query=query, rows=number, operator=user, partner=user.partner)
+    record_export(file.what, query=query, rows=number, operator=user, partner=request.partner)
     stream = records.select_related("customer").iterator(chunk_size=RECORDS_AT_A_TIME)
     zone = timezone.get_current_timezone()
     return csv_download(

@@ -19,7 +19,7 @@ RESELLERS_PER_PAGE = 50
 @partner_required
 def resellers(request: ConsoleRequest) -> HttpResponse:
     """The own resellers: customers, permissions, quotas and what is allocated of them; searched, sorted, paged."""
-    company = request.user.partner
+    company = request.partner
     if not company.is_distributor:
         raise PermissionRefused(_("Only a distributor has resellers."))
     own = Partner.objects.filter(distributor=company)

@@ -1,15 +1,20 @@
-"""Fragment or page: how an answer differs when HTMX asked for it (ui.md 3)."""
+"""Responses to HTMX and to browsers without it: a fragment or the whole page, events or a redirect."""
 
 import json
 from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.paginator import Page
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
+from django_htmx.middleware import HtmxDetails
 
-from partnercenter.requests import ConsoleRequest
+
+class HtmxRequest(HttpRequest):
+    """A request that knows whether HTMX sent it, and for which element."""
+
+    htmx: HtmxDetails
 
 
 class Link(NamedTuple):
@@ -19,13 +24,13 @@ class Link(NamedTuple):
     label: str
 
 
-def wants_fragment(request: ConsoleRequest, target: str) -> bool:
+def wants_fragment(request: HtmxRequest, target: str) -> bool:
     """Whether HTMX asked for what goes into the element with this id, and is not restoring a whole page."""
     return bool(request.htmx and request.htmx.target == target and not request.htmx.history_restore_request)
 
 
 def page_or_partial(
-    request: ConsoleRequest, template: str, context: dict[str, Any], *, partial: str, target: str, status: int = 200
+    request: HtmxRequest, template: str, context: dict[str, Any], *, partial: str, target: str, status: int = 200
 ) -> HttpResponse:
     """The page, or only its named part where HTMX asked for what goes into `target`."""
     name = f"{template}#{partial}" if wants_fragment(request, target) else template
@@ -33,7 +38,7 @@ def page_or_partial(
 
 
 def action_done(
-    request: ConsoleRequest,
+    request: HtmxRequest,
     message: str,
     *,
     then: str = "customers",

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from budgets import tasks
-from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import is_freeze
 from budgets.actions.manual_freeze import apply_reviewed
 from budgets.actions.review_edits import NO_ROWS, edit_review, review_again
@@ -47,7 +46,7 @@ SHOWN_BESIDE = (InvalidRequest, Conflict, LockTimeout, OperationFinished)
 
 def _operation(request: ConsoleRequest, pk: Any) -> Operation:
     """The operator's own; anybody else's does not exist."""
-    own = Operation.objects.filter(operator=request.user, partner=request.user.partner)
+    own = Operation.objects.filter(operator=request.user, partner=request.partner)
     return get_object_or_404(own.select_related("operator__partner", "partner"), pk=pk)
 
 
@@ -84,7 +83,6 @@ def operation(request: ConsoleRequest, pk: Any) -> HttpResponse:
     After a 409 `apply=unchanged` sets those customers of a batch that are still as reviewed. Amounts that were typed
     into its rows and not taken over yet are, first: the review comes back with them.
     """
-    current_month()
     reviewed = _operation(request, pk)
     form = CodeForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method != "POST":
@@ -164,7 +162,6 @@ def _back(operation: Operation) -> str:
 @partner_required
 def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """Get Code: mail the operator a code for this operation."""
-    current_month()
     reviewed = _operation(request, pk)
     form = CodeForm(label_suffix="")
     try:
@@ -183,7 +180,6 @@ def operation_code(request: ConsoleRequest, pk: Any) -> HttpResponse:
 @partner_required
 def operation_edit(request: ConsoleRequest, pk: Any) -> HttpResponseBase:
     """Leave customers out of a review, take them in again, or give one another amount: a new review (domain 6.3)."""
-    current_month()
     reviewed = _operation(request, pk)
     form = CodeForm(label_suffix="")
     try:
@@ -228,7 +224,7 @@ def _show(
 ) -> HttpResponse:
     """The page of an operation; one that is completed, expired or outdated has only its outcome and the way back."""
     batch = _is_about_customers(reviewed) and is_batch(reviewed)
-    outcome, stale = _outcome(reviewed, batch=batch)
+    outcome, stale = _outcome(reviewed, request.month, batch=batch)
     code = operations.code_state(reviewed)
     context = {
         "operation": {
@@ -254,7 +250,7 @@ def _show(
         template = "budgets/review.html"
         key, number = request.GET.get("group", ""), request.GET.get("page")
         typed = error.typed if isinstance(error, InvalidAmounts) else None
-        review = show_review(reviewed, current_month(), key=key, number=number, typed=typed)
+        review = show_review(reviewed, request.month, key=key, number=number, typed=typed)
         context |= {"review": review, "stale": stale}
         if review.open and any(row.get("error") for row in review.open["rows"]):
             # The row says it.
@@ -262,14 +258,14 @@ def _show(
     return page_or_partial(request, template, context, partial="form", target="dialog-body", status=status)
 
 
-def _outcome(reviewed: Operation, *, batch: bool) -> tuple[str, dict[str, Any] | None]:
+def _outcome(reviewed: Operation, month: int, *, batch: bool) -> tuple[str, dict[str, Any] | None]:
     """Why there is nothing to confirm any more, or for a batch who is not as reviewed; "" and None where there is."""
     try:
         operations.ensure_not_finished(reviewed)
         jobs.ensure_not_under_way(reviewed)
         _refuse_outdated(reviewed)
     except Conflict as changed:
-        return ("", conflict_summary(reviewed, current_month())) if batch else (changed.message, None)
+        return ("", conflict_summary(reviewed, month)) if batch else (changed.message, None)
     except (InvalidRequest, OperationFinished) as finished:
         return finished.message, None
     return "", None

@@ -18,7 +18,7 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @partner_required
 def partner_information(request: ConsoleRequest) -> HttpResponse:
     """Partner Information: company, quotas, and the switch of the verification code for administrators."""
-    partner = request.user.partner
+    partner = request.partner
     if request.method == "POST":
         return _switch_verification(request, on=request.POST.get("verification_required") == "on")
     grant = grant_of(partner)
@@ -39,11 +39,11 @@ def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
         raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
     if on:
         try:
-            switch_verification(user.partner, on=True, operator=user)
+            switch_verification(request.partner, on=True, operator=user)
         except InvalidRequest as refused:
             messages.error(request, refused.message)
         else:
             messages.success(request, _("The verification code is turned on."))
-    elif user.partner.verification_required:
+    elif request.partner.verification_required:
         return redirect("operation", pk=operations.create_operation("TURN_OFF_VERIFICATION", {}, operator=user).pk)
     return redirect("partner_information")
