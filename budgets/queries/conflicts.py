@@ -3,8 +3,6 @@
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from budgets.actions.form_versions import VERSION_PATTERN, form_version
@@ -13,6 +11,7 @@ from budgets.models import AdjustmentRecord
 from budgets.queries.standing import why_frozen
 from customers.masking import mask_name
 from customers.models import Customer, FreezeEffect, ReviewItem
+from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import show_amount
 from partnercenter.models import Operation
 
@@ -38,7 +37,7 @@ def _of_budget(former: AdjustmentRecord | None, newest: AdjustmentRecord | None)
     figures = {"before": _terms_after(former), "now": _terms_after(newest)}
     changes = [_("Budget: %(before)s before, %(now)s now.") % figures]
     if newest:
-        at = date_format(timezone.localtime(newest.at), "Y-m-d H:i")
+        at = format_minute(newest.at)
         changes.append(_("Changed by %(operator)s at %(at)s.") % {"operator": newest.operator_name, "at": at})
     return changes
 

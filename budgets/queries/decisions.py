@@ -21,9 +21,10 @@ from customers.listing import pagination
 from customers.listing.filters import DecisionFilterForm, narrow
 from customers.listing.ordering import CURSOR_PATTERN, Order, Position, Segment, parse_cursor_value
 from customers.listing.pagination import CustomerPage
-from customers.listing.rows import ESTIMATE_AS_OF, ColumnHeader, format_minute, partners_by_key, sortable
+from customers.listing.rows import ESTIMATE_AS_OF, ColumnHeader, partners_by_key, sortable
 from customers.masking import mask_name
 from customers.models import Customer, Snooze
+from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import CENT, MoneyField, money, show_amount
 from partnercenter.lib.prepared import PreparedLookup
 from partnercenter.lib.sql import COUNT_CAP

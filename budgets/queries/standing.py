@@ -1,18 +1,17 @@
 """What a customer may do now, and why not: one place, the same answer for page, command and wire (domain 4.8, 8.7)."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import OuterRef, Subquery, TextChoices
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from budgets.months import month_of
 from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
+from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import show_amount
 from partnercenter.models import BudgetType, Partner
 
@@ -134,7 +133,7 @@ def _freeze(customer: Customer) -> list[Rule]:
         reason = _("The account is frozen: %(why)s") % {"why": why}
     else:
         sentence = _("The account and its resources are frozen: %(why)s. After %(until)s data may be deleted.")
-        reason = sentence % {"why": why, "until": _minute(until)}
+        reason = sentence % {"why": why, "until": format_minute(until)}
     return [Rule(reason, FROZEN[customer.freeze_kind])]
 
 
@@ -159,7 +158,7 @@ def partner_restriction(partner: Partner) -> str:
         Partner.Status.RESTRICTED: _("reseller restricted since %(since)s"),
         Partner.Status.FROZEN: _("reseller frozen since %(since)s"),
     }
-    return sentences[Partner.Status(partner.status)] % {"since": _minute(partner.status_since)}
+    return sentences[Partner.Status(partner.status)] % {"since": format_minute(partner.status_since)}
 
 
 def restricted_by(customer: Any, status: str) -> str:
@@ -181,7 +180,7 @@ def why_frozen(customer: Customer) -> str:
 
 def _escalated(record: FreezeRecord) -> str:
     """Since when the resources of the account are frozen, too, and by whom where a person did it."""
-    facts = {"since": _minute(record.at), "by": record.operator_name, "why": record.reason}
+    facts = {"since": format_minute(record.at), "by": record.operator_name, "why": record.reason}
     if record.reason:
         return _("with its resources since %(since)s, by %(by)s: %(why)s") % facts
     return _("with its resources since %(since)s") % facts
@@ -215,7 +214,11 @@ def describe_freeze(customer: Any, froze: FreezeCause) -> str:
         return ""
     used, amount = froze.used, froze.amount
     by = froze.operator if customer.freeze_origin == FreezeOrigin.PARTNER else ""
-    facts = {"since": _minute(customer.frozen_since), "origin": FreezeOrigin(customer.freeze_origin).label, "by": by}
+    facts = {
+        "since": format_minute(customer.frozen_since),
+        "origin": FreezeOrigin(customer.freeze_origin).label,
+        "by": by,
+    }
     said = (_("since %(since)s, %(origin)s %(by)s") if by else _("since %(since)s, %(origin)s")) % facts
     if amount is not None:
         said += _(" (%(used)s of %(amount)s used)") % {"used": show_amount(used), "amount": show_amount(amount)}
@@ -234,7 +237,3 @@ def _restored_since(customer: Any) -> bool:
     else:
         budget_type, counted_from = customer.budget__budget_type, customer.budget__counted_from
     return budget_type == BudgetType.MONTHLY and month_of(customer.frozen_since) < counted_from
-
-
-def _minute(at: datetime) -> str:
-    return timezone.localtime(at).isoformat(" ", "minutes")[:16]

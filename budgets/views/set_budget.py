@@ -19,10 +19,9 @@ from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
 from budgets.telling import message_for_one
 from budgets.views.set_budgets import is_for_many, set_budgets_of_many
-from customers.actions.audit import reveal_names
 from customers.listing.rows import ESTIMATE_AS_OF, LATEST_FREEZE_RECORD
-from customers.masking import reveal_seconds_left
 from customers.models import Customer
+from customers.views.reveal import reveal
 from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
 from partnercenter.lib.htmx import action_done, page_context, page_or_partial
 from partnercenter.permissions import allowed_types, why_not_budgets, why_not_unfreeze
@@ -98,7 +97,7 @@ def _show_form(
     conflict: bool = False,
     changes: Sequence[str] = (),
 ) -> HttpResponse:
-    seconds = _reveal(request, customer)
+    seconds = reveal(request, [customer])
     budget = getattr(customer, "budget", None)
     as_of, freeze_record = Customer.objects.values_list(ESTIMATE_AS_OF, LATEST_FREEZE_RECORD).get(pk=customer.pk)
     context = {
@@ -116,14 +115,6 @@ def _show_form(
     return page_or_partial(
         request, "budgets/set_budget.html", context, partial="form", target="dialog-body", status=status
     )
-
-
-def _reveal(request: ConsoleRequest, customer: Customer) -> int:
-    """For how many seconds the name is shown; recorded where it is (domain 7.3)."""
-    seconds = reveal_seconds_left(request.session)
-    if seconds:
-        reveal_names([customer], operator=request.user, page=request.path)
-    return seconds
 
 
 def _carry_out(request: ConsoleRequest, customer: Customer, form: SetBudgetForm) -> HttpResponse:
@@ -146,7 +137,7 @@ def _carry_out(request: ConsoleRequest, customer: Customer, form: SetBudgetForm)
 def adjustment_records(request: ConsoleRequest) -> HttpResponse:
     """Adjustment Records of one customer, newest first; in the dialog or as a page."""
     customer = _customer(request)
-    seconds = _reveal(request, customer)
+    seconds = reveal(request, [customer])
     page = Paginator(customer.adjustment_records.order_by("-pk"), DIALOG_RECORDS_PER_PAGE).get_page(
         request.GET.get("page")
     )

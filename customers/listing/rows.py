@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -28,6 +28,7 @@ from customers.listing.retention import retention_text, retention_urgency
 from customers.listing.status import Status
 from customers.masking import mask_name
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
+from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import show_amount
 from partnercenter.lib.prepared import PreparedLookup
 from partnercenter.models import BudgetType, Partner, User
@@ -252,11 +253,6 @@ def _row(customer: Any, shared: RowContext) -> CustomerRow:
         query=f"?customer={quote(customer.customer_id, safe='')}",
         why_not=_referral(customer) or shared.refusals[customer.partner_id],
     )
-
-
-def format_minute(at: datetime, zone: tzinfo) -> str:
-    """A time as rows write it: `2026-09-15 10:00`."""
-    return at.astimezone(zone).isoformat(" ", "minutes")[:16]
 
 
 def _referral(customer: Any) -> str:

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from customers.actions.audit import record_export, reveal_names
+from customers.actions.audit import record_export
 from customers.actions.saved_views import delete_view, save_view
 from customers.forms import SavedViewForm
 from customers.listing import rows
@@ -21,8 +21,9 @@ from customers.listing.customer_list import CustomerList
 from customers.listing.export import export_columns, export_rows, show_exports
 from customers.listing.pagination import changed_query
 from customers.listing.retention import retention_counts
-from customers.masking import reveal_seconds_left, set_reveal
+from customers.masking import set_reveal
 from customers.models import ExportRecord, SavedView
+from customers.views.reveal import reveal
 from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.errors import Conflict, InvalidRequest
 from partnercenter.lib.htmx import page_context, page_or_partial
@@ -53,10 +54,8 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
     filters = CustomerList(request.GET, user)
     counts = rows.count_list(filters, request.GET)
     page = rows.list_page(filters, counts, request.GET)
-    seconds = reveal_seconds_left(request.session)
     customers = page.object_list
-    if seconds:
-        reveal_names(customers, operator=user, page=request.path)
+    seconds = reveal(request, customers)
     page.object_list = rows.customer_rows(customers, user=user, names_shown=seconds > 0)
     grant = grant_of(partner)
     context = {

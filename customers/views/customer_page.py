@@ -16,13 +16,13 @@ from budgets.forecast import explain_run_out
 from budgets.queries.decisions import snooze_of
 from budgets.queries.history import last_months
 from budgets.queries.standing import standing_of
-from customers.actions.audit import reveal_names
 from customers.actions.notes import add_note
 from customers.forms import NoteForm
 from customers.listing import rows
-from customers.masking import mask_email, mask_mobile, reveal_seconds_left
+from customers.masking import mask_email, mask_mobile
 from customers.models import Customer
 from customers.views.records import named_customer, tab_context
+from customers.views.reveal import reveal
 from partnercenter.lib.errors import PermissionRefused
 from partnercenter.lib.htmx import wants_fragment
 from partnercenter.permissions import WRITE_NOTES, why_not_unfreeze
@@ -54,9 +54,7 @@ def _show(
 
 def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, Any]:
     """Identity, standing, budget and expenditure; the names that are shown are recorded (domain 7.3)."""
-    seconds = reveal_seconds_left(request.session)
-    if seconds:
-        reveal_names([customer], operator=request.user, page=request.path)
+    seconds = reveal(request, [customer])
     [listed] = rows.CUSTOMER_ROWS.in_order([customer.pk])
     months = last_months(customer, month)
     return {

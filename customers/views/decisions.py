@@ -10,12 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from budgets.actions.decisions import ensure_may_act, snooze_decisions, wake_decisions
 from budgets.queries import decisions as deciding
-from customers.actions.audit import reveal_names
 from customers.forms import SnoozeForm
 from customers.listing.pagination import changed_query
 from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
-from customers.masking import reveal_seconds_left
 from customers.models import CustomerQuerySet
+from customers.views.reveal import reveal
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.htmx import action_done, page_or_partial
 from partnercenter.lib.money import show_number
@@ -31,9 +30,7 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
     asked = deciding.Decisions(user, request.GET, now)
     number, snoozed = asked.count()
     page = asked.page(snoozed if asked.snoozed else number)
-    seconds = reveal_seconds_left(request.session)
-    if seconds:
-        reveal_names(page.object_list, operator=user, page=request.path)
+    seconds = reveal(request, page.object_list)
     page.object_list = deciding.decision_rows(
         page.object_list, user=user, names_shown=seconds > 0, at=now, with_snooze=asked.snoozed
     )

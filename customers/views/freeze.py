@@ -21,14 +21,13 @@ from budgets.actions.reviews import referral_message
 from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
 from budgets.telling import message_for_freeze
-from customers.actions.audit import reveal_names
 from customers.agreement import CURRENT_VERSION
 from customers.forms import FreezeForm, UnfreezeForm
 from customers.listing.pagination import changed_query
 from customers.listing.rows import ESTIMATE_AS_OF, LATEST_FREEZE_RECORD
 from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
-from customers.masking import reveal_seconds_left
 from customers.models import Customer, CustomerQuerySet, FreezeKind
+from customers.views.reveal import reveal
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
 from partnercenter.lib.htmx import action_done, page_or_partial
@@ -179,9 +178,7 @@ def _show(
 
 
 def _about_one(request: ConsoleRequest, customer: Customer) -> dict[str, Any]:
-    seconds = reveal_seconds_left(request.session)
-    if seconds:
-        reveal_names([customer], operator=request.user, page=request.path)
+    seconds = reveal(request, [customer])
     as_of, record = Customer.objects.values_list(ESTIMATE_AS_OF, LATEST_FREEZE_RECORD).get(pk=customer.pk)
     return {
         "customer": presenters.show_customer(customer, names_shown=seconds > 0),

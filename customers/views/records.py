@@ -17,11 +17,11 @@ from django.views.decorators.http import require_GET, require_safe
 from budgets import presenters
 from budgets.presenters import show_customer
 from budgets.queries.freeze_explanation import explain_freeze
-from customers.actions.audit import record_export, reveal_names
+from customers.actions.audit import record_export
 from customers.files import FREEZE_COLUMNS, freeze_record_as_row
 from customers.forms import NoteForm, RecordFilterForm
-from customers.masking import reveal_seconds_left
 from customers.models import Customer, ExportRecord, FreezeRecord
+from customers.views.reveal import reveal
 from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.htmx import page_context
 from partnercenter.permissions import EXPORT_FILES
@@ -132,9 +132,7 @@ def freeze_record(request: ConsoleRequest, pk: int) -> HttpResponse:
     """One freezing or unfreezing of a customer who is or was one's own: what did it, by which rule, and when."""
     records = FreezeRecord.objects.filter(customer__in=Customer.objects.ever_visible_to(request.user))
     record = get_object_or_404(records.select_related("customer__partner"), pk=pk)
-    seconds = reveal_seconds_left(request.session)
-    if seconds:
-        reveal_names([record.customer], operator=request.user, page=request.path)
+    seconds = reveal(request, [record.customer])
     context = {
         "sheet": explain_freeze(record),
         "record": record,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.defaults import permission_denied
 
+from partnercenter.lib.dates import format_minute
 from partnercenter.models import Partner
 from partnercenter.requests import ConsoleRequest
 
@@ -46,7 +47,7 @@ def _restricted(partner: Partner | None) -> str:
     }
     return sentences[Partner.Status(partner.status)] % {
         "distributor": partner.distributor and partner.distributor.company,
-        "since": timezone.localtime(partner.status_since).isoformat(" ", "minutes")[:16],
+        "since": format_minute(partner.status_since),
         "reason": partner.status_reason,
     }
 
