@@ -11,17 +11,18 @@ from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import freeze_request_from
 from budgets.actions.import_budgets import review_import
 from budgets.actions.import_report import import_report
-from budgets.actions.manual_freeze import apply_reviewed, review_freeze
+from budgets.actions.manual_freeze import review_freeze
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import terms_from_json
 from budgets.files.expenditure_reports import read_report
-from budgets.presenters import message_for_import, message_for_report
-from budgets.telling import message_for
+from budgets.presenters.messages import message_for_import
+from budgets.presenters.reports import message_for_report
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.actions import jobs, operations
 from partnercenter.lib.transactions import write_transaction
-from partnercenter.models import Job
+from partnercenter.models import Job, Operation
+from partnercenter.operation_kinds import kind_of
 
 
 @task()
@@ -38,8 +39,8 @@ def _confirm(work: jobs.JobRun) -> None:
     work.applying()
 
     def apply() -> None:
-        outcome = apply_reviewed(operation, only_unchanged=work.job.terms["only_unchanged"])
-        work.end(message_for(outcome, operation), link=reverse("batch", args=[operation.pk]))
+        message = kind_of(operation).apply(only_unchanged=work.job.terms["only_unchanged"])
+        work.end(message, link=reverse("batch", args=[operation.pk]))
 
     operations.confirm_operation(operation, "", apply)
 
@@ -87,7 +88,7 @@ def _review_freezing(work: jobs.JobRun) -> None:
     customers, of_all = _chosen(work.job)
     current_month()
     with write_transaction():
-        asked = freeze_request_from(given["act"], given["terms"])
+        asked = freeze_request_from(given["terms"], freezes=given["act"] == Operation.Kind.FREEZE)
         operation = review_freeze(customers, asked, operator=work.job.operator, all_matching=of_all)
         said = _("The review is ready. Nothing is done before it is confirmed.")
         work.end(said, link=reverse("operation", args=[operation.pk]))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from budgets.actions.association import associate_customers, disassociate_customers
-from budgets.telling import message_for_associated, message_for_disassociated
+from budgets.presenters.messages import message_for_associated, message_for_disassociated
 from customers.files import CUSTOMER_COLUMNS
 from customers.forms import AssociationForm, CustomersFileForm
 from customers.models import (

@@ -26,6 +26,15 @@ Meant = TypeVar("Meant")
 
 
 @dataclass(frozen=True)
+class RecordFile:
+    """How records become a file: its name, its columns, and what makes a row of a record in a time zone."""
+
+    name: str
+    columns: Sequence[str]
+    as_row: Callable[..., list[Any]]
+
+
+@dataclass(frozen=True)
 class NewCustomer:
     """A customer to associate. `tags` are plain words."""
 
@@ -254,3 +263,6 @@ def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[Any]:
 def _cell(record: FreezeRecord, name: str, zone: tzinfo) -> Any:
     value = getattr(record, name)
     return timezone.localtime(value, zone).isoformat(" ", "seconds") if value and name in MOMENTS else value
+
+
+FREEZE_FILE = RecordFile("freeze-records", FREEZE_COLUMNS, freeze_record_as_row)

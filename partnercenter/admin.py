@@ -15,7 +15,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
-from partnercenter.actions.partners import give_grant, set_partner_status, switch_verification
+from partnercenter.actions.partners import give_grant, set_partner_status
+from partnercenter.actions.verification_switch import switch_verification
 from partnercenter.forms import PartnerStatusForm
 from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
 from partnercenter.lib.sql import COUNT_CAP

@@ -65,7 +65,8 @@ class World:
         return replace(self, customers=_customers([state]))
 
     def by_hand(self, act: Operation.Kind, kind: FreezeKind) -> None:
-        freeze_now(self.customers, FreezeRequest(act, kind, "Unpaid invoice", CURRENT_VERSION), operator=self.operator)
+        asked = FreezeRequest(kind, "Unpaid invoice", CURRENT_VERSION, freezes=act == Operation.Kind.FREEZE)
+        freeze_now(self.customers, asked, operator=self.operator)
 
     def set(self, terms: BudgetTerms | BudgetChange, *, unfreeze: bool = False) -> None:
         set_budgets(

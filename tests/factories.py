@@ -8,7 +8,9 @@ from itertools import count
 from typing import Any
 
 from budgets.actions.association import associate_customers
+from budgets.actions.freeze_terms import freeze_request_from
 from budgets.actions.import_report import ReportResult, import_report
+from budgets.actions.manual_freeze import apply_freeze
 from budgets.actions.reviews import review_budgets
 from budgets.actions.set_budgets import BatchResult, apply_budgets, set_budgets
 from budgets.actions.terms import BudgetTerms
@@ -104,6 +106,12 @@ def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfr
 def confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
     """Press OK, where no code is asked for."""
     return confirm_operation(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
+
+
+def freeze_confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
+    """Press OK on a review of freezing or unfreezing, where no code is asked for."""
+    asked = freeze_request_from(operation.terms, freezes=operation.kind == Operation.Kind.FREEZE)
+    return confirm_operation(operation, "", lambda: apply_freeze(operation, asked, only_unchanged=only_unchanged))
 
 
 def read(*lines: tuple[str, ...]) -> ReadReport:

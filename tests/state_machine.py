@@ -33,7 +33,7 @@ from customers.agreement import CURRENT_VERSION
 from customers.models import AccountFreezing, Customer, FreezeKind
 from partnercenter.lib.errors import ActionError
 from partnercenter.lib.money import LARGEST_BUDGET
-from partnercenter.models import BudgetType, Operation, Partner, User
+from partnercenter.models import BudgetType, Partner, User
 from tests import factories
 from tests.reference_accounts import Account
 from tests.reference_model import Done, Model, as_stored, refused
@@ -62,10 +62,10 @@ AGREED = st.just(CURRENT_VERSION)
 TERMS = st.builds(BudgetTerms, st.sampled_from(BudgetType), AMOUNTS, POLICIES, ON_RESTORE, AGREED)
 BY_HAND = st.builds(
     FreezeRequest,
-    st.sampled_from([Operation.Kind.FREEZE, Operation.Kind.UNFREEZE]),
     st.sampled_from([FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE]),
     st.just("Unpaid invoice"),
     AGREED,
+    freezes=st.booleans(),
 )
 # Mostly: an account that stays frozen as it came shows little.
 UNFREEZE = st.sampled_from([True, True, True, False])

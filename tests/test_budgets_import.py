@@ -12,7 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from budgets.actions.import_budgets import BudgetImport, review_import
-from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.review_edits import edit_review
+from budgets.actions.review_kinds import review_kind
 from budgets.actions.set_budgets import apply_budgets
 from budgets.models import AdjustmentRecord, Budget
 from customers.models import AccountFreezing, AgreementRecord, Customer
@@ -275,7 +276,7 @@ def test_reviewing_again_keeps_what_the_file_and_the_edits_said(acme, ann):
     assert told.operation is not None
     edited = edit_review(told.operation, amounts={"other": Decimal(8)})
     factories.budget(one, ann, "100")
-    again = review_again(edited)
+    again = review_kind(edited).review_again()
     apply_budgets(again)
     assert (terms(one)[1], terms(other)[:2]) == (Decimal("5.00"), ("MONTHLY", Decimal("8.00")))
     assert AdjustmentRecord.objects.filter(batch=again.pk, channel=Channel.IMPORT).count() == 2

@@ -17,7 +17,7 @@ from budgets.actions.manual_freeze import freeze_now
 from customers import agreement
 from customers.listing.filters import BY_FLAGS, NARROW_BY, CustomerFilterForm
 from customers.models import Customer, FreezeKind
-from partnercenter.models import BudgetType, Operation
+from partnercenter.models import BudgetType
 from tests import factories
 
 NOW = factories.moment("2026-09-15 02:00")
@@ -59,9 +59,7 @@ def customers(acme, ungranted, ann, clock) -> None:
     factories.budget([spent, over], ann, "100")
     factories.customer(ungranted, "others")
     factories.report((old, "2026-09", "80"), (spent, "2026-09", "40"), (over, "2026-09", "200"), at=NOW)
-    resources = FreezeRequest(
-        Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "a reason", agreement.CURRENT_VERSION
-    )
+    resources = FreezeRequest(FreezeKind.ACCOUNT_AND_RESOURCE, "a reason", agreement.CURRENT_VERSION, freezes=True)
     freeze_now(Customer.objects.filter(pk=spent.pk), resources, operator=ann)
     clock.move_to(NOW + timedelta(days=9))
 

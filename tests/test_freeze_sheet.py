@@ -251,7 +251,7 @@ def test_the_number_of_queries_is_the_same_for_the_first_record_and_the_fortieth
         by_hand(kestwick, ann, FreezeKind.ACCOUNT, "Unpaid invoice")
         factories.budget(kestwick, ann, "10")
     for record in (first, newest(kestwick)):
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             sheet(client, record)
 
 

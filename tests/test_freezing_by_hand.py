@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from budgets.actions.freeze_terms import FreezeRequest
-from budgets.actions.manual_freeze import apply_freeze, freeze_now, review_freeze
-from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.manual_freeze import freeze_now, review_freeze
+from budgets.actions.review_edits import edit_review
+from budgets.actions.review_kinds import review_kind
 from budgets.actions.set_budgets import BatchResult
 from customers.agreement import CURRENT_VERSION
 from customers.models import (
@@ -22,7 +23,6 @@ from customers.models import (
     FreezeOrigin,
     FreezeRecord,
 )
-from partnercenter.actions.operations import confirm_operation
 from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User
@@ -48,7 +48,7 @@ def free(acme, ann) -> Customer:
 
 
 def asked(act: str, kind: FreezeKind = ACCOUNT, reason: str = "Unpaid invoice") -> FreezeRequest:
-    return FreezeRequest(Operation.Kind(act), kind, reason, CURRENT_VERSION)
+    return FreezeRequest(kind, reason, CURRENT_VERSION, freezes=act == "FREEZE")
 
 
 def all_of(customers: Any) -> Any:
@@ -69,7 +69,7 @@ def state(customer: Customer) -> tuple[Any, ...]:
 
 
 def ok(operation: Operation, **how: Any) -> BatchResult:
-    return confirm_operation(operation, "", lambda: apply_freeze(operation, **how))
+    return factories.freeze_confirmed(operation, **how)
 
 
 def test_a_person_freezes_an_account_with_a_reason(free, ann):
@@ -107,7 +107,7 @@ def test_what_was_agreed_to_is_recorded_for_the_operation(free, ann):
 
 def test_resources_are_not_frozen_without_the_agreement(free, ann):
     with pytest.raises(InvalidRequest, match="Tick the agreement") as refused:
-        freeze_now(all_of([free]), FreezeRequest(Operation.Kind.FREEZE, RESOURCES, "Unpaid"), operator=ann)
+        freeze_now(all_of([free]), FreezeRequest(RESOURCES, "Unpaid", freezes=True), operator=ann)
     assert refused.value.field == "agreement"
 
 
@@ -259,7 +259,7 @@ def test_reviewed_again_it_is_about_the_states_of_now(acme, ann, ben):
     operation = review_freeze(all_of(customers), asked("UNFREEZE"), operator=ann)
     operation = edit_review(operation, leave_out=[customers[2].customer_id])
     unfreeze(customers[0], ben)
-    again = review_again(operation)
+    again = review_kind(operation).review_again()
     assert {row.customer: row.left_out for row in again.reviewed.all()} == {
         customers[0]: ExclusionReason.NOT_FROZEN,
         customers[1]: ExclusionReason.NONE,

@@ -20,17 +20,16 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from budgets import tasks
+from budgets import operations as budget_operations
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
 from budgets.months import month_name, month_of
-from budgets.telling import message_for
+from budgets.presenters.messages import message_for_batch
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions import jobs
 from partnercenter.actions.partners import give_grant
 from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User
-from partnercenter.views import operations
 from tests import factories
 
 TERMS = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
@@ -176,12 +175,12 @@ def test_what_changed_before_ok_is_told_before_the_code_and_without_a_job(client
     assert not Job.objects.exists()
 
 
-def test_what_changed_meanwhile_is_409_where_there_is_no_worker(client, three, ann, few, monkeypatch):
+def test_what_changed_since_the_review_is_409_where_there_is_no_worker(client, three, ann, few):
     path = review(three, ann)
-    # As if it changed between the first look and the locks.
-    monkeypatch.setattr(operations, "_refuse_outdated", lambda operation: None)
     factories.budget(three[0], ann, "7")
+    # Without a worker and a code nothing is compared before the locks are taken: the job is refused.
     assert client.post(path).status_code == 409
+    assert Job.objects.get().state == "REFUSED"
     assert Budget.objects.count() == 1
 
 
@@ -281,9 +280,9 @@ def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
 
     def refused_meanwhile(*given: Any) -> str:
         Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="LockTimeout", status=409)
-        return message_for(*given)
+        return message_for_batch(*given)
 
-    monkeypatch.setattr(tasks, "message_for", refused_meanwhile)
+    monkeypatch.setattr(budget_operations, "message_for_batch", refused_meanwhile)
     worker()
     assert client.get(page).context["job"].state == "DONE"
     assert Budget.objects.count() == 3
@@ -293,7 +292,7 @@ def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
     client, three, ann, few, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
-    monkeypatch.setattr(tasks, "message_for", lambda *args: 1 / 0)
+    monkeypatch.setattr(budget_operations, "message_for_batch", lambda *args: 1 / 0)
     worker()
     assert "An error stopped it. Nothing was changed." in client.get(page).content.decode()
     assert not Budget.objects.exists()

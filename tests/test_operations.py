@@ -13,7 +13,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from budgets.models import AdjustmentRecord
 from customers.models import Customer
-from partnercenter.actions.partners import give_grant, switch_verification
+from partnercenter.actions.partners import give_grant
+from partnercenter.actions.verification_switch import switch_verification
 from partnercenter.lib.errors import PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User, VerificationSwitchRecord
 from tests import factories

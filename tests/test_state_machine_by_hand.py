@@ -14,16 +14,17 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from budgets.actions.association import disassociate_customers
 from budgets.actions.freeze_terms import FreezeRequest
-from budgets.actions.manual_freeze import apply_freeze, review_freeze
-from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.manual_freeze import review_freeze
+from budgets.actions.review_edits import edit_review
+from budgets.actions.review_kinds import review_kind
 from budgets.actions.set_budgets import BatchResult
 from budgets.actions.terms import BudgetTerms
 from customers.models import AccountFreezing, Customer, ExclusionReason, FreezeEffect
-from partnercenter.actions.operations import confirm_operation
 from partnercenter.actions.partners import give_grant, set_partner_status
 from partnercenter.lib.errors import ActionError, Conflict
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Operation, Partner, User
+from tests import factories
 from tests.reference_model import Model
 from tests.state_machine import BY_HAND, QUOTA, TOTALS
 from tests.test_state_machine_of_batches import ConsoleOfBatches
@@ -48,8 +49,7 @@ class Waiting:
         return {name for name, (left_out, _effect) in self.said.items() if not left_out}
 
     def ok(self, *, only_unchanged: bool = False) -> BatchResult:
-        act = partial(apply_freeze, self.operation, only_unchanged=only_unchanged)
-        return confirm_operation(self.operation, "", act)
+        return factories.freeze_confirmed(self.operation, only_unchanged=only_unchanged)
 
 
 class ConsoleByHand(ConsoleOfBatches):
@@ -99,7 +99,7 @@ class ConsoleByHand(ConsoleOfBatches):
     def a_budget_is_used_up_meanwhile(self, data: Any, then: str) -> None:
         """Whoever was to be unfrozen stays frozen under an automatic policy, in the review and alone (3.9)."""
         name = data.draw(st.sampled_from(self.frozen()))
-        asked = FreezeRequest(Operation.Kind.UNFREEZE, self.model.accounts[name].kind, "Paid")
+        asked = FreezeRequest(self.model.accounts[name].kind, "Paid", freezes=False)
         self.set_budgets(
             {name}, BudgetTerms(BudgetType.MONTHLY, LARGEST_BUDGET, AccountFreezing.AUTOMATIC), unfreeze=False
         )
@@ -189,7 +189,7 @@ class ConsoleByHand(ConsoleOfBatches):
                 self.done(waiting, unchanged, after, waiting.ok(only_unchanged=True))
             elif then == "again":
                 names = {name for name in waiting.said if waiting.said[name][0] != ExclusionReason.BY_OPERATOR}
-                if self.review_these(names, waiting.asked, partial(review_again, waiting.operation)):
+                if self.review_these(names, waiting.asked, review_kind(waiting.operation).review_again):
                     self.waiting.remove(waiting)
 
     def done(self, waiting: Waiting, names: set[str], after: Model, outcome: BatchResult) -> None:

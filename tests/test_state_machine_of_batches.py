@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from budgets.actions.review_edits import edit_review, review_again
+from budgets.actions.review_edits import edit_review
+from budgets.actions.review_kinds import review_kind
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
 from budgets.actions.undo import review_undo
@@ -50,7 +51,7 @@ class Setting:
 
     def ask(self, operator: User, replaces: Operation | None = None) -> Operation:
         if replaces:
-            return review_again(replaces)
+            return review_kind(replaces).review_again()
         customers = Customer.objects.filter(customer_id__in=self.names)
         return review_budgets(customers, self.given, operator=operator, unfreeze=self.unfreeze)
 

@@ -4,7 +4,7 @@ As with the terms of budgets, the rows may be customers themselves (`prefix` "")
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
@@ -14,8 +14,6 @@ from budgets.models import FREEZE_KIND_BY_POLICY
 from customers.models import ExclusionReason, FreezeEffect, FreezeKind
 from partnercenter.models import Operation
 
-FREEZE_KINDS_OF_OPERATION = (Operation.Kind.FREEZE, Operation.Kind.UNFREEZE)
-
 
 @dataclass(frozen=True)
 class FreezeRequest:
@@ -24,14 +22,15 @@ class FreezeRequest:
     `reason` has 1 to 256 characters; `agreement` is the version accepted, needed to freeze resources (domain 4.4).
     """
 
-    act: Operation.Kind
     kind: FreezeKind
     reason: str
     agreement: str = ""
+    freezes: bool = field(kw_only=True)
 
     @property
-    def freezes(self) -> bool:
-        return self.act == Operation.Kind.FREEZE
+    def operation_kind(self) -> Operation.Kind:
+        """The kind of operation that carries it out."""
+        return Operation.Kind.FREEZE if self.freezes else Operation.Kind.UNFREEZE
 
     @property
     def freezes_resources(self) -> bool:
@@ -42,14 +41,9 @@ class FreezeRequest:
         return {"freeze_kind": self.kind, "reason": self.reason, "agreement": self.agreement}
 
 
-def is_freeze(operation: Operation) -> bool:
-    """Whether it freezes or unfreezes, and sets no budget."""
-    return operation.kind in FREEZE_KINDS_OF_OPERATION
-
-
-def freeze_request_from(act: str, kept: Mapping[str, Any]) -> FreezeRequest:
-    """What an operation of this kind keeps."""
-    return FreezeRequest(Operation.Kind(act), FreezeKind(kept["freeze_kind"]), kept["reason"], kept["agreement"])
+def freeze_request_from(kept: Mapping[str, Any], *, freezes: bool) -> FreezeRequest:
+    """The request that an operation or a job keeps as JSON."""
+    return FreezeRequest(FreezeKind(kept["freeze_kind"]), kept["reason"], kept["agreement"], freezes=freezes)
 
 
 def exclusion_reasons(asked: FreezeRequest, prefix: str = "") -> dict[ExclusionReason, Q]:

@@ -14,13 +14,7 @@ from django.utils.translation import gettext as _
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.actions.billing_month import current_month, lock_month
 from budgets.actions.form_versions import ensure_expected
-from budgets.actions.freeze_terms import (
-    FreezeRequest,
-    freeze_exclusion,
-    freeze_request_from,
-    is_freeze,
-    with_freeze_effects,
-)
+from budgets.actions.freeze_terms import FreezeRequest, freeze_exclusion, with_freeze_effects
 from budgets.actions.locks import lock_grants, lock_reviewed, lock_to_review
 from budgets.actions.quota import ensure_permitted, not_actionable, review_totals
 from budgets.actions.reviews import (
@@ -32,7 +26,7 @@ from budgets.actions.reviews import (
     matching_items,
     store_items,
 )
-from budgets.actions.set_budgets import BatchResult, apply_budgets
+from budgets.actions.set_budgets import BatchResult
 from budgets.models import Budget
 from customers.actions.audit import record_agreement
 from customers.models import Customer, CustomerQuerySet, ExclusionReason, FreezeOrigin
@@ -72,7 +66,7 @@ def review_freeze(
     figures), or Conflict where a customer is not `expected`.
     """
     month = current_month()
-    return _review(month, customers, asked, operator=operator, expected=expected, all_matching=all_matching)
+    return review_freeze_in(month, customers, asked, operator=operator, expected=expected, all_matching=all_matching)
 
 
 @write_transaction()
@@ -93,35 +87,23 @@ def freeze_now(
     if not keys:
         raise InvalidRequest(_("Choose a customer first."))
     chosen = Customer.objects.filter(pk__in_array=keys)
-    operation = _review(month, chosen, asked, operator=operator, expected=expected)
+    operation = review_freeze_in(month, chosen, asked, operator=operator, expected=expected)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.WITHOUT_CODE)
-    return _apply(month, operation, channel=channel, only_unchanged=False)
+    return _apply(month, operation, asked, channel=channel, only_unchanged=False)
 
 
 @write_transaction()
-def apply_freeze(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
+def apply_freeze(operation: Operation, asked: FreezeRequest, *, only_unchanged: bool = False) -> BatchResult:
     """Freeze or unfreeze each customer of the review, with its reason; the records' batch is the operation's key.
 
     All or nothing. Where a customer, or what would happen to it, is not as reviewed, Conflict is raised, or with
     `only_unchanged` those are left as they are. Raises PermissionRefused where grant or standing do not allow it (any
     more), LockTimeout after ten seconds of waiting.
     """
-    return _apply(lock_month(), operation, channel=Channel.CONSOLE, only_unchanged=only_unchanged)
+    return _apply(lock_month(), operation, asked, channel=Channel.CONSOLE, only_unchanged=only_unchanged)
 
 
-def review_freeze_again(operation: Operation, customers: CustomerQuerySet, month: int) -> Operation:
-    """The same asked for these customers as they are now, in place of the operation."""
-    return _review(
-        month,
-        customers,
-        freeze_request_from(operation.kind, operation.terms),
-        operator=operation.operator,
-        all_matching=operation.terms["all_matching"],
-        replaces=operation,
-    )
-
-
-def _review(
+def review_freeze_in(
     month: int,
     customers: CustomerQuerySet,
     asked: FreezeRequest,
@@ -131,7 +113,7 @@ def _review(
     all_matching: bool = False,
     replaces: Operation | None = None,
 ) -> Operation:
-    """`month` is current: whoever has locks may not restore it."""
+    """What `review_freeze` says, for a caller that knows the current month: once locks are taken none is restored."""
     _refuse_unfit(asked)
     mine = customers.visible_to(operator)
     ensure_expected(mine, expected)
@@ -139,10 +121,10 @@ def _review(
         ensure_no_referrals(mine)
     beyond = not_actionable(operator) if all_matching else {}
     kept = asked.as_json() | {"all_matching": all_matching}
-    operation = operations.create_operation(asked.act, kept, operator=operator, replaces=replaces)
+    operation = operations.create_operation(asked.operation_kind, kept, operator=operator, replaces=replaces)
     rows = with_freeze_effects(mine.annotate(**NO_TERMS, new_left_out=freeze_exclusion(asked, beyond)), asked)
     store_items(operation, rows, customer="pk", seen=CURRENT_STATE)
-    ensure_freeze_confirmable(operation)
+    ensure_freeze_confirmable(operation, asked)
     return operation
 
 
@@ -153,40 +135,41 @@ def _refuse_unfit(asked: FreezeRequest) -> None:
         raise InvalidRequest(agreement_missing_message(), "agreement")
 
 
-def ensure_freeze_confirmable(operation: Operation) -> None:
+def ensure_freeze_confirmable(operation: Operation, asked: FreezeRequest) -> None:
     """Refuse what could not be confirmed anyhow: whom the operator may not act on, nobody to do it to (domain 4.5)."""
     within_reach = operation.reviewed.exclude(left_out__in=(ExclusionReason.REFERRAL, ExclusionReason.GRANTED))
     ensure_permitted(review_totals(within_reach, operation.operator), operation.operator)
     if not included_items(operation).exists():
-        raise InvalidRequest(_nobody(operation))
+        raise InvalidRequest(_nobody(operation, asked))
 
 
-def _nobody(operation: Operation) -> str:
+def _nobody(operation: Operation, asked: FreezeRequest) -> str:
     """Why nothing can be done: of one customer the reason, of several how many there are of each."""
     reasons = list(operation.reviewed.order_by().values_list("left_out").annotate(Count("pk")))
     if reasons == [(reasons[0][0], 1)]:
-        return _why_not(operation, reasons[0][0])
+        return _why_not(operation, asked, reasons[0][0])
     told = ", ".join(f"{ExclusionReason(reason).label} ({number})" for reason, number in sorted(reasons))
-    if operation.kind == Operation.Kind.FREEZE:
+    if asked.freezes:
         return _("None of the customers can be frozen: %(why)s.") % {"why": told}
     return _("None of the customers can be unfrozen: %(why)s.") % {"why": told}
 
 
-def _why_not(operation: Operation, reason: str) -> str:
+def _why_not(operation: Operation, asked: FreezeRequest, reason: str) -> str:
     if reason == ExclusionReason.USED_UP:
         budget = Budget.objects.get(customer__reviews__operation=operation)
         return cannot_unfreeze_message(budget.used, budget.amount)
-    freezes = operation.kind == Operation.Kind.FREEZE
     return {
         ExclusionReason.FROZEN_SO: _("The account is frozen so already. Nothing was changed."),
         ExclusionReason.NOT_FROZEN: _("The account is not frozen. Nothing was changed."),
         ExclusionReason.OTHER_KIND: _("The account is frozen with its resources already. Nothing was changed.")
-        if freezes
+        if asked.freezes
         else _("The account is frozen in the other kind: unfreezing names the kind of the freeze."),
     }.get(ExclusionReason(reason), _("None of the customers is left."))
 
 
-def _apply(month: int, operation: Operation, *, channel: Channel, only_unchanged: bool) -> BatchResult:
+def _apply(
+    month: int, operation: Operation, asked: FreezeRequest, *, channel: Channel, only_unchanged: bool
+) -> BatchResult:
     """`month` is held already: whoever has other locks may not restore it."""
     rows, operator = included_items(operation), operation.operator
     extent = review_totals(rows, operator)
@@ -198,22 +181,15 @@ def _apply(month: int, operation: Operation, *, channel: Channel, only_unchanged
     if len(standing) < extent.number and not (only_unchanged and standing):
         raise Conflict(_("The state of an account was changed meanwhile. Nothing was done."))
     author = Author(operator, channel, timezone.now(), operation.pk)
-    done = _carry_out(Customer.objects.filter(pk__in_array=standing), operation, author)
+    done = _carry_out(Customer.objects.filter(pk__in_array=standing), asked, author)
     record_agreement(operation)
     return replace(done, skipped=extent.number - len(standing))
 
 
-def _carry_out(customers: CustomerQuerySet, operation: Operation, author: Author) -> BatchResult:
-    asked = freeze_request_from(operation.kind, operation.terms)
+def _carry_out(customers: CustomerQuerySet, asked: FreezeRequest, author: Author) -> BatchResult:
     frozen = unfrozen = 0
     if asked.freezes:
         frozen = freeze_accounts(customers, asked.kind, FreezeOrigin.PARTNER, author=author, reason=asked.reason)
     else:
         unfrozen = unfreeze_accounts(customers, author=author, reason=asked.reason)
     return BatchResult(batch=author.batch, customers=frozen + unfrozen, unfrozen=unfrozen, frozen=frozen)
-
-
-def apply_reviewed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
-    """Do what was reviewed, whatever kind of review it was: `apply_budgets` or `apply_by_hand`."""
-    apply = apply_freeze if is_freeze(operation) else apply_budgets
-    return apply(operation, only_unchanged=only_unchanged)

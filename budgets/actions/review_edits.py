@@ -9,18 +9,15 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
 from budgets.actions.billing_month import current_month
-from budgets.actions.freeze_terms import freeze_exclusion, freeze_request_from, is_freeze
-from budgets.actions.manual_freeze import ensure_freeze_confirmable, review_freeze_again
+from budgets.actions.freeze_terms import FreezeRequest
+from budgets.actions.manual_freeze import review_freeze_in
+from budgets.actions.review_kinds import review_kind
 from budgets.actions.reviews import (
     ALWAYS_EXCLUDED,
     CURRENT_STATE_OF_CUSTOMER,
     REVIEWED_STATE,
-    ensure_confirmable,
-    is_import,
-    is_undo,
     review_in,
     store_items,
-    with_effects,
     with_item_terms,
 )
 from budgets.actions.terms import exclusion, present_policy, terms_from_json, unfreeze_choice
@@ -70,13 +67,9 @@ def edit_review(
     # What was given an amount does not follow the budget any more.
     follows_less = When(IS_GIVEN, then=F("as_it_is").bitand(~UnchangedTerms.AMOUNT))
     as_it_is = Case(follows_less, default=F("as_it_is"), output_field=SmallIntegerField())
-    store_items(
-        again, with_effects(rows, operation, month), customer="customer_id", seen=REVIEWED_STATE, as_it_is=as_it_is
-    )
-    if is_freeze(again):
-        ensure_freeze_confirmable(again)
-    else:
-        ensure_confirmable(again, month, unfreeze=False)
+    items = review_kind(operation).with_effects(rows, month)
+    store_items(again, items, customer="customer_id", seen=REVIEWED_STATE, as_it_is=as_it_is)
+    review_kind(again).ensure_confirmable(month)
     return again
 
 
@@ -85,40 +78,23 @@ def _left_out(out: Q, back: Q, operation: Operation) -> Case:
     return Case(
         When(left_out__in=ALWAYS_EXCLUDED, then=F("left_out")),
         When(out, then=Value(ExclusionReason.BY_OPERATOR)),
-        When(back, then=_why_not(operation)),
+        When(back, then=review_kind(operation).exclusion()),
         default=F("left_out"),
         output_field=CharField(),
     )
 
 
-def _why_not(operation: Operation) -> Case:
-    """Why a row that is taken in stays left out nevertheless."""
-    if is_freeze(operation):
-        return freeze_exclusion(freeze_request_from(operation.kind, operation.terms), prefix="customer__")
-    # Undo takes a first budget away: there no type and no amount is what is meant.
-    lacking = NO_ROWS if is_undo(operation) else Q(new_type__isnull=True) | Q(new_amount__isnull=True)
-    return exclusion(lacking)
-
-
 @write_transaction()
-def review_again(operation: Operation) -> Operation:
-    """The same terms reviewed anew, with the states and budgets of now, for those the operator had not left out.
+def review_terms_again(operation: Operation) -> Operation:
+    """The same terms for the same customers, with the budgets and accounts of now, but for those the operator excluded.
 
     Amounts that were given to single customers stay theirs.
     """
-    # The operator before the month, as `confirm` takes them.
-    operations.lock_operation(operation)
-    month = current_month()
-    meant = operation.reviewed.exclude(left_out=ExclusionReason.BY_OPERATOR)
-    if is_import(operation):
-        return _review_rows_again(operation, meant, month)
-    customers = Customer.objects.filter(pk__in=meant.values("customer"))
-    if is_freeze(operation):
-        return review_freeze_again(operation, customers, month)
+    month, meant = _lock_again(operation)
     edited = {each: Decimal(value) for each, value in operation.terms.get("amounts", {}).items()}
     again = review_in(
         month,
-        customers,
+        Customer.objects.filter(pk__in=meant.values("customer")),
         terms_from_json(operation.terms),
         operator=operation.operator,
         unfreeze=operation.terms["unfreeze"],
@@ -129,8 +105,28 @@ def review_again(operation: Operation) -> Operation:
     return edit_review(again, amounts=edited) if edited else again
 
 
-def _review_rows_again(operation: Operation, meant: QuerySet[ReviewItem], month: int) -> Operation:
-    """A file told each customer's own terms: these are kept by the rows alone; what it left empty is as it stands."""
+@write_transaction()
+def review_freeze_again(operation: Operation, asked: FreezeRequest) -> Operation:
+    """The same freezing or unfreezing for the same customers, with the accounts of now."""
+    month, meant = _lock_again(operation)
+    customers = Customer.objects.filter(pk__in=meant.values("customer"))
+    return review_freeze_in(
+        month,
+        customers,
+        asked,
+        operator=operation.operator,
+        all_matching=operation.terms["all_matching"],
+        replaces=operation,
+    )
+
+
+@write_transaction()
+def review_items_again(operation: Operation) -> Operation:
+    """The same items reviewed again: a file gave each customer its own terms, and only the items have them.
+
+    What the file left empty follows the budget of now.
+    """
+    month, meant = _lock_again(operation)
     operator = operation.operator
     again = operations.create_operation(operation.kind, operation.terms, operator=operator, replaces=operation)
     rows = with_item_terms(meant.filter(customer__in=Customer.objects.visible_to(operator))).annotate(
@@ -142,15 +138,16 @@ def _review_rows_again(operation: Operation, meant: QuerySet[ReviewItem], month:
         new_left_out=exclusion(Q(new_type__isnull=True) | Q(new_amount__isnull=True)),
         new_on_restore=unfreeze_choice(prefix="customer__"),
     )
-    store_items(
-        again,
-        with_effects(rows, operation, month),
-        customer="customer_id",
-        seen=CURRENT_STATE_OF_CUSTOMER,
-        as_it_is=F("as_it_is"),
-    )
-    ensure_confirmable(again, month, unfreeze=False)
+    items, as_it_is = review_kind(operation).with_effects(rows, month), F("as_it_is")
+    store_items(again, items, customer="customer_id", seen=CURRENT_STATE_OF_CUSTOMER, as_it_is=as_it_is)
+    review_kind(again).ensure_confirmable(month)
     return again
+
+
+def _lock_again(operation: Operation) -> tuple[int, QuerySet[ReviewItem]]:
+    """The current month, and the items that are reviewed again; the operator is locked before the month."""
+    operations.lock_operation(operation)
+    return current_month(), operation.reviewed.exclude(left_out=ExclusionReason.BY_OPERATOR)
 
 
 def _as_it_stands(term: UnchangedTerms, stands: Any) -> Case:

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.form_versions import ensure_expected
-from budgets.actions.freeze_terms import freeze_request_from, is_freeze, with_freeze_effects
 from budgets.actions.quota import (
     ensure_permitted,
     ensure_types_granted,
@@ -21,6 +20,7 @@ from budgets.actions.quota import (
     not_actionable,
     review_totals,
 )
+from budgets.actions.review_kinds import review_kind
 from budgets.actions.terms import BudgetChange, BudgetTerms, terms_as_json, with_budget_effects, with_terms
 from customers.models import (
     AccountFreezing,
@@ -119,21 +119,6 @@ def agreement_missing_message() -> str:
     return _("Tick the agreement: resources are frozen only with it.")
 
 
-def is_import(operation: Operation) -> bool:
-    """Whether its terms came from a file."""
-    return "import" in operation.terms
-
-
-def is_undo(operation: Operation) -> bool:
-    """Whether it takes a batch back."""
-    return operation.kind == Operation.Kind.UNDO_BATCH
-
-
-def is_batch(operation: Operation) -> bool:
-    """Whether the operation is about several customers, and so has a review page."""
-    return is_undo(operation) or operation.reviewed.all()[:2].count() != 1
-
-
 def with_item_terms(reviewed: QuerySet[ReviewItem]) -> QuerySet[Any]:
     """Reviewed rows with their terms under the names that `foresee` goes by."""
     return reviewed.annotate(
@@ -144,16 +129,6 @@ def with_item_terms(reviewed: QuerySet[ReviewItem]) -> QuerySet[Any]:
         new_unfreeze=F("unfreeze"),
         new_on_restore=F("unfreeze_on_restore"),
     )
-
-
-def with_effects(rows: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[Any]:
-    """Rows of this operation with what it would do to them now: `exhausts_after`, `effect_after`, and for budgets more.
-
-    Rows that were annotated by `terms_of_rows` are foreseen by what they were given since.
-    """
-    if is_freeze(operation):
-        return with_freeze_effects(rows, freeze_request_from(operation.kind, operation.terms), prefix="customer__")
-    return with_budget_effects(rows, month, prefix="customer__")
 
 
 def store_items(
@@ -215,12 +190,12 @@ def changes_nothing(operation: Operation) -> bool:
     return not (changing_items(rows) | rows.filter(effect=FreezeEffect.UNFROZEN)).exists()
 
 
-def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool) -> None:
+def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool, none_left: str = "") -> None:
     """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
     rows = included_items(operation)
     extent = review_totals(rows, operation.operator, moving=True)
-    if not extent.number and is_undo(operation):
-        raise InvalidRequest(_("None of the customers is left to go back to what it had before the batch."))
+    if not extent.number and none_left:
+        raise InvalidRequest(none_left)
     if not extent.number and operation.reviewed.filter(left_out=ExclusionReason.BY_OPERATOR).exists():
         raise InvalidRequest(_("Nobody would be left to be set: cancel the review, or leave somebody in it."))
     if not extent.number:
@@ -254,12 +229,12 @@ def matching_items(rows: QuerySet[ReviewItem], operation: Operation, month: int)
 
     A report that only moves what is used changes neither. To freezing by hand a budget matters by what would happen.
     """
-    return with_effects(with_item_terms(rows), operation, month).filter(_as_reviewed(operation))
+    return review_kind(operation).with_effects(with_item_terms(rows), month).filter(_as_reviewed(operation))
 
 
 def conflicting_items(rows: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
     """All other rows."""
-    return with_effects(with_item_terms(rows), operation, month).filter(_not(_as_reviewed(operation)))
+    return review_kind(operation).with_effects(with_item_terms(rows), month).filter(_not(_as_reviewed(operation)))
 
 
 def _as_reviewed(operation: Operation) -> Q:
@@ -269,7 +244,7 @@ def _as_reviewed(operation: Operation) -> Q:
     same_budget = both_without | Q(customer__budget__record=F("adjustment_record"))
     both_unfrozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
     return Q(
-        Q() if is_freeze(operation) else same_budget,
+        same_budget if review_kind(operation).compares_budgets else Q(),
         both_unfrozen | Q(customer__frozen_since=F("frozen_since")),
         customer__freeze_kind=F("freeze_kind"),
         customer__disassociated_on=None,

@@ -13,10 +13,10 @@ from budgets.actions.account_state import copy_budget_flags, unfreeze_accounts
 from budgets.actions.billing_month import lock_month
 from budgets.actions.locks import lock_grants, lock_reviewed, lock_to_review
 from budgets.actions.quota import ReviewTotals, allocate, ensure_types_granted, quota_deltas, review_totals
+from budgets.actions.review_kinds import review_kind
 from budgets.actions.reviews import (
     changing_items,
     included_items,
-    is_import,
     matching_items,
     review_in,
     unchanged_items,
@@ -86,7 +86,7 @@ def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool 
     customers are left as they are. Raises PermissionRefused where the grant does not allow it (any more),
     InvalidRequest for a type without quota or over quota, LockTimeout after ten seconds of waiting.
     """
-    channel = Channel.IMPORT if is_import(operation) else Channel.CONSOLE
+    channel = review_kind(operation).channel
     return _apply(lock_month(), operation, channel=channel, note=note, only_unchanged=only_unchanged)
 
 

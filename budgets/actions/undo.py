@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import BooleanField, Case, CharField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.reviews import CURRENT_STATE_OF_CUSTOMER, ensure_confirmable, store_items
@@ -79,5 +80,11 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
         customer="customer_id",
         seen=CURRENT_STATE_OF_CUSTOMER,
     )
-    ensure_confirmable(operation, month, unfreeze=False)
+    ensure_undo_confirmable(operation, month)
     return operation
+
+
+def ensure_undo_confirmable(operation: Operation, month: int) -> None:
+    """What `ensure_confirmable` says, in the words of an undo where no customer is left to be put back."""
+    none_left = _("None of the customers is left to go back to what it had before the batch.")
+    ensure_confirmable(operation, month, unfreeze=False, none_left=none_left)

@@ -6,7 +6,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from budgets.actions.form_versions import VERSION_PATTERN, form_version
-from budgets.actions.reviews import conflicting_items, included_items, with_effects, with_item_terms
+from budgets.actions.review_kinds import review_kind
+from budgets.actions.reviews import conflicting_items, included_items, with_item_terms
 from budgets.models import AdjustmentRecord
 from budgets.queries.standing import why_frozen
 from customers.masking import mask_name
@@ -94,7 +95,7 @@ def _rows(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
     newest = AdjustmentRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
     rows = with_item_terms(ReviewItem.objects.filter(pk__in=keys)).select_related("customer__budget")
     rows = rows.annotate(newest_record=Subquery(newest.values("pk")[:1]))
-    return with_effects(rows, operation, month).order_by(*BY_ACCOUNT)
+    return review_kind(operation).with_effects(rows, month).order_by(*BY_ACCOUNT)
 
 
 def _of_row(row: Any, records: dict[int, AdjustmentRecord]) -> list[str]:

@@ -12,9 +12,10 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgets import presenters, tasks
-from budgets.forms import ReportForm
+from budgets import tasks
+from budgets.forms.files import ReportForm
 from budgets.models import ExpenditureReport, UnassociatedExpenditure
+from budgets.presenters.reports import freezes_of, show_frozen, show_report, show_reports
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import PermissionRefused
 from partnercenter.lib.htmx import page_context
@@ -57,7 +58,7 @@ def _show_expenditure(
     status: int = 200,
 ) -> HttpResponse:
     page = Paginator(_reports(request).order_by("-taken_in_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
-    context = page_context(page, presenters.show_reports(page.object_list, request.partner)) | {
+    context = page_context(page, show_reports(page.object_list, request.partner)) | {
         "form": form,
         "errors": errors or [],
         "jobs": jobs.recent_jobs(request.user, tasks.take_in),
@@ -72,9 +73,9 @@ def _show_expenditure(
 def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
     """One report: what it said, what it did, and the own accounts it froze."""
     report = get_object_or_404(_reports(request), pk=pk)
-    frozen = presenters.freezes_of(request.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
+    frozen = freezes_of(request.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
-    context = page_context(page, presenters.show_frozen(page.object_list)) | {"report": presenters.show_report(report)}
+    context = page_context(page, show_frozen(page.object_list)) | {"report": show_report(report)}
     return render(request, "budgets/expenditure_report.html", context)
 
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from budgets import tasks
 from budgets.actions.import_budgets import ensure_may_import
-from budgets.forms import ImportForm
+from budgets.forms.files import ImportForm
 from customers.agreement import CURRENT_VERSION
 from partnercenter.actions import jobs
 from partnercenter.models import Job

@@ -10,14 +10,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgets import presenters
 from budgets.actions.form_versions import matches_version
 from budgets.actions.reviews import changes_nothing, referral_message, review_budgets
 from budgets.actions.set_budgets import set_budgets
-from budgets.forms import SetBudgetForm
+from budgets.forms.set_budget import SetBudgetForm
+from budgets.presenters import dialogs
+from budgets.presenters.messages import message_for_one
+from budgets.presenters.records import show_records
 from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
-from budgets.telling import message_for_one
 from budgets.views.set_budgets import is_for_many, set_budgets_of_many
 from customers.listing.rows import ESTIMATE_AS_OF, LATEST_FREEZE_RECORD
 from customers.models import Customer
@@ -101,14 +102,14 @@ def _show_form(
     budget = getattr(customer, "budget", None)
     as_of, freeze_record = Customer.objects.values_list(ESTIMATE_AS_OF, LATEST_FREEZE_RECORD).get(pk=customer.pk)
     context = {
-        "customer": presenters.show_customer(customer, names_shown=seconds > 0),
+        "customer": dialogs.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
         "form": form,
-        "budget": presenters.show_budget(budget, as_of),
+        "budget": dialogs.show_budget(budget, as_of),
         "frozen_above": restricted_by(customer, partner_restriction(customer.partner)),
         "frozen_why": why_frozen(customer),
         "freeze_record": freeze_record,
-        "notes": presenters.notes(customer, month),
+        "notes": dialogs.notes(customer, month),
         "conflict": conflict,
         "changes": changes,
     }
@@ -142,8 +143,8 @@ def adjustment_records(request: ConsoleRequest) -> HttpResponse:
         request.GET.get("page")
     )
     may_act = not why_not_budgets(request.user, customer.partner, getattr(customer.partner, "grant", None))
-    context = page_context(page, presenters.show_records(page.object_list)) | {
-        "customer": presenters.show_customer(customer, names_shown=seconds > 0),
+    context = page_context(page, show_records(page.object_list)) | {
+        "customer": dialogs.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
         "may_act": may_act,
     }

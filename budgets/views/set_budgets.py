@@ -12,7 +12,7 @@ from budgets.actions.decisions import ensure_may_act
 from budgets.actions.quota import actionable
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import terms_as_json
-from budgets.forms import SetBudgetsForm
+from budgets.forms.set_budgets import SetBudgetsForm
 from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
 from customers.models import CustomerQuerySet
 from partnercenter.actions import jobs

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from budgets import presenters
 from budgets.chart import chart_of
 from budgets.forecast import explain_run_out
+from budgets.presenters import dialogs
 from budgets.queries.decisions import snooze_of
 from budgets.queries.history import last_months
 from budgets.queries.standing import standing_of
@@ -68,7 +68,7 @@ def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, A
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,
         "standing": standing_of(customer),
-        "budget": presenters.show_budget(getattr(customer, "budget", None), listed.as_of),
+        "budget": dialogs.show_budget(getattr(customer, "budget", None), listed.as_of),
         "snooze": snooze_of(getattr(customer, "budget", None), timezone.now(), timezone.get_current_timezone()),
         "run_out": explain_run_out(getattr(customer, "budget", None), months[-1].total, months[-1].as_of),
         "months": months,

@@ -1,6 +1,7 @@
 """Freezing and unfreezing by hand: the dialog for one customer or many, at once or by a review (domain 4.2 to 4.7)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +13,16 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from budgets import presenters, tasks
+from budgets import tasks
 from budgets.actions.form_versions import form_version, matches_version
 from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.manual_freeze import freeze_now, review_freeze
 from budgets.actions.quota import actionable
 from budgets.actions.reviews import referral_message
+from budgets.presenters import dialogs
+from budgets.presenters.messages import message_for_freeze
 from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
-from budgets.telling import message_for_freeze
 from customers.agreement import CURRENT_VERSION
 from customers.forms import FreezeForm, UnfreezeForm
 from customers.listing.pagination import changed_query
@@ -38,7 +40,6 @@ from partnercenter.views.jobs import job_response
 
 # What an address of this page says beside the list's own query.
 PARAMETERS_OF_THIS_PAGE = ("customer", "all_matching", "kind", "dialog")
-FORM_BY_ACTION = {Operation.Kind.FREEZE: FreezeForm, Operation.Kind.UNFREEZE: UnfreezeForm}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -47,37 +48,37 @@ def freeze(request: ConsoleRequest) -> HttpResponse:
     """Freeze accounts, or accounts and resources: `customer` repeated or `all_matching=1`, `kind`, `reason`,
     `agreement=1`. GET, and POST with `dialog`, give the form.
     """
-    return _by_hand(request, Operation.Kind.FREEZE)
+    return _freeze_or_unfreeze(request, freezes=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def unfreeze(request: ConsoleRequest) -> HttpResponse:
     """Unfreeze: `customer` repeated or `all_matching=1`, `kind` as it is frozen, `reason`."""
-    return _by_hand(request, Operation.Kind.UNFREEZE)
+    return _freeze_or_unfreeze(request, freezes=False)
 
 
-def _by_hand(request: ConsoleRequest, act: Operation.Kind) -> HttpResponse:
+def _freeze_or_unfreeze(request: ConsoleRequest, *, freezes: bool) -> HttpResponse:
     ids = _named(request)
     customers = selected_customers(request, ids).select_related("budget", "partner__grant", "partner__distributor")
     one = customers.first() if len(set(ids)) == 1 and not selects_all(request) else None
-    _refuse(request, act, one)
+    _ensure_may_act(request, one, freezes=freezes)
     if one is None and not customers.exists():
         raise empty_selection(request)
     if request.method != "POST" or "dialog" in request.POST:
-        return _show(request, act, customers, one, _form(request, act, one))
-    form = FORM_BY_ACTION[act](request.POST, label_suffix="")
+        return _show(request, freezes, customers, one, _form(request, one, freezes=freezes))
+    form = _form_class(freezes)(request.POST, label_suffix="")
     if not form.is_valid():
-        return _show(request, act, customers, one, form, status=422)
+        return _show(request, freezes, customers, one, form, status=422)
     try:
-        return _carry_out(request, customers, one, form, _asked(act, form.cleaned_data))
+        return _carry_out(request, customers, one, form, _asked(form.cleaned_data, freezes=freezes))
     except Conflict as changed:
         if one is None:
             raise
-        return _show_changed(request, act, customers, form, changed)
+        return _show_changed(request, freezes, customers, form, changed)
     except (InvalidRequest, LockTimeout) as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
-        return _show(request, act, customers, one, form, status=error.status)
+        return _show(request, freezes, customers, one, form, status=error.status)
 
 
 def _named(request: ConsoleRequest) -> list[str]:
@@ -85,12 +86,12 @@ def _named(request: ConsoleRequest) -> list[str]:
     return request.POST.getlist("customer") or request.GET.getlist("customer")
 
 
-def _refuse(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) -> None:
+def _ensure_may_act(request: ConsoleRequest, one: Customer | None, *, freezes: bool) -> None:
     """Who may not act on the customer, or for several on nobody's (domain 5.6): 403 before anything is looked at."""
     user = request.user
     partner = one.partner if one else request.partner
     why_not = "" if one is None and partner.is_distributor else why_not_budgets(user, partner, grant_of(partner))
-    if act == Operation.Kind.UNFREEZE:
+    if not freezes:
         why_not = why_not or why_not_unfreeze(user, partner)
     if why_not:
         raise PermissionRefused(why_not)
@@ -98,21 +99,24 @@ def _refuse(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) 
         raise InvalidRequest(referral_message())
 
 
-def _form(request: ConsoleRequest, act: Operation.Kind, one: Customer | None) -> Any:
+def _form_class(freezes: bool) -> type[FreezeForm] | type[UnfreezeForm]:
+    return FreezeForm if freezes else UnfreezeForm
+
+
+def _form(request: ConsoleRequest, one: Customer | None, *, freezes: bool) -> Any:
     """The form as it is offered: unfreezing names the kind in which the one customer is frozen."""
     kind = request.GET.get("kind") or FreezeKind.ACCOUNT
-    if one is not None and act == Operation.Kind.UNFREEZE:
+    if one is not None and not freezes:
         kind = one.freeze_kind or FreezeKind.ACCOUNT
     initial = {"kind": kind, "version": form_version(one) if one else ""}
-    return FORM_BY_ACTION[act](label_suffix="", initial=initial)
+    return _form_class(freezes)(label_suffix="", initial=initial)
 
 
-def _asked(act: Operation.Kind, given: dict[str, Any]) -> FreezeRequest:
-    asked = FreezeRequest(
-        act, FreezeKind(given["kind"]), given["reason"], CURRENT_VERSION if given.get("agreement") else ""
-    )
-    # What was ticked and then hidden, as the account alone is to be frozen, was accepted for nothing.
-    return asked if asked.freezes_resources else FreezeRequest(asked.act, asked.kind, asked.reason)
+def _asked(given: dict[str, Any], *, freezes: bool) -> FreezeRequest:
+    asked = FreezeRequest(FreezeKind(given["kind"]), given["reason"], freezes=freezes)
+    # A box that was ticked before the account alone was chosen is hidden: then it accepts nothing.
+    accepted = asked.freezes_resources and given.get("agreement")
+    return replace(asked, agreement=CURRENT_VERSION) if accepted else asked
 
 
 def _carry_out(
@@ -123,7 +127,7 @@ def _carry_out(
     expected = matches_version(version) if version and one else None
     if one and not request.partner.verification_required:
         outcome = freeze_now(customers, asked, operator=user, expected=expected)
-        return action_done(request, message_for_freeze(outcome, Operation.objects.get(pk=outcome.batch)))
+        return action_done(request, message_for_freeze(outcome, asked, None))
     if customers.count() > jobs.WORKER_THRESHOLD:
         return _review_by_job(request, asked)
     of_all = selects_all(request)
@@ -133,8 +137,8 @@ def _carry_out(
 
 def _review_by_job(request: ConsoleRequest, asked: FreezeRequest) -> HttpResponse:
     who = {"all_matching": selects_all(request), "query": request.GET.urlencode(), "customers": _named(request)}
-    given = who | {"act": asked.act, "terms": asked.as_json()}
-    title = _("%(act)s: Review") % {"act": asked.act.label}
+    given = who | {"act": asked.operation_kind, "terms": asked.as_json()}
+    title = _("%(act)s: Review") % {"act": asked.operation_kind.label}
     job = jobs.start_job(tasks.review_freezing, title, operator=request.user, terms=given)
     if job.state == Job.State.REFUSED:
         raise jobs.job_error(job)
@@ -142,18 +146,18 @@ def _review_by_job(request: ConsoleRequest, asked: FreezeRequest) -> HttpRespons
 
 
 def _show_changed(
-    request: ConsoleRequest, act: Operation.Kind, customers: CustomerQuerySet, form: Any, changed: Conflict
+    request: ConsoleRequest, freezes: bool, customers: CustomerQuerySet, form: Any, changed: Conflict
 ) -> HttpResponse:
     """What changed meanwhile, and what was entered once more, of what stands now."""
     now = customers.get()
-    again = FORM_BY_ACTION[act](label_suffix="", initial={**form.cleaned_data, "version": form_version(now)})
+    again = _form_class(freezes)(label_suffix="", initial={**form.cleaned_data, "version": form_version(now)})
     changes = changes_since(form.cleaned_data["version"], now)
-    return _show(request, act, customers, now, again, status=409, conflict=changed.message, changes=changes)
+    return _show(request, freezes, customers, now, again, status=409, conflict=changed.message, changes=changes)
 
 
 def _show(
     request: ConsoleRequest,
-    act: Operation.Kind,
+    freezes: bool,
     customers: CustomerQuerySet,
     one: Customer | None,
     form: Any,
@@ -163,7 +167,7 @@ def _show(
     changes: Sequence[str] = (),
 ) -> HttpResponse:
     context = {
-        "title": act.label,
+        "title": (Operation.Kind.FREEZE if freezes else Operation.Kind.UNFREEZE).label,
         "path": request.path,
         "form": form,
         "conflict": conflict,
@@ -181,9 +185,9 @@ def _about_one(request: ConsoleRequest, customer: Customer) -> dict[str, Any]:
     seconds = reveal(request, [customer])
     as_of, record = Customer.objects.values_list(ESTIMATE_AS_OF, LATEST_FREEZE_RECORD).get(pk=customer.pk)
     return {
-        "customer": presenters.show_customer(customer, names_shown=seconds > 0),
+        "customer": dialogs.show_customer(customer, names_shown=seconds > 0),
         "names_shown_seconds": seconds,
-        "budget": presenters.show_budget(getattr(customer, "budget", None), as_of),
+        "budget": dialogs.show_budget(getattr(customer, "budget", None), as_of),
         "frozen_above": restricted_by(customer, partner_restriction(customer.partner)),
         "frozen_why": why_frozen(customer),
         "freeze_record": record,

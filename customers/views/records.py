@@ -1,6 +1,5 @@
 """The tabs of the customer's page: its records, in the page and as a file, and the notes about it."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_safe
 
-from budgets import presenters
-from budgets.presenters import show_customer
+from budgets.presenters.dialogs import show_customer
+from budgets.presenters.records import ADJUSTMENT_FILE, show_records
 from budgets.queries.freeze_explanation import explain_freeze
 from customers.actions.audit import record_export
-from customers.files import FREEZE_COLUMNS, freeze_record_as_row
+from customers.files import FREEZE_FILE, RecordFile
 from customers.forms import NoteForm, RecordFilterForm
 from customers.models import Customer, ExportRecord, FreezeRecord
 from customers.views.reveal import reveal
@@ -33,22 +32,16 @@ ADJUSTMENTS_TAB, NOTES_TAB = "adjustments", "notes"
 
 
 @dataclass(frozen=True)
-class TabFile:
-    """The records of a tab as a file: its name, its columns, and what makes a row of a record and a zone."""
-
-    what: ExportRecord.What
-    name: str
-    columns: Sequence[str]
-    as_row: Callable[..., list[Any]]
-
-
-@dataclass(frozen=True)
 class Tab:
-    """One list below a customer: its name, where it comes from, and its file; notes have none and no filters."""
+    """A list below a customer: its label, its name among the customer's relations, how it is exported, its file.
+
+    Notes have no file and no filters.
+    """
 
     label: Any
     related: str
-    file: TabFile | None = None
+    exported_as: ExportRecord.What | None = None
+    file: RecordFile | None = None
 
     def all_of(self, customer: Customer) -> QuerySet[Any]:
         records: QuerySet[Any] = getattr(customer, self.related).order_by("-pk")
@@ -56,18 +49,8 @@ class Tab:
 
 
 TABS = {
-    ADJUSTMENTS_TAB: Tab(
-        _("Adjustment Records"),
-        "adjustment_records",
-        TabFile(
-            ExportRecord.What.ADJUSTMENTS, "adjustment-records", presenters.ADJUSTMENT_COLUMNS, presenters.record_as_row
-        ),
-    ),
-    "freezes": Tab(
-        _("Freeze Records"),
-        "freeze_records",
-        TabFile(ExportRecord.What.FREEZES, "freeze-records", FREEZE_COLUMNS, freeze_record_as_row),
-    ),
+    ADJUSTMENTS_TAB: Tab(_("Adjustment Records"), "adjustment_records", ExportRecord.What.ADJUSTMENTS, ADJUSTMENT_FILE),
+    "freezes": Tab(_("Freeze Records"), "freeze_records", ExportRecord.What.FREEZES, FREEZE_FILE),
     NOTES_TAB: Tab(_("Notes"), "notes"),
 }
 
@@ -96,7 +79,7 @@ def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | No
         listed = filters.narrowed()
     page = Paginator(listed, RECORDS_PER_TAB).get_page(request.GET.get("page"))
     rows = list(page.object_list)
-    return context | page_context(page, presenters.show_records(rows) if name == ADJUSTMENTS_TAB else rows)
+    return context | page_context(page, show_records(rows) if name == ADJUSTMENTS_TAB else rows)
 
 
 @require_GET
@@ -108,7 +91,7 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
     """
     customer, user = named_customer(request), request.user
     tab = TABS.get(request.GET.get("tab", ADJUSTMENTS_TAB))
-    if tab is None or tab.file is None:
+    if tab is None or tab.file is None or tab.exported_as is None:
         raise Http404
     if not user.has_perm(EXPORT_FILES):
         raise PermissionDenied
@@ -116,7 +99,7 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
     filters.refuse_unreadable()
     file, records = tab.file, filters.narrowed()
     query, number = request.GET.urlencode(), records.count()
-    record_export(file.what, query=query, rows=number, operator=user, partner=request.partner)
+    record_export(tab.exported_as, query=query, rows=number, operator=user, partner=request.partner)
     stream = records.select_related("customer").iterator(chunk_size=RECORDS_AT_A_TIME)
     zone = timezone.get_current_timezone()
     return csv_download(

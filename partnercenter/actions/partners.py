@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.transactions import lock_keys, write_transaction
-from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
-from partnercenter.permissions import LONGEST_REASON, may_switch_verification
+from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User
+from partnercenter.permissions import LONGEST_REASON
 
 
 @write_transaction()
@@ -87,26 +87,3 @@ def _record_status(
         status_after=after,
         reason=reason,
     )
-
-
-@write_transaction()
-def switch_verification(partner: Partner, *, on: bool, operator: User | None) -> bool:
-    """Turn the verification code of a partner on or off and leave a record; whether this changed anything (domain 6.1).
-
-    Raises PermissionRefused where the operator is neither the platform nor an administrator of the partner,
-    InvalidRequest where a code could not be sent to the operator who turns it on.
-    """
-    if operator is not None and not operator.is_superuser:
-        if operator.partner_id != partner.pk or not may_switch_verification(operator):
-            raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
-        if on and not operator.email:
-            raise InvalidRequest(_("Enter an e-mail address for your account first: codes are sent there."))
-    changed = Partner.objects.filter(pk=partner.pk, verification_required=not on).update(verification_required=on)
-    if changed:
-        VerificationSwitchRecord.objects.create(
-            partner=partner,
-            operator=operator,
-            operator_name=operator.username if operator else "system",
-            turned_on=on,
-        )
-    return bool(changed)

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from partnercenter.actions import operations
-from partnercenter.actions.partners import switch_verification
-from partnercenter.lib.errors import InvalidRequest, PermissionRefused
+from partnercenter.actions.verification_switch import ensure_may_switch, switch_verification
+from partnercenter.lib.errors import InvalidRequest
 from partnercenter.models import Partner
 from partnercenter.permissions import grant_of, may_switch_verification, visible_pools
 from partnercenter.requests import ConsoleRequest, partner_required
@@ -35,8 +35,7 @@ def partner_information(request: ConsoleRequest) -> HttpResponse:
 def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
     """Turning on holds at once; turning off is itself a critical operation (domain 6.1)."""
     user = request.user
-    if not may_switch_verification(user):
-        raise PermissionRefused(_("Ask an administrator of your company to switch the verification code."))
+    ensure_may_switch(user)
     if on:
         try:
             switch_verification(request.partner, on=True, operator=user)

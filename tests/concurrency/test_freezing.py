@@ -8,11 +8,10 @@ import pytest
 
 from budgets.actions.billing_month import restore_budgets
 from budgets.actions.freeze_terms import FreezeRequest
-from budgets.actions.manual_freeze import apply_freeze, freeze_now, review_freeze
+from budgets.actions.manual_freeze import freeze_now, review_freeze
 from budgets.actions.review_edits import edit_review
 from customers.agreement import CURRENT_VERSION
 from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
-from partnercenter.actions.operations import confirm_operation
 from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Confirmation, Operation, Partner, User
 from tests import factories
@@ -59,7 +58,7 @@ def chosen(customers: list[Customer]) -> Any:
 
 
 def asked(act: str) -> FreezeRequest:
-    return FreezeRequest(Operation.Kind(act), FreezeKind.ACCOUNT, "Unpaid invoice")
+    return FreezeRequest(FreezeKind.ACCOUNT, "Unpaid invoice", freezes=act == "FREEZE")
 
 
 def one(act: str, customer: Customer, operator: User) -> Callable[[], Any]:
@@ -72,7 +71,7 @@ def reviewed(act: str, customers: list[Customer], operator: User) -> Operation:
 
 
 def pressed(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], Any]:
-    return lambda: confirm_operation(operation, "", lambda: apply_freeze(operation, only_unchanged=only_unchanged))
+    return lambda: factories.freeze_confirmed(operation, only_unchanged=only_unchanged)
 
 
 def origins(customers: list[Customer]) -> list[str]:
@@ -159,9 +158,7 @@ def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse
     [customer] = factories.customers(acme, 1)
     factories.budget(customer, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
     factories.report((customer, "2026-09", "60"))
-    escalation = FreezeRequest(
-        Operation.Kind.FREEZE, FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice", CURRENT_VERSION
-    )
+    escalation = FreezeRequest(FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice", CURRENT_VERSION, freezes=True)
     stop = stop_before(monkeypatch, ABOUT_TO_FREEZE)
 
     def month_turns() -> Any:

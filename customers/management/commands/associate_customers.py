@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from budgets.actions.association import associate_customers
-from budgets.telling import message_for_associated
+from budgets.presenters.messages import message_for_associated
 from customers.files import read_customers
 from partnercenter.lib.commands import ConsoleCommand
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from budgets.actions.association import disassociate_customers
-from budgets.telling import message_for_disassociated
+from budgets.presenters.messages import message_for_disassociated
 from customers.files import read_leaving
 from customers.models import Customer
 from partnercenter.lib.commands import ConsoleCommand

@@ -6,10 +6,7 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.http import Http404
-from django.utils.translation import gettext as _
 
-from budgets.actions.freeze_terms import is_freeze
-from budgets.actions.reviews import is_undo
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import LARGEST_BUDGET, AmountField, show_amount
 from partnercenter.models import Operation
@@ -37,12 +34,10 @@ def typed_amounts(post: Mapping[str, str], reviewed: Operation) -> dict[str, Dec
 
     What stands untouched in the row of somebody who is left out was not given.
 
-    Raises BadAmounts where one is none, Http404 where a customer is not in it, InvalidRequest where it sets no amounts.
+    Raises BadAmounts where one is none, Http404 where a customer is not in it.
     """
     field = AmountField(largest=LARGEST_BUDGET)
     given = {name.removeprefix(AMOUNT_PREFIX): text for name, text in post.items() if name.startswith(AMOUNT_PREFIX)}
-    if given and (is_undo(reviewed) or is_freeze(reviewed)):
-        raise InvalidRequest(_("No amount is set by this: leave a customer out to keep it as it is."))
     ensure_in_review(reviewed, given)
     rows = reviewed.reviewed.filter(customer__customer_id__in_array=given)
     stand: dict[str, tuple[Decimal | None, str]] = {

@@ -1,0 +1,114 @@
+"""The forms of Set Budget, of Import Budgets and of taking in a report."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from budgets.actions.form_versions import form_version
+from budgets.actions.quota import missing_quota_message
+from budgets.actions.terms import BudgetTerms
+from customers.agreement import CURRENT_VERSION, agreement_field
+from customers.models import AccountFreezing, Customer, FreezeOrigin
+from partnercenter.lib.money import LARGEST_BUDGET, AmountField
+from partnercenter.models import BudgetType
+
+POLICY_CHOICES = AccountFreezing.choices
+UNFREEZE_ON_RESTORE_LABEL = _("Unfreeze when the monthly budget restores")
+UNFREEZE_ON_RESTORE_HELP = _(
+    "Lifts a freeze by the used up budget, no other; used up anew, the account is frozen anew."
+)
+
+
+def agreement_for(given: dict[str, Any]) -> str:
+    """The version accepted with what a valid form says, "" where resources are not to be frozen or it is not ticked."""
+    with_resources = given["account_freezing"] == AccountFreezing.AUTOMATIC_WITH_RESOURCES
+    return CURRENT_VERSION if with_resources and given.get("agreement") else ""
+
+
+class TypesAllowed(forms.RadioSelect):
+    """The budget types, those without a quota disabled."""
+
+    allowed: set[str] = set()
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if value not in self.allowed:
+            option["attrs"]["disabled"] = True
+        return option
+
+
+class SetBudgetForm(forms.Form):
+    """Set Budget for one customer. `version` is what the form showed of it, "" where the sender saw none."""
+
+    budget_type = forms.ChoiceField(label=_("Budget Type"), choices=BudgetType, widget=TypesAllowed)
+    amount = AmountField(label=_("Budget"), largest=LARGEST_BUDGET)
+    account_freezing = forms.ChoiceField(
+        label=_("Account Freezing"),
+        choices=POLICY_CHOICES,
+        widget=forms.RadioSelect,
+        required=False,
+    )
+    agreement = agreement_field()
+    unfreeze_on_restore = forms.BooleanField(
+        label=UNFREEZE_ON_RESTORE_LABEL, required=False, help_text=UNFREEZE_ON_RESTORE_HELP
+    )
+    unfreeze_now = forms.BooleanField(
+        label=_("Unfreeze Now"),
+        required=False,
+        help_text=_("A frozen customer cannot purchase, renew, change, or properly use resources."),
+    )
+    version = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        customer: Customer,
+        allowed: set[str],
+        may_unfreeze: bool = True,
+        typed: dict[str, Any] | None = None,
+    ) -> None:
+        """`typed` is what was asked for already and is offered again, in place of what stands."""
+        super().__init__(data, label_suffix="", initial=self._standing(customer, allowed) | (typed or {}))
+        self.type_notes = [missing_quota_message(name) for name in BudgetType.values if name not in allowed]
+        self.fields["budget_type"].widget.allowed = allowed
+        self.fields["amount"].help_text = _("%(currency)s, at list price. Up to two decimal places.") % {
+            "currency": settings.CURRENCY
+        }
+        # Whoever was offered it before is told why it cannot be, not passed over in silence.
+        if not customer.is_frozen or not (may_unfreeze or data):
+            del self.fields["unfreeze_now"]
+        elif customer.freeze_origin == FreezeOrigin.ASSOCIATION:
+            self.fields["unfreeze_now"].label = _("Unfreeze Account")
+
+    @staticmethod
+    def _standing(customer: Customer, allowed: set[str]) -> dict[str, Any]:
+        budget = getattr(customer, "budget", None)
+        first = next((name for name in BudgetType.values if name in allowed), None)
+        return {
+            "budget_type": budget.budget_type if budget and budget.budget_type in allowed else first,
+            "amount": budget and budget.amount,
+            "account_freezing": budget.account_freezing if budget else AccountFreezing.MANUAL,
+            "unfreeze_on_restore": bool(budget and budget.unfreeze_on_restore),
+            "unfreeze_now": customer.freeze_origin == FreezeOrigin.ASSOCIATION,
+            "version": form_version(customer),
+        }
+
+    @property
+    def typed(self) -> dict[str, Any]:
+        """What the valid form says, but for what it had been shown."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "version" and value != ""}
+
+    @property
+    def terms(self) -> BudgetTerms:
+        """What the valid form asks for."""
+        policy = self.cleaned_data["account_freezing"]
+        return BudgetTerms(
+            BudgetType(self.cleaned_data["budget_type"]),
+            self.cleaned_data["amount"],
+            AccountFreezing(policy) if policy else None,
+            self.cleaned_data["unfreeze_on_restore"],
+            agreement_for(self.cleaned_data),
+        )

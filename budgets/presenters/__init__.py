@@ -1,0 +1,1 @@
+"""Budgets, records, reports and reviews as templates and messages show them."""
