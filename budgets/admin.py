@@ -30,7 +30,10 @@ class ExpenditureReportAdmin(PlatformAdmin):
 
 @admin.register(UnassociatedExpenditure)
 class UnassociatedExpenditureAdmin(PlatformAdmin):
-    """Accounts of reports that nobody knows, what they spent by month, each ready to be associated (domain 8.4)."""
+    """Accounts of reports that nobody knows, what they spent by month, each ready to be associated.
+
+    See rule 8.4 (docs/rules.md).
+    """
 
     list_display = ["account", "billing_month", "total", "reported_at", "operation"]
     list_display_links = None

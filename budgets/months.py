@@ -1,4 +1,4 @@
-"""Billing months: an int YYYYMM everywhere in code and database (domain 2).
+"""Billing months: an int YYYYMM everywhere in code and database; see section 2 (docs/rules.md).
 
 A moment belongs to the month it falls into in the billing time zone, the setting `BILLING_TIME_ZONE`; no rule
 depends on the zone of a partner or of the server.
@@ -40,7 +40,9 @@ def parse_month(text: str) -> int:
 
 @lru_cache(maxsize=1024)
 def parse_month_of_date(text: str) -> int:
-    """The month (YYYYMM) a date such as "2026-09-01T00:00:00Z" states, whatever its time and zone (domain 2).
+    """The month (YYYYMM) a date such as "2026-09-01T00:00:00Z" states, whatever its time and zone.
+
+    See section 2 (docs/rules.md).
 
     Years 2000 to 2999; ValueError with a text for people.
     """

@@ -40,7 +40,7 @@ class CustomerAdmin(PlatformAdmin):
     list_filter = [("disassociated_on", admin.EmptyFieldListFilter)]
     list_select_related = ["partner"]
     search_fields = ["=customer_id", "account_name"]
-    # What the console masks is not shown here either: a reveal is recorded there (domain 7).
+    # What the console masks is not shown here either: a reveal is recorded there; see section 7 (docs/rules.md).
     exclude = ["name", "search", "email", "mobile"]
     actions = ["disassociate"]
 

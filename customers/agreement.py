@@ -1,4 +1,4 @@
-"""What whoever has resources frozen agrees to (domain 3.6, 4.4): each wording under its version.
+"""What whoever has resources frozen agrees to (rules 3.6, 4.4 (docs/rules.md)): each wording under its version.
 
 A wording that was shown is never altered, as records name it: another wording is another version.
 """

@@ -50,7 +50,9 @@ class NewCustomer:
 
 
 def read_customers(name: str, content: BinaryIO) -> Iterator[NewCustomer]:
-    """The customers of a file to associate, as a stream. Raises BadFile at its end where any line was bad (domain 8.4).
+    """The customers of a file to associate, as a stream.
+
+    Raises BadFile at its end where any line was bad; see rule 8.4 (docs/rules.md).
 
     Bad are: a missing value, an ID that is associated already or stands twice, an unknown partner or one that has no
     customers of its own, an unknown association type, an e-mail address that is none, a text too long.
@@ -248,7 +250,7 @@ MOMENTS = {"retention_until", "reported_at", "covers_until", "taken_in_at"}
 
 
 def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[Any]:
-    """A freeze record as a row of `FREEZE_COLUMNS`, its customer's name masked (domain 7.1)."""
+    """A freeze record as a row of `FREEZE_COLUMNS`, its customer's name masked; see rule 7.1 (docs/rules.md)."""
     customer = record.customer
     return [
         timezone.localtime(record.at, zone).isoformat(" ", "seconds"),

@@ -1,4 +1,7 @@
-"""Names, e-mail addresses and mobile numbers as they are shown to whoever did not ask for more (domain 7)."""
+"""Names, e-mail addresses and mobile numbers as they are shown to whoever did not ask for more.
+
+See section 7 (docs/rules.md).
+"""
 
 from math import ceil
 
@@ -36,7 +39,10 @@ def mask_mobile(number: str) -> str:
 
 
 def set_reveal(session: SessionBase, *, shown: bool) -> None:
-    """The eye: show complete names in this session for five minutes, or mask them again (domain 7.3)."""
+    """The eye: show complete names in this session for five minutes, or mask them again.
+
+    See rule 7.3 (docs/rules.md).
+    """
     session[SHOWN_UNTIL] = timezone.now().timestamp() + SHOWN_SECONDS if shown else 0
 
 

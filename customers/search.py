@@ -1,4 +1,4 @@
-"""Finding customers by name and account name, as fast among a million as among a thousand (performance 4).
+"""Finding customers by name and account name, as fast among a million as among a thousand.
 
 `search__holds=fold(text)` is the one lookup. The column is `fold(name, account_name)`, a line each. Three characters or
 more are found anywhere in either: by trigram, a GIN index on PostgreSQL and FTS5 on SQLite. Fewer have no trigram and

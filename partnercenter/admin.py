@@ -1,4 +1,7 @@
-"""Django admin for the platform and for distributors' staff: partners, users and grants (domain 5.7)."""
+"""Django admin for the platform and for distributors' staff: partners, users and grants.
+
+See rule 5.7 (docs/rules.md).
+"""
 
 import secrets
 from typing import Any
@@ -71,7 +74,10 @@ class PartnerAdmin(admin.ModelAdmin):
         return [path("<int:pk>/status/", status, name="partnercenter_partner_status"), *super().get_urls()]
 
     def change_status(self, request: Any, pk: int) -> HttpResponse:
-        """Restrict or freeze a reseller, or let it be: asked for with a reason, said back, and done (domain 4.7)."""
+        """Restrict or freeze a reseller, or let it be: asked for with a reason, said back, and done.
+
+        See rule 4.7 (docs/rules.md).
+        """
         if not request.user.has_perm(RESTRICT_RESELLERS):
             raise PermissionDenied
         reseller = get_object_or_404(self.get_queryset(request), pk=pk, kind=Partner.Kind.RESELLER)

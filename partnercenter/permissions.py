@@ -1,8 +1,6 @@
-"""Who may do what (domain 5): role and grant turned into Django permissions, the giving of grants, and what a
-distributor may do to a reseller itself.
+"""Who may do what: the permissions that follow from role and grant, and what a distributor may change of a reseller.
 
-A page asks `user.has_perm("budgets.set_monthly_budget", customer)`; an action asks `refusal()` with the grant it has
-locked, so that a revocation holds at once. Both come from the same few lines.
+See section 5 (docs/rules.md).
 """
 
 from typing import Any
@@ -40,7 +38,9 @@ LONGEST_REASON = 256
 
 
 def why_not_budgets(user: User, partner: Partner, grant: Grant | None) -> str:
-    """Why this person may not set budgets for this partner's customers at all; "" where it may (domain 5.1, 5.2, 5.8).
+    """Why this person may not set budgets for this partner's customers at all; "" where it may.
+
+    See rules 5.1, 5.2, 5.8 (docs/rules.md).
 
     `grant` is the partner's; None for a solution provider.
     """
@@ -74,7 +74,8 @@ def may_select(user: User) -> bool:
 def why_not_unfreeze(user: User, partner: Partner) -> str:
     """Why this person may unfreeze nobody of this partner's customers; "" where it may.
 
-    A frozen reseller's own people may not, by hand or in Set Budget (domain 4.7). `partner` is as it is now.
+    A frozen reseller's own people may not, by hand or in Set Budget; see rule 4.7 (docs/rules.md). `partner` is as it
+    is now.
     """
     if user.partner != partner or partner.status != Partner.Status.FROZEN:
         return ""
@@ -91,7 +92,10 @@ def contact_distributor(partner: Partner) -> str:
 
 
 def limiting_grant(user: User, partner: Partner, grant: Grant | None) -> Grant | None:
-    """The grant whose quotas bound this person here: a reseller's own. A distributor is bound by none (domain 5.2)."""
+    """The grant whose quotas bound this person here: a reseller's own.
+
+    A distributor is bound by none; see rule 5.2 (docs/rules.md).
+    """
     return grant if user.partner == partner else None
 
 
@@ -104,7 +108,7 @@ def allowed_types(user: User, partner: Partner, grant: Grant | None) -> set[str]
 
 
 def may_switch_verification(user: User) -> bool:
-    """Whether this person may turn the verification code on and off (domain 5.5)."""
+    """Whether this person may turn the verification code on and off; see rule 5.5 (docs/rules.md)."""
     return user.has_perm(SWITCH_VERIFICATION)
 
 
@@ -149,7 +153,10 @@ def _console(user: User, partner: Partner | None) -> set[str]:
 
 
 def _administers(user: User, partner: Partner) -> set[str]:
-    """What an administrator may do beside (domain 5.5); a distributor has no customers to take a report in for."""
+    """What an administrator may do beside (rule 5.5 (docs/rules.md)).
+
+    A distributor has no customers to take a report in for.
+    """
     if user.role != User.Role.ADMINISTRATOR:
         return set()
     return (
@@ -160,7 +167,10 @@ def _administers(user: User, partner: Partner) -> set[str]:
 
 
 def _administration(user: Any) -> set[str]:
-    """What a distributor's staff may do in Django admin; which rows, the admin's querysets say (domain 5.7)."""
+    """What a distributor's staff may do in Django admin; which rows, the admin's querysets say.
+
+    See rule 5.7 (docs/rules.md).
+    """
     is_staff = isinstance(user, User) and user.is_active and user.is_staff and user.partner is not None
     if not is_staff or not user.partner.is_distributor:
         return set()

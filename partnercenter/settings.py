@@ -223,7 +223,7 @@ AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
-# Verification codes (domain 6.4)
+# Verification codes (rule 6.4 (docs/rules.md))
 OTP_EMAIL_TOKEN_VALIDITY = 600
 OTP_EMAIL_COOLDOWN_DURATION = 60
 OTP_EMAIL_THROTTLE_FACTOR = 1

@@ -62,7 +62,10 @@ Review = dict[str, Reviewed]
 
 @dataclass
 class Model:
-    """The rules of domain 3. `totals` are time and amount per account and month; `gone` are those of who has left."""
+    """The rules of section 3 (docs/rules.md).
+
+    `totals` are time and amount per account and month; `gone` are those of who has left.
+    """
 
     now: datetime
     month: int = 0

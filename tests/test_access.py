@@ -1,4 +1,4 @@
-"""Who reaches which address (domain 5): every address of the console against everybody who might come by.
+"""Which person reaches which address of the console; see section 5 (docs/rules.md).
 
 The table below holds each address once per method it answers; an address that is missing from it fails a test.
 """

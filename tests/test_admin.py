@@ -1,4 +1,7 @@
-"""The administration: a distributor's staff see and do only what domain 5.7 lets them, the platform sees all."""
+"""The administration: a distributor's staff see and do only what rule 5.7 (docs/rules.md) lets them.
+
+The platform sees all.
+"""
 
 from decimal import Decimal
 from typing import Any

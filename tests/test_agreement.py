@@ -1,4 +1,7 @@
-"""The agreement to the freezing of resources: versions of a wording that stay as they were shown (domain 4.4)."""
+"""The agreement to the freezing of resources: versions of a wording that stay as they were shown.
+
+See rule 4.4 (docs/rules.md).
+"""
 
 from hashlib import sha256
 

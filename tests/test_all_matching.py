@@ -1,6 +1,6 @@
 """All that match are meant: those for whom the operator can set no budget are left out and named, not refused.
 
-Who was ticked one by one is refused still (domain 5.2, 5.6, 5.8).
+Who was ticked one by one is refused still; see rules 5.2, 5.6, 5.8 (docs/rules.md).
 """
 
 from typing import Any

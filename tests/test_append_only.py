@@ -1,4 +1,7 @@
-"""Records cannot be changed or deleted: not by the ORM, not by SQL, not by a command, not by admin (domain 9)."""
+"""Records cannot be changed or deleted: not by the ORM, not by SQL, not by a command, not by admin.
+
+See section 9 (docs/rules.md).
+"""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,7 @@
-"""Set Budget for many: chosen, reviewed, edited, confirmed, applied once (domain 3.9, 3.10, 5.3, 6.3)."""
+"""Set Budget for many: chosen, reviewed, edited, confirmed, applied once.
+
+See rules 3.9, 3.10, 5.3, 6.3 (docs/rules.md).
+"""
 
 import json
 from datetime import timedelta

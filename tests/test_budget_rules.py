@@ -1,4 +1,4 @@
-"""The rules of budgets one by one (domain 3 and 5.3), through the actions."""
+"""The rules of budgets one by one (section 3 (docs/rules.md) and rule 5.3 (docs/rules.md)), through the actions."""
 
 from decimal import Decimal
 

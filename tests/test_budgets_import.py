@@ -1,4 +1,7 @@
-"""Budgets from a CSV file: what its lines may say, what is told of bad ones, the review they become (domain 3, 5.6)."""
+"""Budgets from a CSV file: what its lines may say, what is told of bad ones, the review they become.
+
+See section 3 (docs/rules.md) and rule 5.6 (docs/rules.md).
+"""
 
 import gzip
 from decimal import Decimal

@@ -1,4 +1,7 @@
-"""What is said before OK of one customer's budget, on the page and in the mail with the code (domain 6.3)."""
+"""What is said before OK of one customer's budget, on the page and in the mail with the code.
+
+See rule 6.3 (docs/rules.md).
+"""
 
 from typing import Any
 

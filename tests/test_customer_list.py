@@ -1,4 +1,4 @@
-"""Customer Management: searching, filtering, sorting, paging, and what a row says (ui.md 5, domain 5.8)."""
+"""Customer Management: searching, filtering, sorting, paging, and what a row says (rule 5.8 (docs/rules.md))."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Customers leave, and may come again (domain 1, 3.2, 8.4, 9): budget, quota, expenditure, reviews and records."""
+"""Customers leave, and may come again (sections 1, 9 (docs/rules.md) and rules 3.2, 8.4 (docs/rules.md)): budget.
+
+Quota, expenditure, reviews and records.
+"""
 
 from decimal import Decimal
 from pathlib import Path

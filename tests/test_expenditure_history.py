@@ -1,4 +1,7 @@
-"""The last twelve months of a customer: what was spent, of which budget, and the picture of it (domain 3.2, 3.5)."""
+"""The last twelve months of a customer: what was spent, of which budget, and the picture of it.
+
+See rules 3.2, 3.5 (docs/rules.md).
+"""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,7 @@
-"""Exports: the list and a batch as CSV, masked, recorded, safe in a spreadsheet, fit to go back in (domain 7.1)."""
+"""Exports: the list and a batch as CSV, masked, recorded, safe in a spreadsheet, fit to go back in.
+
+See rule 7.1 (docs/rules.md).
+"""
 
 import codecs
 import csv

@@ -1,4 +1,7 @@
-"""Why frozen: every freeze and what ended it as a sheet, from records that never change (domain 9, 8.1, 3.6, 3.7)."""
+"""Why frozen: every freeze and what ended it as a sheet, from records that never change.
+
+See section 9 (docs/rules.md) and rules 8.1, 3.6, 3.7 (docs/rules.md).
+"""
 
 import re
 from collections.abc import Iterator

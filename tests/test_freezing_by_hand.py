@@ -1,4 +1,7 @@
-"""Freezing and unfreezing by hand: kinds, origins, escalation, what does not apply (domain 4.2 to 4.7, 3.9)."""
+"""Freezing and unfreezing by hand: kinds, origins, escalation, what does not apply.
+
+See rules 4.2 to 4.7, 3.9 (docs/rules.md).
+"""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,7 @@
-"""The pages of freezing by hand: one at once, many by a review, codes, refusals in the order of domain 5.6."""
+"""The pages of freezing by hand: one at once, many by a review, codes.
+
+Refusals in the order of rule 5.6 (docs/rules.md).
+"""
 
 import json
 from datetime import timedelta

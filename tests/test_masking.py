@@ -1,4 +1,4 @@
-"""What is left of a name, an e-mail address and a mobile number when they are masked (domain 7.4)."""
+"""What is left of a name, an e-mail address and a mobile number when they are masked; see rule 7.4 (docs/rules.md)."""
 
 import pytest
 

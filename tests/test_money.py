@@ -1,4 +1,7 @@
-"""Money is exact: cents in the database, two decimals in Python, strict amounts in forms (domain 2)."""
+"""Money is exact: cents in the database, two decimals in Python, strict amounts in forms.
+
+See section 2 (docs/rules.md).
+"""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,7 @@
-"""The eye: complete names for five minutes, in this session, recorded with the customers actually shown (domain 7)."""
+"""The eye: complete names for five minutes, in this session, recorded with the customers actually shown.
+
+See section 7 (docs/rules.md).
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""An operation is confirmed as it was reviewed, once, in time and by who reviewed it (domain 6.1, 6.3)."""
+"""An operation is confirmed as it was reviewed, once, in time and by who reviewed it.
+
+See rules 6.1, 6.3 (docs/rules.md).
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""A restricted reseller's customers in the list (domain 4.7), by every filter, order and count as plain Python says it.
+"""A restricted reseller's customers in the list (rule 4.7 (docs/rules.md)), by every filter.
+
+Order and count as plain Python says it.
 
 None of their rows is touched, and all is as before once it ends.
 """

@@ -1,4 +1,4 @@
-"""Each page and step of a batch asks the database as often for ten customers as for ten thousand (house rule 3)."""
+"""Each page and step of a batch asks the database as often for ten customers as for ten thousand."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,7 @@
-"""Reading report files: what they sum up to, which lines refuse them, how months are told (domain 2, 8)."""
+"""Reading report files: what they sum up to, which lines refuse them, how months are told.
+
+See sections 2, 8 (docs/rules.md).
+"""
 
 import csv
 import gzip

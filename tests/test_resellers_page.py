@@ -1,4 +1,7 @@
-"""Resellers' Customers (domain 5.2, 5.4, 5.8): a distributor's resellers, their quotas, the way to their customers."""
+"""Resellers' Customers (rules 5.2, 5.4, 5.8 (docs/rules.md)): a distributor's resellers, their quotas.
+
+The way to their customers.
+"""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,7 @@
-"""Restricting and freezing a reseller (domain 4.7, 5.7): who may, what is recorded, and what its people are told."""
+"""Restricting and freezing a reseller (rules 4.7, 5.7 (docs/rules.md)): who may, what is recorded.
+
+And what its people are told.
+"""
 
 from typing import Any
 

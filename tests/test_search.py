@@ -1,4 +1,4 @@
-"""The search itself: `search__holds` on both engines, its indexes, and that SQLite cannot lose them (core 7)."""
+"""The search itself: `search__holds` on both engines, its indexes, and that SQLite cannot lose them."""
 
 from typing import Any
 

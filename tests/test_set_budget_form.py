@@ -1,4 +1,7 @@
-"""What the Set Budget form offers and says before OK: unfreezing, estimate, freeze, change of type (domain 3 and 4)."""
+"""What the Set Budget form offers and says before OK: unfreezing, estimate, freeze, change of type.
+
+See sections 3 and 4 (docs/rules.md).
+"""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,7 @@
-"""Set Budget through its page and dialog: the contract of addresses, statuses and events (ui.md 5, domain 3 and 5)."""
+"""Set Budget through its page and dialog: the contract of addresses.
+
+Statuses and events (sections 3 and 5 (docs/rules.md)).
+"""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,7 @@
-"""What a customer may do now, and why not: the table of domain 4.8, cell by cell, and whoever asks for it."""
+"""What a customer may do now, and why not: the table of rule 4.8 (docs/rules.md), cell by cell.
+
+And whoever asks for it.
+"""
 
 import pytest
 from django.db import transaction

@@ -1,4 +1,7 @@
-"""The console does what a model of a few lines of plain Python says, whatever comes in whatever order (domain 3)."""
+"""The console does what a model of a few lines of plain Python says, whatever comes in whatever order.
+
+See section 3 (docs/rules.md).
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -66,7 +69,7 @@ def console(ann: User, acme: Partner) -> Any:
     return lambda: Edges(ann, acme)
 
 
-def test_whatever_happens_the_console_agrees_with_the_rules_of_domain_3(console: Any) -> None:
+def test_whatever_happens_the_console_agrees_with_the_rules_of_budgets(console: Any) -> None:
     run_state_machine_as_test(
         console,
         # The same examples each time: a build that fails fails again. Other ones come with other rules and strategies.

@@ -1,4 +1,7 @@
-"""Freezing by hand in between, a reseller frozen itself at times, customers who leave and come again (domain 4, 9)."""
+"""Freezing by hand in between, a reseller frozen itself at times, customers who leave and come again.
+
+See sections 4, 9 (docs/rules.md).
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -223,7 +226,7 @@ def console(ann: User, acme: Partner) -> Any:
     return lambda: ConsoleByHand(ann, acme)
 
 
-def test_whatever_happens_freezing_by_hand_agrees_with_the_rules_of_domain_4(console: Any) -> None:
+def test_whatever_happens_freezing_by_hand_agrees_with_the_rules_of_freezing(console: Any) -> None:
     run_state_machine_as_test(
         console,
         settings=settings(

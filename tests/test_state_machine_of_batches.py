@@ -1,4 +1,7 @@
-"""Batches do what the same model says: reviewed, edited, confirmed whatever came between, undone (domain 3.9, 3.10)."""
+"""Batches do what the same model says: reviewed, edited, confirmed whatever came between, undone.
+
+See rules 3.9, 3.10 (docs/rules.md).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -295,7 +298,7 @@ def console(ann: User, acme: Partner) -> Any:
     return lambda: ConsoleOfBatches(ann, acme)
 
 
-def test_whatever_happens_batches_agree_with_the_rules_of_domain_3(console: Any) -> None:
+def test_whatever_happens_batches_agree_with_the_rules_of_budgets(console: Any) -> None:
     run_state_machine_as_test(
         console,
         settings=settings(

@@ -1,4 +1,7 @@
-"""Freezing whole: each state of an account, and all that can happen to it, against one table (domain 3 and 4)."""
+"""Freezing whole: each state of an account, and all that can happen to it, against one table.
+
+See sections 3 and 4 (docs/rules.md).
+"""
 
 import re
 from collections.abc import Callable

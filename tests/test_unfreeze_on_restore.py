@@ -1,4 +1,4 @@
-"""Unfreeze when the monthly budget restores, chosen budget by budget (domain 3.11)."""
+"""Unfreeze when the monthly budget restores, chosen budget by budget; see rule 3.11 (docs/rules.md)."""
 
 from typing import Any
 

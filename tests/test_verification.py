@@ -1,4 +1,7 @@
-"""Values, OK, code, OK: critical operations are confirmed with a code good for one of them alone (domain 6)."""
+"""Values, OK, code, OK: critical operations are confirmed with a code good for one of them alone.
+
+See section 6 (docs/rules.md).
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""Customers come and go: associated with a partner, frozen and without a budget (domain 4.1), and disassociated."""
+"""Customers come and go: associated with a partner, frozen and without a budget (rule 4.1 (docs/rules.md)).
+
+And disassociated.
+"""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -28,9 +31,10 @@ def associate_customers(
 ) -> int:
     """Associate the customers, all or none; give their number.
 
-    Those of the reseller model start frozen, origin association, without a budget (domain 4.1). What reports have
-    stated for their IDs and is nobody's is theirs from now on (domain 8.4). Raises IntegrityError where an ID is
-    associated already: whoever reads a file looks before. Bounded in memory: the customers are taken as they come.
+    Those of the reseller model start frozen, origin association, without a budget; see rule 4.1 (docs/rules.md). What
+    reports have stated for their IDs and is nobody's is theirs from now on; see rule 8.4 (docs/rules.md). Raises
+    IntegrityError where an ID is associated already: whoever reads a file looks before. Bounded in memory: the
+    customers are taken as they come.
     """
     lock_month()
     # A report that is being taken in decides which accounts are known: wait for it, and make it wait.
@@ -84,10 +88,10 @@ def _row(newcomer: NewCustomer, author: Author) -> Customer:
 def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> int:
     """End the association of those of the customers that are current, all or none; give their number.
 
-    Their budgets go, each with a `DELETE` record by `system` (domain 9) which keeps the `note`, and leave the pools.
-    Their records stay, and the account as frozen as it is. The months before the current one stay theirs; what the
-    current one has come to, and what comes, is nobody's until the ID is associated anew: a month has one total, and
-    counts from its first day for whoever has the ID then (domain 8.4).
+    Their budgets go, each with a `DELETE` record by `system` (section 9 (docs/rules.md)) which keeps the `note`, and
+    leave the pools. Their records stay, and the account as frozen as it is. The months before the current one stay
+    theirs; what the current one has come to, and what comes, is nobody's until the ID is associated anew: a month has
+    one total, and counts from its first day for whoever has the ID then; see rule 8.4 (docs/rules.md).
     """
     month = lock_month()
     # Whose a total is, is decided by a report that is being taken in as well.

@@ -1,4 +1,4 @@
-"""The billing month: which one is current, and its restore (domain 3.2, 3.14)."""
+"""The billing month: which one is current, and its restore; see rules 3.2, 3.14 (docs/rules.md)."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ SELECT b.customer_id, CAST(%s AS integer) AS counted_from, COALESCE(e.total, 0) 
 FROM budgets_budget b LEFT JOIN budgets_expenditure e ON e.customer_id = b.customer_id AND e.month = %s
 WHERE b.budget_type = %s AND b.counted_from < %s
 """
-# A one-time budget never does; expenditure stated for months to come begins to count (domain 3.2).
+# A one-time budget never does; expenditure stated for months to come begins to count; see rule 3.2 (docs/rules.md).
 COUNT_MONTHS_COME = """
 SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(e.total) AS bigint) AS used
 FROM budgets_budget b JOIN budgets_expenditure e ON e.customer_id = b.customer_id
@@ -78,11 +78,13 @@ def lock_month() -> int:
 
 @write_transaction()
 def restore_budgets() -> MonthRestore:
-    """Restore monthly budgets where a new billing month has begun, once, whoever comes first (domain 3.14).
+    """Restore monthly budgets where a new billing month has begun, once, whoever comes first.
 
-    Lifts no freeze but that of a used up budget which was to be lifted at restore (domain 3.11); then freezes what the
-    new month's expenditure has used up already. Whoever writes budgets or freezes holds the month shared, so this,
-    which holds it alone, misses none.
+    See rule 3.14 (docs/rules.md).
+
+    Lifts no freeze but that of a used up budget which was to be lifted at restore (rule 3.11 (docs/rules.md)); then
+    freezes what the new month's expenditure has used up already. Whoever writes budgets or freezes holds the month
+    shared, so this, which holds it alone, misses none.
     """
     advisory_lock(MONTH_LOCK)
     now = timezone.now()

@@ -17,15 +17,18 @@ from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Partner, User
 from partnercenter.permissions import why_not_budgets
 
-# Used up and not frozen. Under an automatic policy that is never so (domain 3.7), and to ask for the policy, too, would
-# have PostgreSQL expect far fewer rows than there are.
+# Used up and not frozen. Under an automatic policy that is never so (rule 3.7 (docs/rules.md)), and to ask for the
+# policy, too, would have PostgreSQL expect far fewer rows than there are.
 EXHAUSTED_NOT_FROZEN = (AccountFlags.EXHAUSTED | AccountFlags.MONTHLY, AccountFlags.EXHAUSTED | AccountFlags.ONE_TIME)
 LONGEST_SNOOZE = timedelta(days=365)
 LONGEST_REASON = 256
 
 
 def undecided_budgets() -> QuerySet[Budget]:
-    """The budgets about which somebody decides: used up under *Manual*, the account not frozen (domain 3.6, 3.7)."""
+    """The budgets about which somebody decides: used up under *Manual*, the account not frozen.
+
+    See rules 3.6, 3.7 (docs/rules.md).
+    """
     return Budget.objects.filter(state__in=EXHAUSTED_NOT_FROZEN, exhausted_since__isnull=False)
 
 

@@ -1,4 +1,6 @@
-"""What is asked for by hand, and what it would do: freezing and unfreezing as columns of a queryset (domain 4.2-4.5).
+"""What is asked for by hand, and what it would do: freezing and unfreezing as columns of a queryset.
+
+See rules 4.2 to 4.5 (docs/rules.md).
 
 As with the terms of budgets, the rows may be customers themselves (`prefix` ""), or point to one ("customer__").
 """
@@ -17,9 +19,12 @@ from partnercenter.models import Operation
 
 @dataclass(frozen=True)
 class FreezeRequest:
-    """What is asked for. `kind` is what is to be frozen, or names the freeze that is to be lifted (domain 4.3).
+    """What is asked for. `kind` is what is to be frozen, or names the freeze that is to be lifted.
 
-    `reason` has 1 to 256 characters; `agreement` is the version accepted, needed to freeze resources (domain 4.4).
+    See rule 4.3 (docs/rules.md).
+
+    `reason` has 1 to 256 characters; `agreement` is the version accepted, needed to freeze resources; see rule 4.4
+    (docs/rules.md).
     """
 
     kind: FreezeKind
@@ -47,7 +52,10 @@ def freeze_request_from(kept: Mapping[str, Any], *, freezes: bool) -> FreezeRequ
 
 
 def exclusion_reasons(asked: FreezeRequest, prefix: str = "") -> dict[ExclusionReason, Q]:
-    """To whom it does not apply, by the reason: there it changes nothing (domain 4.5), or must not (3.9, 4.3)."""
+    """To whom it does not apply, by the reason: there it changes nothing (rule 4.5 (docs/rules.md)).
+
+    Or must not (3.9, 4.3).
+    """
     kind = f"{prefix}freeze_kind"
     if asked.freezes_resources:
         return {ExclusionReason.FROZEN_SO: Q(**{kind: asked.kind})}

@@ -199,7 +199,10 @@ def _same() -> Q:
 
 
 def _refusals(operator: User, lines: QuerySet[Any]) -> dict[int, str]:
-    """The partners of the lines for whose customers this person may set no budget, and why (domain 5.2)."""
+    """The partners of the lines for whose customers this person may set no budget, and why.
+
+    See rule 5.2 (docs/rules.md).
+    """
     partners = Partner.objects.filter(pk__in=lines.values("customer__partner")).select_related("distributor")
     grants: dict[Any, Grant] = Grant.objects.in_bulk([partner.pk for partner in partners])
     reasons = {partner.pk: why_not_budgets(operator, partner, grants.get(partner.pk)) for partner in partners}

@@ -1,4 +1,4 @@
-"""Taking in a report of expenditure, as a whole or not at all (domain 8).
+"""Taking in a report of expenditure, as a whole or not at all; see section 8 (docs/rules.md).
 
 The totals are staged in a temporary table and compared there; only what moved is locked and written, one row version
 each. SQL below speaks cents and is the same for both engines but for the staging and the locks.
@@ -125,7 +125,9 @@ def import_report(
     only: Partner | None = None,
     channel: Channel = Channel.IMPORT,
 ) -> ReportResult:
-    """Replace the totals the report states, move what is used, freeze what is used up: one transaction (domain 8.6).
+    """Replace the totals the report states, move what is used, freeze what is used up: one transaction.
+
+    See rule 8.6 (docs/rules.md).
 
     A total of the same time or newer replaces the earlier one, an older one is ignored. The same report again writes
     nothing. With `only` a partner's own customers alone are taken, anything else is counted and not stored (8.5).
@@ -152,7 +154,10 @@ def import_report(
 
 
 def _keep_to(only: Partner | None, taken: ReportResult) -> None:
-    """Take what is not the partner's own out of the stage, and tell how many accounts that are (domain 8.5)."""
+    """Take what is not the partner's own out of the stage, and tell how many accounts that are.
+
+    See rule 8.5 (docs/rules.md).
+    """
     if only is not None:
         strangers = f"FROM incoming WHERE NOT EXISTS ({OWN}) OR EXISTS ({ANOTHERS})"
         taken.not_yours = _number(f"SELECT count(DISTINCT account) {strangers}", [only.pk, only.pk])

@@ -1,4 +1,4 @@
-"""What an action on customers holds to its end: grants, then customers, in key order (house rule 5)."""
+"""What an action on customers holds to its end: grants, then customers, in key order."""
 
 from django.db.models import QuerySet
 

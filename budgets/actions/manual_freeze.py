@@ -1,4 +1,6 @@
-"""Freezing and unfreezing by hand: one customer or a hundred thousand, reviewed, confirmed, applied once (domain 4).
+"""Freezing and unfreezing by hand: one customer or a hundred thousand, reviewed, confirmed, applied once.
+
+See section 4 (docs/rules.md).
 
 An operation keeps what is asked for and, as rows, to whom it is done and to whom not, and why; as with budgets nothing
 else than what was reviewed is done.
@@ -60,8 +62,8 @@ def review_freeze(
 ) -> Operation:
     """Keep the customers and what would become of each as an operation to be confirmed; nothing is done.
 
-    To whom it does not apply is kept as left out, with the reason (domain 4.5); where nobody was named but
-    `all_matching` are meant, so are those the operator may not act on. Raises PermissionRefused, InvalidRequest (no
+    To whom it does not apply is kept as left out, with the reason (rule 4.5 (docs/rules.md)); where nobody was named
+    but `all_matching` are meant, so are those the operator may not act on. Raises PermissionRefused, InvalidRequest (no
     reason, resources without the agreement, a referral customer, nobody left; of one customer why not, with its
     figures), or Conflict where a customer is not `expected`.
     """
@@ -136,7 +138,10 @@ def _refuse_unfit(asked: FreezeRequest) -> None:
 
 
 def ensure_freeze_confirmable(operation: Operation, asked: FreezeRequest) -> None:
-    """Refuse what could not be confirmed anyhow: whom the operator may not act on, nobody to do it to (domain 4.5)."""
+    """Refuse what could not be confirmed anyhow: whom the operator may not act on, nobody to do it to.
+
+    See rule 4.5 (docs/rules.md).
+    """
     within_reach = operation.reviewed.exclude(left_out__in=(ExclusionReason.REFERRAL, ExclusionReason.GRANTED))
     ensure_permitted(review_totals(within_reach, operation.operator), operation.operator)
     if not included_items(operation).exists():

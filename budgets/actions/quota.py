@@ -1,4 +1,7 @@
-"""Who may set what, and how much of it: permission and quota pools, in a review and again under lock (domain 5)."""
+"""Who may set what, and how much of it: permission and quota pools, in a review and again under lock.
+
+See section 5 (docs/rules.md).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -21,7 +24,9 @@ QuotaDeltas = dict[int, dict[str, Decimal]]
 
 
 def not_actionable(operator: User) -> dict[ExclusionReason, Q]:
-    """The customers this operator can set no budget for, whatever the terms, by the reason (domain 5.2, 5.6).
+    """The customers this operator can set no budget for, whatever the terms, by the reason.
+
+    See rules 5.2, 5.6 (docs/rules.md).
 
     The operator's own role and grant are asked before.
     """
@@ -55,7 +60,9 @@ class ReviewTotals:
 
 
 def review_totals(rows: QuerySet[ReviewItem], operator: User, *, moving: bool = False) -> ReviewTotals:
-    """What the rows are about, read once. `kept` stay frozen although Unfreeze Now was ticked (domain 3.9).
+    """What the rows are about, read once.
+
+    `kept` stay frozen although Unfreeze Now was ticked; see rule 3.9 (docs/rules.md).
 
     `moving` tells by how much the pools would move, too: for that the budgets that stand are read.
     """
@@ -157,7 +164,7 @@ def _moves(summed: Iterable[dict[str, Any]]) -> QuotaDeltas:
 
 
 def ensure_within_quota(by_partner: QuotaDeltas, grants: dict[int, Grant], operator: User) -> None:
-    """Raises InvalidRequest where what is set as a whole would exceed a quota (domain 5.3)."""
+    """Raises InvalidRequest where what is set as a whole would exceed a quota; see rule 5.3 (docs/rules.md)."""
     for partner, by_type in by_partner.items():
         if partner in grants:
             allocate(grants[partner], by_type, operator)
@@ -166,7 +173,7 @@ def ensure_within_quota(by_partner: QuotaDeltas, grants: dict[int, Grant], opera
 def allocate(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
     """Allocate so much more of each pool, in memory.
 
-    Refused only above the quota *and* above where the pool stood (domain 5.3, 5.4).
+    Refused only above the quota *and* above where the pool stood; see rules 5.3, 5.4 (docs/rules.md).
     """
     is_bound = limiting_grant(operator, grant.partner, grant) is not None
     for kind, by in by_type.items():

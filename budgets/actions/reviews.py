@@ -1,4 +1,6 @@
-"""What an operator saw and is to confirm, and holding it against what stands now (domain 6.3, 9).
+"""What an operator saw and is to confirm, and holding it against what stands now.
+
+See section 9 (docs/rules.md) and rule 6.3 (docs/rules.md).
 
 A review keeps, as rows, the customers with the state they were seen in, the terms each gets and what these were said to
 do. The same rows are later set from, so nothing else than what was reviewed can be applied.
@@ -50,13 +52,13 @@ CURRENT_STATE_OF_CUSTOMER = {name: f"customer__{path}" for name, path in CURRENT
 
 
 def ensure_no_referrals(customers: CustomerQuerySet) -> None:
-    """Raises InvalidRequest where one of the customers has neither budget nor freeze (domain 5.6)."""
+    """Raises InvalidRequest where one of the customers has neither budget nor freeze; see rule 5.6 (docs/rules.md)."""
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise InvalidRequest(referral_message())
 
 
 def referral_message() -> str:
-    """What is told whoever would set the budget of a referral customer, or freeze it (domain 5.6)."""
+    """What is told whoever would set the budget of a referral customer, or freeze it; see rule 5.6 (docs/rules.md)."""
     return _("A customer of the referral model has no budget and is not frozen.")
 
 
@@ -115,7 +117,7 @@ def review_in(
 
 
 def agreement_missing_message() -> str:
-    """What is told whoever would have resources frozen without the agreement (domain 3.6, 4.4)."""
+    """What is told whoever would have resources frozen without the agreement; see rules 3.6, 4.4 (docs/rules.md)."""
     return _("Tick the agreement: resources are frozen only with it.")
 
 
@@ -169,7 +171,7 @@ SAME_TERMS = Q(
 
 
 def unchanged_items(rows: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
-    """The rows whose terms are those that stand (domain 3.1)."""
+    """The rows whose terms are those that stand; see rule 3.1 (docs/rules.md)."""
     return rows.filter(SAME_TERMS)
 
 
@@ -211,7 +213,7 @@ def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool, none
 
 
 def cannot_unfreeze(operation: Operation, month: int) -> str:
-    """The refusal that names both figures (domain 3.9)."""
+    """The refusal that names both figures; see rule 3.9 (docs/rules.md)."""
     row = with_budget_effects(with_item_terms(included_items(operation)), month, prefix="customer__").get()
     return cannot_unfreeze_message(row.used_after, row.amount)
 

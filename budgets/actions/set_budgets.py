@@ -1,4 +1,7 @@
-"""Set Budget: for one customer or a hundred thousand, in one transaction (domain 3, 5.3)."""
+"""Set Budget: for one customer or a hundred thousand, in one transaction.
+
+See section 3 (docs/rules.md) and rule 5.3 (docs/rules.md).
+"""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -36,7 +39,9 @@ from partnercenter.models import Channel, Confirmation, Grant, Operation, User
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """What came of it, in numbers of customers. `stay_frozen` are frozen still, Unfreeze Now or not (domain 3.9).
+    """What came of it, in numbers of customers.
+
+    `stay_frozen` are frozen still, Unfreeze Now or not; see rule 3.9 (docs/rules.md).
 
     `skipped` were not as reviewed any more and left as they are.
     """
@@ -80,11 +85,11 @@ def set_budgets(
 def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool = False) -> BatchResult:
     """Give each customer of the review the budget that was reviewed, and unfreeze where that was reviewed.
 
-    All or nothing. What stands already is not written again (domain 3.1); used counts as domain 3.2 and 3.3 say;
-    accounts whose budget is used up under an automatic policy are frozen (3.7). The batch is the operation's key. Where
-    a customer, or what would happen to it, is not as reviewed, Conflict is raised, or with `only_unchanged` those
-    customers are left as they are. Raises PermissionRefused where the grant does not allow it (any more),
-    InvalidRequest for a type without quota or over quota, LockTimeout after ten seconds of waiting.
+    All or nothing. What stands already is not written again (rule 3.1 (docs/rules.md)); used counts as rules 3.2 and
+    3.3 (docs/rules.md) say; accounts whose budget is used up under an automatic policy are frozen (3.7). The batch is
+    the operation's key. Where a customer, or what would happen to it, is not as reviewed, Conflict is raised, or with
+    `only_unchanged` those customers are left as they are. Raises PermissionRefused where the grant does not allow it
+    (any more), InvalidRequest for a type without quota or over quota, LockTimeout after ten seconds of waiting.
     """
     channel = review_kind(operation).channel
     return _apply(lock_month(), operation, channel=channel, note=note, only_unchanged=only_unchanged)
@@ -120,7 +125,10 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
 
 
 def _freeze_and_unfreeze(rows: QuerySet[ReviewItem], extent: ReviewTotals, author: Author, changed: int) -> BatchResult:
-    """What was reviewed and holds still: who is unfrozen, and whose budget is used up (domain 3.7 to 3.9)."""
+    """What was reviewed and holds still: who is unfrozen, and whose budget is used up.
+
+    See rules 3.7 to 3.9 (docs/rules.md).
+    """
 
     def customers(**condition: Any) -> CustomerQuerySet:
         return Customer.objects.filter(pk__in=rows.filter(**condition).values("customer"))
@@ -187,7 +195,10 @@ def _either(condition: Q, value: str, otherwise: str) -> Case:
 
 
 def _take_from_pools(records: QuerySet[AdjustmentRecord], grants: dict[int, Grant], operator: User) -> None:
-    """Move what is allocated by the records' own sums, and refuse what then exceeds a quota (domain 5.3)."""
+    """Move what is allocated by the records' own sums, and refuse what then exceeds a quota.
+
+    See rule 5.3 (docs/rules.md).
+    """
     named = records.annotate(
         before_budget_type=F("budget_type_before"),
         before_amount=F("amount_before"),

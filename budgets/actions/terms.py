@@ -42,7 +42,8 @@ class BudgetTerms:
     """What is set. `amount` is the new total; without `account_freezing` the policy is unchanged, at first Manual.
 
     Without `unfreeze_on_restore` that choice is unchanged, at first no; only a monthly budget with automatic freezing
-    has it. `agreement` is the version accepted, without which no policy freezes resources (domain 3.6).
+    has it. `agreement` is the version accepted, without which no policy freezes resources; see rule 3.6
+    (docs/rules.md).
     """
 
     budget_type: BudgetType
@@ -120,13 +121,13 @@ def with_terms(
 
 
 def present_policy(prefix: str = "") -> Coalesce:
-    """The policy of a customer's budget, at first Manual (domain 3.6)."""
+    """The policy of a customer's budget, at first Manual; see rule 3.6 (docs/rules.md)."""
     stands = F(f"{prefix}budget__account_freezing")
     return Coalesce(stands, Value(AccountFreezing.MANUAL), output_field=CharField())
 
 
 def unfreeze_choice(given: bool | None = None, prefix: str = "") -> Case:
-    """Whether the restore lifts a freeze by the budget (domain 3.11), as `given` or as it stands.
+    """Whether the restore lifts a freeze by the budget (rule 3.11 (docs/rules.md)), as `given` or as it stands.
 
     Over rows with `new_type` and `new_policy`: only a monthly budget with automatic freezing has that choice.
     """

@@ -1,4 +1,7 @@
-"""Freezing follows the state: whoever changed used, amount, policy or month calls this at the end (domain 3.7)."""
+"""Freezing follows the state: whoever changed used, amount, policy or month calls this at the end.
+
+See rule 3.7 (docs/rules.md).
+"""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,7 +93,7 @@ def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
     """Freeze those of the locked customers whose budget is used up under an automatic policy; give their number.
 
     Under *Automatic, with resources* an account that is frozen already escalates. The records hold the budget and the
-    newest report behind it as they are now (domain 9).
+    newest report behind it as they are now; see section 9 (docs/rules.md).
     """
     due = customers.filter(EXHAUSTED_AUTOMATIC).filter(CAN_BE_FROZEN_FURTHER)
     policies = list(due.values_list("pk", "budget__account_freezing"))

@@ -124,5 +124,5 @@ def _not_one_of(column: str, text: str, values: Any) -> str:
 
 
 def unknown_id_message(account: str) -> str:
-    """The same for an ID nobody has, another partner's and one that left (domain 5.6)."""
+    """The same for an ID nobody has, another partner's and one that left; see rule 5.6 (docs/rules.md)."""
     return _("%(id)r is no customer ID of yours") % {"id": account[:LONGEST_SHOWN]}

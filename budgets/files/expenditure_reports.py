@@ -1,4 +1,6 @@
-"""Reading expenditure report files, FOCUS and plain CSV, into totals per customer and month (domain 2, 8).
+"""Reading expenditure report files, FOCUS and plain CSV, into totals per customer and month.
+
+See sections 2, 8 (docs/rules.md).
 
 Files are read as streams: in memory are the current record and one whole number per customer and month.
 Amounts are summed exactly in units of 10^-12 and rounded to cents once, as totals are handed out. A report with
@@ -64,7 +66,9 @@ class ReadReport:
 def read_report(
     files: Iterable[tuple[str, BinaryIO]], *, format: str | None = None, progress: Progress = None
 ) -> ReadReport:
-    """Read all files (name, content) of one report, gzipped or not, whatever their names say (domain 8).
+    """Read all files (name, content) of one report, gzipped or not, whatever their names say.
+
+    See section 8 (docs/rules.md).
 
     With `format` ("focus" or "plain") every header must fit it, else each header decides. `progress` is told
     the bytes read since it was last called, about once per MiB. Raises BadFile.
@@ -169,7 +173,7 @@ def _key(customer_id: str, month: int, *taken: dict[str, int]) -> str:
 
 
 def _units(text: str) -> int:
-    """An amount, exactly, in units of 10^-12: below 10^13, at most twelve decimals (domain 2)."""
+    """An amount, exactly, in units of 10^-12: below 10^13, at most twelve decimals; see section 2 (docs/rules.md)."""
     match = AMOUNT_IN_REPORT.fullmatch(text)
     if match is None:
         raise ValueError(_("%(text)r is not a number") % {"text": text[:LONGEST_SHOWN]})
@@ -191,6 +195,6 @@ def _bounded(units: int) -> int:
 
 
 def _cents(units: int) -> int:
-    """Units of 10^-12 as cents, halves away from zero (domain 2)."""
+    """Units of 10^-12 as cents, halves away from zero; see section 2 (docs/rules.md)."""
     cents = (abs(units) + UNITS_PER_CENT // 2) // UNITS_PER_CENT
     return -cents if units < 0 else cents

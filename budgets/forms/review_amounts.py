@@ -67,7 +67,7 @@ def amount_text(amount: Decimal | None) -> str:
 
 
 def ensure_in_review(reviewed: Operation, named: Collection[str]) -> None:
-    """Raises Http404: who is not in the review does not exist for it (domain 5.6)."""
+    """Raises Http404: who is not in the review does not exist for it; see rule 5.6 (docs/rules.md)."""
     # No ID has a NUL, and PostgreSQL would not even be asked.
     if any("\0" in each for each in named):
         raise Http404

@@ -13,7 +13,10 @@ from partnercenter.models import BudgetType, Channel, User
 
 
 class AdjustmentRecord(Record):
-    """One change of one budget: every term before and after (domain 9). `*_before` is None for a first budget."""
+    """One change of one budget: every term before and after; see section 9 (docs/rules.md).
+
+    `*_before` is None for a first budget.
+    """
 
     class Operation(models.TextChoices):
         SETTING = "SETTING", _("Set")

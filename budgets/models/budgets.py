@@ -19,7 +19,10 @@ MARKS = (100, 90, 75)
 
 
 def usage_percent(used: str, amount: str) -> Combinable:
-    """Usage in whole percents, cut off toward zero. For showing and sorting; exhaustion compares cents (domain 3.4)."""
+    """Usage in whole percents, cut off toward zero.
+
+    For showing and sorting; exhaustion compares cents; see rule 3.4 (docs/rules.md).
+    """
     return ExpressionWrapper(F(used) * 100 / F(amount), output_field=models.BigIntegerField())
 
 

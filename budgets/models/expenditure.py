@@ -15,7 +15,10 @@ from partnercenter.models import Partner, User
 
 
 class BillingMonth(models.Model):
-    """One row: the billing month (YYYYMM) that all budgets are counted for. Only the restore moves it (domain 3.14)."""
+    """One row: the billing month (YYYYMM) that all budgets are counted for.
+
+    Only the restore moves it; see rule 3.14 (docs/rules.md).
+    """
 
     month = models.PositiveIntegerField()
 
@@ -28,7 +31,10 @@ CURRENT_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
 
 
 class ExpenditureReport(models.Model):
-    """A report that was taken in and changed something: what it said, and what it did (domain 8)."""
+    """A report that was taken in and changed something: what it said, and what it did.
+
+    See section 8 (docs/rules.md).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reported_at = models.DateTimeField(_("time"), help_text="The time its totals are of.")
@@ -78,7 +84,10 @@ class Expenditure(models.Model):
 
 
 class UnassociatedExpenditure(Expenditure):
-    """What an account that nobody knows spent in one month, as the administration lists it (domain 8.4)."""
+    """What an account that nobody knows spent in one month, as the administration lists it.
+
+    See rule 8.4 (docs/rules.md).
+    """
 
     class Meta:
         proxy = True
@@ -87,7 +96,10 @@ class UnassociatedExpenditure(Expenditure):
 
 
 def expenditure_between(counted_from: Combinable | str | int, until: int, customer: str = "pk") -> Combinable:
-    """What a customer spent in the months `counted_from` up to `until`, as an expression over its row (domain 3.2)."""
+    """What a customer spent in the months `counted_from` up to `until`, as an expression over its row.
+
+    See rule 3.2 (docs/rules.md).
+    """
     from_month = OuterRef(counted_from) if isinstance(counted_from, str) else Value(counted_from)
     total = (
         Expenditure.objects.filter(customer=OuterRef(customer), month__gte=from_month, month__lte=until)

@@ -50,7 +50,10 @@ def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any]
 
 
 def notes(customer: Customer, month: int) -> dict[str, str]:
-    """What the operator is told beside each type: what would count, what a change of type forgets (domain 3.2, 3.3)."""
+    """What the operator is told beside each type: what would count, what a change of type forgets.
+
+    See rules 3.2, 3.3 (docs/rules.md).
+    """
     budget = getattr(customer, "budget", None)
     this_month = Expenditure.objects.filter(customer=customer, month=month).values_list("total", flat=True).first()
     spent = this_month or Decimal("0.00")

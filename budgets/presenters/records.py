@@ -107,7 +107,10 @@ ADJUSTMENT_COLUMNS = (
 
 
 def record_as_row(record: AdjustmentRecord, zone: tzinfo) -> list[Any]:
-    """An adjustment record as a row of `ADJUSTMENT_COLUMNS`, its customer's name masked (domain 7.1)."""
+    """An adjustment record as a row of `ADJUSTMENT_COLUMNS`, its customer's name masked.
+
+    See rule 7.1 (docs/rules.md).
+    """
     return [
         timezone.localtime(record.at, zone).isoformat(" ", "seconds"),
         record.operator_name,

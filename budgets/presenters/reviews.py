@@ -245,7 +245,7 @@ def budget_notes(row: Any, month: int, why_not_unfrozen: str) -> list[str]:
 
 
 def forgotten_months(row: ReviewItem, month: int) -> list[str]:
-    """Which months a change of type forgets (domain 3.3)."""
+    """Which months a change of type forgets; see rule 3.3 (docs/rules.md)."""
     budget = getattr(row.customer, "budget", None)
     if budget is None or budget.counted_from >= month:
         return []
@@ -267,7 +267,10 @@ def why_stays_frozen(row: Any, why_not: str) -> list[str]:
 
 
 def _retention_note(row: Any) -> list[str]:
-    """That resources are frozen, and until when data is kept then if it is confirmed today (domain 4.6)."""
+    """That resources are frozen, and until when data is kept then if it is confirmed today.
+
+    See rule 4.6 (docs/rules.md).
+    """
     if row.left_out or row.account_freezing != AccountFreezing.AUTOMATIC_WITH_RESOURCES:
         return []
     if row.effect not in (FreezeEffect.FROZEN, FreezeEffect.ESCALATED):
@@ -296,5 +299,5 @@ def show_freeze_item(row: Any) -> dict[str, Any]:
 
 
 def retention_deadline() -> date:
-    """Until when data is kept of resources that are frozen today (domain 4.6)."""
+    """Until when data is kept of resources that are frozen today; see rule 4.6 (docs/rules.md)."""
     return timezone.localdate(timezone.now() + timedelta(days=settings.RESOURCE_RETENTION_DAYS))

@@ -1,4 +1,6 @@
-"""Why an account was frozen, or what ended it: one freeze record as a sheet for whoever asks (domain 9).
+"""Why an account was frozen, or what ended it: one freeze record as a sheet for whoever asks.
+
+See section 9 (docs/rules.md).
 
 Every figure stands in a record that never changes: the freeze record itself, the adjustment record of the same action,
 the report that led to it. Nothing is worked out anew, so the sheet reads the same for ever.
@@ -92,7 +94,7 @@ def _began(record: FreezeRecord) -> bool:
 
 
 def _by_hand(record: FreezeRecord) -> bool:
-    """Whether a person did just this: a reason is asked of them and of nobody else (domain 4.4)."""
+    """Whether a person did just this: a reason is asked of them and of nobody else; see rule 4.4 (docs/rules.md)."""
     return bool(record.reason)
 
 
@@ -139,7 +141,7 @@ def _type_after(record: AdjustmentRecord) -> str:
 
 
 def _rule(record: FreezeRecord) -> str:
-    """The rule behind it in words (domain 3.7, 3.8, 3.9, 4)."""
+    """The rule behind it in words; see section 4 (docs/rules.md) and rules 3.7, 3.8, 3.9 (docs/rules.md)."""
     if record.operation == FreezeRecord.Operation.UNFREEZE:
         return _(
             "A freeze ends by hand, by Unfreeze Now in Set Budget, or when a monthly budget restores for which that was"
@@ -182,7 +184,10 @@ def _steps(record: FreezeRecord, reports: dict[Any, ExpenditureReport]) -> list[
 
 
 def _name(record: FreezeRecord, reports: dict[Any, ExpenditureReport]) -> str:
-    """The files of the partner's own report; of the platform's a partner learns no more than that (domain 8.5)."""
+    """The files of the partner's own report; of the platform's a partner learns no more than that.
+
+    See rule 8.5 (docs/rules.md).
+    """
     report = reports.get(record.report)
     own = report is not None and report.partner_id == record.customer.partner_id
     return ", ".join(report.sources) if report and own else _("all customers of the platform")

@@ -1,4 +1,7 @@
-"""What a customer spent month by month, beside the budget that was in force then (domain 3.2, 3.5)."""
+"""What a customer spent month by month, beside the budget that was in force then.
+
+See rules 3.2, 3.5 (docs/rules.md).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +24,7 @@ class Month:
 
     `total` is None where nothing was reported, `as_of` is of when it is. The budget is the one in force at the end of
     the month, for the current month the one that stands; `used` is what had counted of it by then, by what is known
-    today: a late report shows here (domain 3.5). Without a budget all of it is None.
+    today: a late report shows here; see rule 3.5 (docs/rules.md). Without a budget all of it is None.
     """
 
     month: int

@@ -1,4 +1,4 @@
-"""Proof that what is stored for searching equals what it is derived from (house rule 4)."""
+"""Proof that what is stored for searching equals what it is derived from."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,7 @@
-"""What a customer may do now, and why not: one place, the same answer for page, command and wire (domain 4.8, 8.7)."""
+"""What a customer may do now, and why not: one place, the same answer for page, command and wire.
+
+See rules 4.8, 8.7 (docs/rules.md).
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,7 +47,7 @@ YES, BILLED, VIEW_ONLY, NO, STOPPED = Verdict
 STRICTNESS = {answer: place for place, answer in enumerate(Verdict)}
 Verdicts = tuple[Verdict, ...]
 
-# The answers to each action, in their order (domain 4.8). Renewing and changing are purchases.
+# The answers to each action, in their order; see rule 4.8 (docs/rules.md). Renewing and changing are purchases.
 FREE: Verdicts = (YES, YES, YES, BILLED, YES)
 NO_PURCHASE: Verdicts = (NO, NO, YES, BILLED, YES)
 ONLY_PAY_PER_USE: Verdicts = (NO, YES, YES, BILLED, YES)
@@ -74,7 +77,8 @@ class ActionRow:
 class Standing:
     """What a customer may do now: a row per action, and all there is to say about it, what weighs most first.
 
-    `frozen` is by what the customer is frozen in effect: its own kind, or its reseller's status (domain 4.7).
+    `frozen` is by what the customer is frozen in effect: its own kind, or its reseller's status; see rule 4.7
+    (docs/rules.md).
     """
 
     frozen: bool
@@ -88,7 +92,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class PurchaseAnswer:
-    """Whether a customer may purchase, and why not. Yearly/monthly stands for reserved instances too (domain 3.7)."""
+    """Whether a customer may purchase, and why not.
+
+    Yearly/monthly stands for reserved instances too; see rule 3.7 (docs/rules.md).
+    """
 
     yearly_monthly: bool
     pay_per_use: bool
@@ -96,7 +103,9 @@ class PurchaseAnswer:
 
 
 def standing_of(customer: Customer) -> Standing:
-    """What this customer may do now, and why (domain 3.7, 3.13, 4.7, 4.8). The caller has seen to the current month.
+    """What this customer may do now, and why; see rules 3.7, 3.13, 4.7, 4.8 (docs/rules.md).
+
+    The caller has seen to the current month.
 
     Two queries, none where `partner` and `budget` are read already and the account is not frozen.
     """
@@ -167,7 +176,10 @@ def restricted_by(customer: Any, status: str) -> str:
 
 
 def why_frozen(customer: Customer) -> str:
-    """Since when, by whom or what an account is frozen, with the figures of that moment (domain 4.5); or ""."""
+    """Since when, by whom or what an account is frozen, with the figures of that moment (rule 4.5 (docs/rules.md)).
+
+    Or "".
+    """
     if not customer.is_frozen:
         return ""
     # An account escalates once at most: the freezing is the newest record or the one before.
@@ -228,7 +240,10 @@ def describe_freeze(customer: Any, froze: FreezeCause) -> str:
 
 
 def _restored_since(customer: Any) -> bool:
-    """Whether the budget that froze the account has restored, and the freeze was not lifted with it (domain 3.11)."""
+    """Whether the budget that froze the account has restored, and the freeze was not lifted with it.
+
+    See rule 3.11 (docs/rules.md).
+    """
     if customer.freeze_origin != FreezeOrigin.BUDGET_EXHAUSTED:
         return False
     if isinstance(customer, Customer):

@@ -1,4 +1,7 @@
-"""Customer Expenditure: an administrator takes in reports for the own customers; what is nobody's (domain 8.4, 8.5)."""
+"""Customer Expenditure: an administrator takes in reports for the own customers; what is nobody's.
+
+See rules 8.4, 8.5 (docs/rules.md).
+"""
 
 from typing import Any
 
@@ -31,7 +34,10 @@ FROZEN_PER_PAGE = 50
 @partner_required
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
 def expenditure(request: ConsoleRequest) -> HttpResponse:
-    """Customer Expenditure: take in a report for the own customers (domain 8.5), and the reports taken in so far."""
+    """Customer Expenditure: take in a report for the own customers (rule 8.5 (docs/rules.md)).
+
+    And the reports taken in so far.
+    """
     if request.method != "POST":
         return _show_expenditure(request, ReportForm())
     form = ReportForm(request.POST, request.FILES)
@@ -83,7 +89,8 @@ def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
 def unassociated(request: ConsoleRequest) -> HttpResponse:
     """Accounts that reports name and nobody knows, for the platform's staff: the administration's own page of them.
 
-    A partner's people have none: of their reports only what is their own customers' is kept (domain 8.5).
+    A partner's people have none: of their reports only what is their own customers' is kept; see rule 8.5
+    (docs/rules.md).
     """
     if not request.user.is_superuser:
         raise PermissionRefused(_("Only the platform's staff see accounts that nobody knows."))

@@ -34,7 +34,10 @@ DIALOG_RECORDS_PER_PAGE = 10
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def set_budget(request: ConsoleRequest) -> HttpResponse:
-    """Set Budget for one customer: GET the form, POST the terms. 404, 403, 422 in this order (domain 5.6)."""
+    """Set Budget for one customer: GET the form, POST the terms.
+
+    404, 403, 422 in this order; see rule 5.6 (docs/rules.md).
+    """
     if is_for_many(request):
         return set_budgets_of_many(request)
     month = request.month
@@ -119,7 +122,10 @@ def _show_form(
 
 
 def _carry_out(request: ConsoleRequest, customer: Customer, form: SetBudgetForm) -> HttpResponse:
-    """Set the budget at once, or keep it for confirmation where the partner's switch is on (domain 6.2)."""
+    """Set the budget at once, or keep it for confirmation where the partner's switch is on.
+
+    See rule 6.2 (docs/rules.md).
+    """
     customers = Customer.objects.filter(pk=customer.pk)
     unfreeze, version = bool(form.cleaned_data.get("unfreeze_now")), form.cleaned_data["version"]
     expected = matches_version(version) if version else None

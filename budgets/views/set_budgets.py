@@ -1,4 +1,7 @@
-"""Set Budget for many customers: choosing them, the dialog, and the review it leads to (domain 3.9, 3.10, 5.3)."""
+"""Set Budget for many customers: choosing them, the dialog, and the review it leads to.
+
+See rules 3.9, 3.10, 5.3 (docs/rules.md).
+"""
 
 from typing import Any
 
@@ -31,7 +34,10 @@ def is_for_many(request: ConsoleRequest) -> bool:
 
 
 def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
-    """How many were chosen. 404 came first; now who may not act is refused, then that it is nobody (domain 5.6)."""
+    """How many were chosen. 404 came first; now who may not act is refused, then that it is nobody.
+
+    See rule 5.6 (docs/rules.md).
+    """
     partners = {request.partner.pk}
     if request.partner.is_distributor and not selects_all(request):
         # Whose reseller may set the budget is told before anything is typed; of all that match those are left out.

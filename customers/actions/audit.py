@@ -7,14 +7,17 @@ from partnercenter.models import Operation, Partner, User
 
 
 def reveal_names(customers: Iterable[Customer], *, operator: User, page: str) -> None:
-    """Record that these customers' complete names are shown to the operator (domain 7.3)."""
+    """Record that these customers' complete names are shown to the operator; see rule 7.3 (docs/rules.md)."""
     shown = [customer.customer_id for customer in customers]
     if shown:
         RevealRecord.objects.create(operator=operator, page=page[:200], customers=shown)
 
 
 def record_agreement(operation: Operation) -> None:
-    """Record what was accepted for an operation as it is carried out: which wording, by whom (domain 4.4)."""
+    """Record what was accepted for an operation as it is carried out: which wording, by whom.
+
+    See rule 4.4 (docs/rules.md).
+    """
     if version := operation.terms.get("agreement"):
         AgreementRecord.objects.create(
             partner=operation.partner,

@@ -26,12 +26,14 @@ def freeze_rows(
     reason: str = "",
     **why: Any,
 ) -> list[int]:
-    """Freeze the locked customers that are not frozen in this kind or a stronger one; give their keys (domain 4).
+    """Freeze the locked customers that are not frozen in this kind or a stronger one; give their keys.
+
+    See section 4 (docs/rules.md).
 
     An account frozen already keeps its origin, since when and reason; its kind escalates. With resources the retention
-    deadline begins to run (domain 4.6). `state` is an expression for the flags of each account, but for whether it is
-    frozen. `why` names fields of FreezeRecord
-    and expressions over the customer that tell of the budget which did it.
+    deadline begins to run; see rule 4.6 (docs/rules.md). `state` is an expression for the flags of each account, but
+    for whether it is frozen. `why` names fields of FreezeRecord and expressions over the customer that tell of the
+    budget which did it.
     """
     fresh = customers.filter(freeze_kind=FreezeKind.NONE)
     with_resources = kind == FreezeKind.ACCOUNT_AND_RESOURCE
@@ -55,7 +57,9 @@ def freeze_rows(
 def unfreeze_rows(
     customers: CustomerQuerySet, *, author: Author, state: Combinable, reason: str = "", **why: Any
 ) -> list[int]:
-    """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their keys (domain 3.8).
+    """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their keys.
+
+    See rule 3.8 (docs/rules.md).
 
     `state` as in `freeze_rows`.
     """

@@ -1,4 +1,4 @@
-"""The list as a file, names masked (domain 7.1), and the history of such files."""
+"""The list as a file, names masked (rule 7.1 (docs/rules.md)), and the history of such files."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo

@@ -235,7 +235,7 @@ class Order:
         return keys
 
     def cursor(self, customer: Any) -> str:
-        """The customer's place as an address says it: never with a name in it (domain 7.1)."""
+        """The customer's place as an address says it: never with a name in it; see rule 7.1 (docs/rules.md)."""
         value: Any = "" if self.secret else getattr(customer, self.column)
         value = "" if value is None else value
         return f"{value.isoformat() if isinstance(value, date) else value}~{customer.pk}"

@@ -1,4 +1,4 @@
-"""Pages of an ordered list, as fast at any depth (performance 3).
+"""Pages of an ordered list, as fast at any depth.
 
 By number up to the hundredth page; from there, and beyond, from where another page ended or began.
 """

@@ -1,4 +1,7 @@
-"""A distributor's resellers as their page shows them: what each was granted, and what is allocated of it (domain 5)."""
+"""A distributor's resellers as their page shows them: what each was granted, and what is allocated of it.
+
+See section 5 (docs/rules.md).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

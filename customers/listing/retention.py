@@ -1,4 +1,4 @@
-"""Until when data is kept where resources are frozen, and who is near that moment (domain 4.6)."""
+"""Until when data is kept where resources are frozen, and who is near that moment; see rule 4.6 (docs/rules.md)."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A page of customers as its template gets it: with nothing in it that this person may not see (house rule 9)."""
+"""A page of customers as its template gets it: with nothing in it that this person may not see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ BAR_WIDTH = 72
 NEAR, EXHAUSTED = 75, 100
 LABELLED_CHOICES = (Status, BudgetType, AccountFreezing)
 
-# Of when a customer's current estimate is: the newest total that its budget counts (domain 8.1).
+# Of when a customer's current estimate is: the newest total that its budget counts; see rule 8.1 (docs/rules.md).
 ESTIMATE_AS_OF = Subquery(
     Expenditure.objects.filter(
         customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=CURRENT_MONTH

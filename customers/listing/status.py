@@ -1,7 +1,7 @@
 """Which states the status and the budget type ask for, and of whose customers.
 
-A restricted or frozen reseller's customers are frozen although none of their rows says so (domain 4.7): the same
-question asks other states of them.
+A restricted or frozen reseller's customers are frozen although none of their rows says so (rule 4.7 (docs/rules.md)):
+the same question asks other states of them.
 """
 
 from functools import cache

@@ -1,4 +1,7 @@
-"""What the state of an account is said in (domain 3.6, 4.2), and the one number by which the list asks for it."""
+"""What the state of an account is said in (rules 3.6, 4.2 (docs/rules.md)).
+
+And the one number by which the list asks for it.
+"""
 
 from enum import IntFlag
 
@@ -7,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class FreezeKind(models.TextChoices):
-    """What is frozen (domain 4.2)."""
+    """What is frozen; see rule 4.2 (docs/rules.md)."""
 
     NONE = "", _("Not frozen")
     ACCOUNT = "ACCOUNT", _("Account")
@@ -15,7 +18,7 @@ class FreezeKind(models.TextChoices):
 
 
 class FreezeOrigin(models.TextChoices):
-    """By what an account was frozen (domain 4.2)."""
+    """By what an account was frozen; see rule 4.2 (docs/rules.md)."""
 
     NONE = "", "--"
     ASSOCIATION = "ASSOCIATION", _("association")
@@ -24,7 +27,7 @@ class FreezeOrigin(models.TextChoices):
 
 
 class AccountFreezing(models.TextChoices):
-    """Account freezing upon budget exhaustion, the policy of a budget (domain 3.6)."""
+    """Account freezing upon budget exhaustion, the policy of a budget; see rule 3.6 (docs/rules.md)."""
 
     AUTOMATIC = "AUTOMATIC", _("Automatic")
     MANUAL = "MANUAL", _("Manual")
@@ -58,6 +61,9 @@ FLAG_COMBINATIONS = (
 
 
 def effective_flags(state: int, *, restricted: bool) -> AccountFlags:
-    """The state as it holds: below a restricted or frozen reseller all but its referrals are frozen (domain 4.7)."""
+    """The state as it holds: below a restricted or frozen reseller all but its referrals are frozen.
+
+    See rule 4.7 (docs/rules.md).
+    """
     own = AccountFlags(state)
     return own | AccountFlags.FROZEN if restricted and not own & AccountFlags.REFERRAL else own

@@ -12,7 +12,7 @@ from partnercenter.models import Partner, User
 
 
 class RevealRecord(Record):
-    """Somebody was shown complete names: on which page, of which customers (domain 7.3)."""
+    """Somebody was shown complete names: on which page, of which customers; see rule 7.3 (docs/rules.md)."""
 
     operator = models.ForeignKey(User, PROTECT, related_name="+")
     at = models.DateTimeField(_("time"), default=timezone.now)
@@ -50,7 +50,10 @@ class ExportRecord(Record):
 
 
 class AgreementRecord(Record):
-    """Somebody accepted, for a partner, what freezing resources means: which wording, for what (domain 4.4)."""
+    """Somebody accepted, for a partner, what freezing resources means: which wording, for what.
+
+    See rule 4.4 (docs/rules.md).
+    """
 
     partner = models.ForeignKey(Partner, PROTECT, related_name="+", db_index=False)
     operator = models.ForeignKey(User, PROTECT, related_name="+", db_index=False)

@@ -35,12 +35,18 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     """What can be asked about customers."""
 
     def visible_to(self, user: User) -> Self:
-        """The current customers this person may look at (domain 5.6, 5.8); what it does not hold does not exist."""
+        """The current customers this person may look at (rules 5.6, 5.8 (docs/rules.md)).
+
+        What it does not hold does not exist.
+        """
         company = list_owner(user)
         return self.owned_by(company) if company else self.none()
 
     def ever_visible_to(self, user: User) -> Self:
-        """Those, and who has left: their records stay with the partner they were associated with (domain 9)."""
+        """Those, and who has left: their records stay with the partner they were associated with.
+
+        See section 9 (docs/rules.md).
+        """
         company = list_owner(user)
         return self._whose(company) if company else self.none()
 
@@ -65,7 +71,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
 
 class Customer(models.Model):
-    """A partner's customer; its row is what every action on it locks (house rule 5)."""
+    """A partner's customer; its row is what every action on it locks."""
 
     class AssociationType(models.TextChoices):
         RESELLER = "RESELLER", _("Reseller model")

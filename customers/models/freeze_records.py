@@ -1,4 +1,7 @@
-"""Records of freezing, of names revealed and of files exported: written once and never again (domain 9)."""
+"""Records of freezing, of names revealed and of files exported: written once and never again.
+
+See section 9 (docs/rules.md).
+"""
 
 from typing import ClassVar
 
@@ -14,7 +17,10 @@ from partnercenter.models import BudgetType, Channel, User
 
 
 class FreezeRecord(Record):
-    """One freezing or unfreezing. Where a budget did it, the budget and report behind it as they were (domain 9)."""
+    """One freezing or unfreezing.
+
+    Where a budget did it, the budget and report behind it as they were; see section 9 (docs/rules.md).
+    """
 
     class Operation(models.TextChoices):
         FREEZE = "FREEZE", _("Freeze")

@@ -53,7 +53,10 @@ def _show(
 
 
 def _now(request: ConsoleRequest, customer: Customer, month: int) -> dict[str, Any]:
-    """Identity, standing, budget and expenditure; the names that are shown are recorded (domain 7.3)."""
+    """Identity, standing, budget and expenditure; the names that are shown are recorded.
+
+    See rule 7.3 (docs/rules.md).
+    """
     seconds = reveal(request, [customer])
     [listed] = rows.CUSTOMER_ROWS.in_order([customer.pk])
     months = last_months(customer, month)

@@ -97,7 +97,7 @@ def _done(request: ConsoleRequest, said: str, number: int, **facts: str) -> Http
 def _chosen(request: ConsoleRequest) -> CustomerQuerySet:
     """The customers named: 404 where one is not the person's own, PermissionRefused.
 
-    InvalidRequest where none is (domain 5.6).
+    InvalidRequest where none is; see rule 5.6 (docs/rules.md).
     """
     ids = request.POST.getlist("customer") or request.GET.getlist("customer")
     if selects_all(request):

@@ -1,4 +1,7 @@
-"""Freezing and unfreezing by hand: the dialog for one customer or many, at once or by a review (domain 4.2 to 4.7)."""
+"""Freezing and unfreezing by hand: the dialog for one customer or many, at once or by a review.
+
+See rules 4.2 to 4.7 (docs/rules.md).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -87,7 +90,10 @@ def _named(request: ConsoleRequest) -> list[str]:
 
 
 def _ensure_may_act(request: ConsoleRequest, one: Customer | None, *, freezes: bool) -> None:
-    """Who may not act on the customer, or for several on nobody's (domain 5.6): 403 before anything is looked at."""
+    """Who may not act on the customer.
+
+    Or for several on nobody's (rule 5.6 (docs/rules.md)): 403 before anything is looked at.
+    """
     user = request.user
     partner = one.partner if one else request.partner
     why_not = "" if one is None and partner.is_distributor else why_not_budgets(user, partner, grant_of(partner))

@@ -87,7 +87,7 @@ def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | No
 def export_records(request: ConsoleRequest) -> HttpResponseBase:
     """The records of a tab as CSV, as its filters narrow them, newest first; names masked whatever the eye says.
 
-    Recorded before anything of it is sent (domain 7.1).
+    Recorded before anything of it is sent; see rule 7.1 (docs/rules.md).
     """
     customer, user = named_customer(request), request.user
     tab = TABS.get(request.GET.get("tab", ADJUSTMENTS_TAB))

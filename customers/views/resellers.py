@@ -1,4 +1,7 @@
-"""Resellers' Customers: a distributor's resellers, from which it goes on to the customers of one (domain 5.8)."""
+"""Resellers' Customers: a distributor's resellers, from which it goes on to the customers of one.
+
+See rule 5.8 (docs/rules.md).
+"""
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse

@@ -11,7 +11,10 @@ SYSTEM = "system"
 
 @dataclass(frozen=True)
 class Author:
-    """Who does something, when and by what way: what every record of one action has in common (domain 9)."""
+    """Who does something, when and by what way: what every record of one action has in common.
+
+    See section 9 (docs/rules.md).
+    """
 
     operator: User | None
     channel: Channel

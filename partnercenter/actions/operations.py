@@ -1,4 +1,4 @@
-"""Critical operations: review, Get Code, confirm, apply once (domain 6).
+"""Critical operations: review, Get Code, confirm, apply once; see section 6 (docs/rules.md).
 
 An operation is kept as it was reviewed. A code is good for the operation it was last asked for and no other; whether
 an operation was confirmed is a row whose key is the operation's, so it cannot be confirmed twice.
@@ -106,7 +106,7 @@ def send_code(operation: Operation, facts: list[tuple[str, Any]]) -> None:
     """Get Code: mail the operator a new code, good for this operation alone. `facts` tell in the mail what it confirms.
 
     Raises OperationFinished, or InvalidRequest where no code can be sent: too soon, too many, no address, or the mail
-    failed, which uses up neither the wait nor a sending (domain 6.4).
+    failed, which uses up neither the wait nor a sending; see rule 6.4 (docs/rules.md).
     """
     ensure_not_finished(operation)
     if not operation.operator.email:
@@ -149,7 +149,7 @@ def confirm_operation(operation: Operation, code: str, apply: Callable[[], Resul
     """OK: check the code where the switch is on, apply, and note that it was confirmed, in one transaction.
 
     Raises OperationFinished or whatever `apply` refuses, with nothing changed and the code still good; InvalidRequest
-    on `verification_code` where the code is not right, which is counted (domain 6.5).
+    on `verification_code` where the code is not right, which is counted; see rule 6.5 (docs/rules.md).
     """
     with write_transaction():
         lock_operation(operation)

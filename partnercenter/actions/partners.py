@@ -15,7 +15,7 @@ from partnercenter.permissions import LONGEST_REASON
 def give_grant(
     partner: Partner, *, monthly_quota: Decimal | None, one_time_quota: Decimal | None, operator: User | None
 ) -> Grant:
-    """Set a reseller's quotas and leave a grant record; both None revokes (domain 5.1, 5.7).
+    """Set a reseller's quotas and leave a grant record; both None revokes; see rules 5.1, 5.7 (docs/rules.md).
 
     Waits for the actions under way on the reseller's customers, as they hold the grant. Budgets and freezes stay as
     they are. What stands already is not recorded again. Raises PermissionRefused where the operator is neither the
@@ -52,7 +52,9 @@ def _record(grant: Grant, before: tuple[Decimal | None, Decimal | None], operato
 
 @write_transaction()
 def set_partner_status(partner: Partner, *, status: Partner.Status, reason: str, operator: User | None) -> bool:
-    """Restrict or freeze a reseller, or let it be, and leave a record; whether this changed anything (domain 4.7).
+    """Restrict or freeze a reseller, or let it be, and leave a record; whether this changed anything.
+
+    See rule 4.7 (docs/rules.md).
 
     Waits for the actions under way on the reseller's customers, as they hold the grant. No row of a customer is
     written: wherever a standing is asked, that of its reseller is part of it. Raises PermissionRefused where the

@@ -1,4 +1,4 @@
-"""Admin pages to look at: records, and what only actions write (house rule 1)."""
+"""Admin pages to look at: records, and what only actions write."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Records are append-only: the database itself refuses to change, delete or replace one (domain 9).
+"""Records are append-only: the database itself refuses to change, delete or replace one; see section 9 (docs/rules.md).
 
 A model that subclasses `Record` gets triggers after every `migrate`. They are put back each time because SQLite drops
 them without a word whenever Django rebuilds the table.

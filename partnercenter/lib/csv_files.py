@@ -1,7 +1,7 @@
 """CSV files as streams.
 
-Those that come in, gzipped or not, are told line by line what is wrong with them and refused as a whole (domain 8.4);
-those that go out are written as they are sent.
+Those that come in, gzipped or not, are told line by line what is wrong with them and refused as a whole (rule 8.4
+(docs/rules.md)); those that go out are written as they are sent.
 """
 
 import codecs
@@ -56,7 +56,10 @@ class BadLine:
 
 
 class BadFile(Exception):
-    """A file, or all files of a report, refused as a whole (domain 8.4): a hundred bad lines, or `more`."""
+    """A file, or all files of a report, refused as a whole (rule 8.4 (docs/rules.md)): a hundred bad lines.
+
+    Or `more`.
+    """
 
     def __init__(self, bad_lines: list[BadLine], *, more: bool = False) -> None:
         super().__init__("\n".join(map(str, bad_lines)))

@@ -1,4 +1,4 @@
-"""Exact amounts: the model field, the form field, how they are shown (domain 2).
+"""Exact amounts: the model field, the form field, how they are shown; see section 2 (docs/rules.md).
 
 In Python an amount is a `Decimal` of at most two decimals, in the database an integer of cents, the same on SQLite and
 PostgreSQL. An amount inside an expression is written `money(amount)`; anything else would be taken for cents.

@@ -12,13 +12,15 @@ from partnercenter.lib.errors import LockTimeout
 LOCK_NOT_AVAILABLE = "55P03"
 
 
-# The named locks, in the order in which a transaction may take them (house rule 5): then grants, then customers.
+# The named locks, in the order in which a transaction may take them: then grants, then customers.
 MONTH_LOCK, REPORT_LOCK = 20_401, 20_402
 
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
-    """One transaction, as a block or a decorator, that waits at most ten seconds for another (domain 8.6).
+    """One transaction, as a block or a decorator, that waits at most ten seconds for another.
+
+    See rule 8.6 (docs/rules.md).
 
     Raises LockTimeout when the wait was longer. On SQLite a transaction is the only writer from its start.
     """

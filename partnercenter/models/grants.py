@@ -30,12 +30,12 @@ class Pool:
 
     @property
     def over(self) -> bool:
-        """Over-allocated (domain 5.4): budgets stand, nothing may increase until it fits."""
+        """Over-allocated (rule 5.4 (docs/rules.md)): budgets stand, nothing may increase until it fits."""
         return self.granted is not None and self.allocated > self.granted
 
 
 class Grant(models.Model):
-    """What a distributor allowed a reseller, and how much of it is allocated (domain 5).
+    """What a distributor allowed a reseller, and how much of it is allocated; see section 5 (docs/rules.md).
 
     Each reseller has exactly one row for as long as it exists: it is what every action on the reseller's customers
     locks, so giving, changing and revoking wait for the actions under way. Without a quota nothing is granted.
@@ -81,7 +81,10 @@ class Grant(models.Model):
 
 
 class GrantRecord(Record):
-    """One giving, change or revocation of a grant: the quotas before and after; None = no such quota (domain 5.7)."""
+    """One giving, change or revocation of a grant: the quotas before and after; None = no such quota.
+
+    See rule 5.7 (docs/rules.md).
+    """
 
     partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("reseller"), related_name="grant_records")
     at = models.DateTimeField(_("time"), default=timezone.now)

@@ -14,7 +14,9 @@ from partnercenter.models.users import User
 
 
 class Operation(Record):
-    """What an operator reviewed and is to confirm (domain 6.3). Its key is the batch id of the records it leads to.
+    """What an operator reviewed and is to confirm; see rule 6.3 (docs/rules.md).
+
+    Its key is the batch id of the records it leads to.
 
     Nothing here changes: that it was confirmed is a `Confirmation`, that a code was asked for is a `CodeRequest`.
     """

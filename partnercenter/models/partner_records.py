@@ -31,7 +31,10 @@ class VerificationSwitchRecord(Record):
 
 
 class PartnerStatusRecord(Record):
-    """A reseller was restricted, frozen or let go again by its distributor: status before and after (domain 4.7)."""
+    """A reseller was restricted, frozen or let go again by its distributor: status before and after.
+
+    See rule 4.7 (docs/rules.md).
+    """
 
     partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("reseller"), related_name="status_records")
     at = models.DateTimeField(_("time"), default=timezone.now)

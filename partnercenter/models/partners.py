@@ -18,7 +18,7 @@ class BudgetType(models.TextChoices):
 
 
 class Channel(models.TextChoices):
-    """By what way an action came (domain 9)."""
+    """By what way an action came; see section 9 (docs/rules.md)."""
 
     CONSOLE = "CONSOLE", _("Console")
     IMPORT = "IMPORT", _("Import")
@@ -40,7 +40,7 @@ def validate_time_zone(name: str) -> None:
 
 
 class Partner(models.Model):
-    """A company that sells cloud (domain 1)."""
+    """A company that sells cloud; see section 1 (docs/rules.md)."""
 
     class Kind(models.TextChoices):
         DISTRIBUTOR = "DISTRIBUTOR", _("Distributor")
@@ -48,7 +48,10 @@ class Partner(models.Model):
         SOLUTION_PROVIDER = "SOLUTION_PROVIDER", _("Solution provider")
 
     class Status(models.TextChoices):
-        """Whether its distributor restricted or froze it: then all its customers are frozen, too (domain 4.7)."""
+        """Whether its distributor restricted or froze it: then all its customers are frozen, too.
+
+        See rule 4.7 (docs/rules.md).
+        """
 
         NORMAL = "", _("Normal")
         RESTRICTED = "RESTRICTED", _("Restricted")

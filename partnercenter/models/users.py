@@ -9,7 +9,10 @@ from partnercenter.models.partners import Partner
 
 
 class User(AbstractUser):
-    """Someone who signs in. Without a partner: staff of the platform, who work in the administration (domain 5.8)."""
+    """Someone who signs in. Without a partner: staff of the platform, who work in the administration.
+
+    See rule 5.8 (docs/rules.md).
+    """
 
     class Role(models.TextChoices):
         ADMINISTRATOR = "ADMINISTRATOR", _("Administrator")

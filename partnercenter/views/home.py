@@ -32,7 +32,10 @@ def console(request: HttpRequest) -> dict[str, Any]:
 
 
 def _restricted(partner: Partner | None) -> str:
-    """What a reseller is told whom its distributor restricted or froze (domain 4.7); "" for everybody else."""
+    """What a reseller is told whom its distributor restricted or froze (rule 4.7 (docs/rules.md)).
+
+    "" for everybody else.
+    """
     if partner is None or partner.status_since is None:
         return ""
     sentences = {
@@ -54,7 +57,7 @@ def _restricted(partner: Partner | None) -> str:
 
 @require_safe
 def home(request: ConsoleRequest) -> HttpResponse:
-    """The overview; platform staff without a partner are told where they work (domain 5.8)."""
+    """The overview; platform staff without a partner are told where they work; see rule 5.8 (docs/rules.md)."""
     return render(request, "partnercenter/home.html")
 
 

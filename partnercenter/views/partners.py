@@ -33,7 +33,7 @@ def partner_information(request: ConsoleRequest) -> HttpResponse:
 
 
 def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
-    """Turning on holds at once; turning off is itself a critical operation (domain 6.1)."""
+    """Turning on holds at once; turning off is itself a critical operation; see rule 6.1 (docs/rules.md)."""
     user = request.user
     ensure_may_switch(user)
     if on:

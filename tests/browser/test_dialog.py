@@ -1,4 +1,4 @@
-"""The Set Budget dialog when something is in the way: focus, values kept, what others did meanwhile (ui.md 5)."""
+"""The Set Budget dialog when something is in the way: focus, values kept, what others did meanwhile."""
 
 import re
 from decimal import Decimal

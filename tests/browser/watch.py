@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
-# The browser's own line for a form that was refused, and the empty style by which a picture is taken (ui.md T41).
+# The browser's own line for a form that was refused, and the empty style by which a picture is taken.
 ALLOWED = ["Failed to load resource: .* status of 422 ", "sha256-47DEQ"]
 # What HTMX writes of a question that a newer one of the same person replaced.
 REPLACED = "^htmx:(afterRequest|sendAbort), "
