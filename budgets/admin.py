@@ -24,7 +24,7 @@ class AdjustmentRecordAdmin(PlatformAdmin):
 
 @admin.register(ExpenditureReport)
 class ExpenditureReportAdmin(PlatformAdmin):
-    list_display = ["reported_at", "taken_in_at", "operator_name", "partner", "format"]
+    list_display = ["reported_at", "imported_at", "operator_name", "partner", "format"]
     list_select_related = ["partner"]
 
 

@@ -110,7 +110,7 @@ def _import_budgets(work: jobs.JobRun) -> None:
 
 @task()
 def take_in(job: str) -> None:
-    """Take in an expenditure report for the operator's own customers; see rule 8.5 (docs/rules.md)."""
+    """Import an expenditure report for the operator's own customers; see rule 8.5 (docs/rules.md)."""
     jobs.run_job(job, _take_in)
 
 

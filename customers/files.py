@@ -241,12 +241,12 @@ FREEZE_COLUMNS = (
     "counted_from",
     "reported_at",
     "covers_until",
-    "taken_in_at",
+    "imported_at",
     "channel",
 )
 
 
-MOMENTS = {"retention_until", "reported_at", "covers_until", "taken_in_at"}
+MOMENTS = {"retention_until", "reported_at", "covers_until", "imported_at"}
 
 
 def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[Any]:

@@ -121,7 +121,7 @@ def read(*lines: tuple[str, ...]) -> ReadReport:
 
 
 def report(*lines: tuple[Customer | str, str, str], at: datetime | None = None, **more: Any) -> ReportResult:
-    """Take in a report of customer (or its ID), month "2026-09" and total."""
+    """Import a report of customer (or its ID), month "2026-09" and total."""
     named = [(each.customer_id if isinstance(each, Customer) else each, *rest) for each, *rest in lines]
     return import_report(read(*named), operator=more.pop("operator", None), reported_at=at, **more)
 

@@ -1,4 +1,4 @@
-"""Customer Expenditure: an administrator takes in a report for the own customers; see rule 8.5 (docs/rules.md)."""
+"""Customer Expenditure: an administrator imports a report for the own customers; see rule 8.5 (docs/rules.md)."""
 
 import gzip
 from decimal import Decimal

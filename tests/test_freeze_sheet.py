@@ -92,12 +92,12 @@ def frozen_by_report(customer: Customer, operator: User, clock: Any) -> FreezeRe
 
 def test_a_freeze_by_a_report_tells_report_figures_rule_and_lags(client, kestwick, ann, clock):
     said = sheet(client, frozen_by_report(kestwick, ann, clock))
-    assert "The account was frozen An expenditure report was taken in, and the budget was used up." in said
+    assert "The account was frozen An expenditure report was imported, and the budget was used up." in said
     assert "One-time budget (USD) 500.00 Used (USD) 612.40 Counted from 2026-09 Account Freezing Automatic" in said
     assert "Account freezing upon budget exhaustion was Automatic:" in said
     assert "Latest usage covered 2026-09-15 11:00:00 --" in said
     assert "Report: focus-september.csv 2026-09-15 12:00:00 1 h" in said
-    assert "Taken in 2026-09-15 12:05:00 5 min" in said
+    assert "Imported 2026-09-15 12:05:00 5 min" in said
     assert "Frozen 2026-09-15 12:05:00 less than a minute" in said
     assert "Before Not frozen After Account, budget exhausted" in said
 
@@ -171,7 +171,7 @@ def test_an_escalation_by_the_policy_tells_what_the_account_was_frozen_by_before
     factories.budget(kestwick, ann, "60", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES, unfreeze=False)
     factories.report((kestwick, "2026-09", "61"))
     said = sheet(client, newest(kestwick))
-    assert "The resources of the frozen account were frozen, too An expenditure report was taken in" in said
+    assert "The resources of the frozen account were frozen, too An expenditure report was imported" in said
     assert "Before Account, partner since 2026-09-15 10:00:00, by ann: Unpaid invoice" in said
     assert "Account freezing upon budget exhaustion was Automatic, with resources:" in said
 

@@ -37,7 +37,7 @@ def totals(db: None) -> Any:
     """Expenditure of five accounts, as a queryset."""
     now = timezone.now()
     report = ExpenditureReport.objects.create(
-        reported_at=now, taken_in_at=now, operator_name="system", sources=[], format="plain"
+        reported_at=now, imported_at=now, operator_name="system", sources=[], format="plain"
     )
     common = {"month": 202609, "reported_at": now, "report": report}
     Expenditure.objects.bulk_create(

@@ -6,7 +6,7 @@ from budgets import middleware
 from customers.views import customer_list
 from partnercenter.lib.errors import LockTimeout, PermissionRefused
 
-SAYS = "A report is being taken in."
+SAYS = "A report is being imported."
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def associate_customers(
     customers are taken as they come.
     """
     lock_month()
-    # A report that is being taken in decides which accounts are known: wait for it, and make it wait.
+    # A report that is being imported decides which accounts are known: wait for it, and make it wait.
     advisory_lock(REPORT_LOCK)
     author = Author(operator, channel, timezone.now())
     coming = iter(newcomers)
@@ -94,7 +94,7 @@ def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> in
     one total, and counts from its first day for whoever has the ID then; see rule 8.4 (docs/rules.md).
     """
     month = lock_month()
-    # Whose a total is, is decided by a report that is being taken in as well.
+    # Whose a total is, is also decided by a report that is being imported.
     advisory_lock(REPORT_LOCK)
     leaving = customers.current()
     lock_rows(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))

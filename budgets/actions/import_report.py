@@ -1,4 +1,4 @@
-"""Taking in a report of expenditure, as a whole or not at all; see section 8 (docs/rules.md).
+"""Importing a report of expenditure, as a whole or not at all; see section 8 (docs/rules.md).
 
 The totals are staged in a temporary table and compared there; only what moved is locked and written, one row version
 each. SQL below speaks cents and is the same for both engines but for the staging and the locks.
@@ -62,7 +62,7 @@ SELECT count(*) FROM (
     ORDER BY id FOR NO KEY UPDATE
 ) AS locked
 """
-# One report at a time is taken in, so what is there stays there: cheaper than an upsert of all.
+# One report at a time is imported, so what is there stays there: cheaper than an upsert of all.
 REPLACE_TOTALS = """
 UPDATE budgets_expenditure SET customer_id = m.customer_id, total = m.total, reported_at = %s, report_id = %s
 FROM moved m WHERE m.expenditure_id = budgets_expenditure.id
@@ -191,7 +191,7 @@ def _new_report(
     return ExpenditureReport.objects.create(
         pk=pk,
         reported_at=at,
-        taken_in_at=author.at,
+        imported_at=author.at,
         covers_until=read.covers_until,
         operator=author.operator,
         operator_name=author.name,

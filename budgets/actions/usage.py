@@ -115,5 +115,5 @@ def budget_figures() -> dict[str, Any]:
         "report": Subquery(newest.values("report")[:1]),
         "reported_at": Subquery(newest.values("reported_at")[:1]),
         "covers_until": Subquery(newest.values("report__covers_until")[:1]),
-        "taken_in_at": Subquery(newest.values("report__taken_in_at")[:1]),
+        "imported_at": Subquery(newest.values("report__imported_at")[:1]),
     }

@@ -1,4 +1,4 @@
-"""The forms of Set Budget, of Import Budgets and of taking in a report."""
+"""The forms of Set Budget, of Import Budgets and of importing a report."""
 
 from typing import Any
 

@@ -31,14 +31,14 @@ CURRENT_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
 
 
 class ExpenditureReport(models.Model):
-    """A report that was taken in and changed something: what it said, and what it did.
+    """A report that was imported and changed something: what it said, and what it did.
 
     See section 8 (docs/rules.md).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reported_at = models.DateTimeField(_("time"), help_text="The time its totals are of.")
-    taken_in_at = models.DateTimeField()
+    imported_at = models.DateTimeField(db_column="taken_in_at")
     covers_until = models.DateTimeField(null=True, help_text="The latest usage it covers (ChargePeriodEnd).")
     operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
@@ -52,7 +52,7 @@ class ExpenditureReport(models.Model):
     class Meta:
         verbose_name = _("expenditure report")
         verbose_name_plural = _("expenditure reports")
-        indexes: ClassVar = [models.Index(fields=["partner", "-taken_in_at"], name="report_by_partner")]
+        indexes: ClassVar = [models.Index(fields=["partner", "-imported_at"], name="report_by_partner")]
 
     def __str__(self) -> str:
         return f"{self.reported_at:%Y-%m-%d %H:%M}"

@@ -32,7 +32,7 @@ def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list
         {
             "pk": report.pk,
             "reported_at": report.reported_at,
-            "taken_in_at": report.taken_in_at,
+            "imported_at": report.imported_at,
             "operator": report.operator_name,
             "sources": report.sources if report.partner_id else [_("all customers of the platform")],
             **{name: report.summary[name] if report.partner_id else "--" for name in REPORT_COUNTS},
@@ -51,7 +51,7 @@ def show_report(report: ExpenditureReport) -> dict[str, Any]:
     """One report with all it said and did; only its times for one of the platform's own."""
     shown = {
         "reported_at": report.reported_at,
-        "taken_in_at": report.taken_in_at,
+        "imported_at": report.imported_at,
         "operator": report.operator_name,
         "own": report.partner_id is not None,
     }
@@ -71,7 +71,7 @@ def message_for_report(taken: ReportResult) -> str:
             said += " " + _("%(not_yours)s customer IDs in it are not yours.")
         return said % figures
     said = ngettext(
-        "The report is taken in: %(n)s total changed.", "The report is taken in: %(n)s totals changed.", taken.changed
+        "The report is imported: %(n)s total changed.", "The report is imported: %(n)s totals changed.", taken.changed
     ) % {"n": show_number(taken.changed)}
     if taken.frozen:
         said += " " + ngettext("%(n)s account is frozen.", "%(n)s accounts are frozen.", taken.frozen) % {

@@ -99,7 +99,7 @@ def _by_hand(record: FreezeRecord) -> bool:
 
 
 def _cause(record: FreezeRecord, report: ExpenditureReport | None) -> str:
-    """What happened then that froze or unfroze, in a sentence. `report` is the one that was taken in by it."""
+    """What happened then that froze or unfroze, in a sentence. `report` is the one that was imported by it."""
     if _by_hand(record):
         return _("%(operator)s did it by hand.") % {"operator": record.operator_name}
     if record.operation == FreezeRecord.Operation.UNFREEZE:
@@ -107,7 +107,7 @@ def _cause(record: FreezeRecord, report: ExpenditureReport | None) -> str:
     if record.origin_after == FreezeOrigin.ASSOCIATION and _began(record):
         return _("The customer was associated with the partner.")
     if report is not None:
-        return _("An expenditure report was taken in, and the budget was used up.")
+        return _("An expenditure report was imported, and the budget was used up.")
     if record.operator_id is None:
         return _("A new billing month began, and what was spent in it so far had used up the budget.")
     return f"{_what_was_set(record)} {_('What was used by then had used it up.')}"
@@ -174,7 +174,7 @@ def _steps(record: FreezeRecord, reports: dict[Any, ExpenditureReport]) -> list[
     moments = [
         (_("Latest usage covered"), record.covers_until),
         (report, record.reported_at),
-        (_("Taken in"), record.taken_in_at),
+        (_("Imported"), record.imported_at),
         (_("Frozen"), record.at),
     ]
     return [

@@ -1,4 +1,4 @@
-"""Customer Expenditure: an administrator takes in reports for the own customers; what is nobody's.
+"""Customer Expenditure: an administrator imports reports for the own customers; what is nobody's.
 
 See rules 8.4, 8.5 (docs/rules.md).
 """
@@ -34,9 +34,9 @@ FROZEN_PER_PAGE = 50
 @partner_required
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
 def expenditure(request: ConsoleRequest) -> HttpResponse:
-    """Customer Expenditure: take in a report for the own customers (rule 8.5 (docs/rules.md)).
+    """Customer Expenditure: import a report for the own customers (rule 8.5 (docs/rules.md)).
 
-    And the reports taken in so far.
+    And the reports imported so far.
     """
     if request.method != "POST":
         return _show_expenditure(request, ReportForm())
@@ -63,7 +63,7 @@ def _show_expenditure(
     errors: list[str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    page = Paginator(_reports(request).order_by("-taken_in_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(_reports(request).order_by("-imported_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
     context = page_context(page, show_reports(page.object_list, request.partner)) | {
         "form": form,
         "errors": errors or [],

@@ -48,7 +48,7 @@ class FreezeRecord(Record):
     report = models.UUIDField(null=True)
     reported_at = models.DateTimeField(null=True)
     covers_until = models.DateTimeField(null=True)
-    taken_in_at = models.DateTimeField(null=True)
+    imported_at = models.DateTimeField(null=True, db_column="taken_in_at")
 
     class Meta:
         indexes: ClassVar = [

@@ -40,7 +40,7 @@ def write_transaction() -> Iterator[None]:
 def lock_timeout() -> LockTimeout:
     """What whoever waited too long is told."""
     return LockTimeout(
-        _("A report is being taken in, or another change is under way. Nothing was changed: try again in a moment.")
+        _("A report is being imported, or another change is under way. Nothing was changed: try again in a moment.")
     )
 
 

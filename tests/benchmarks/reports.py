@@ -1,4 +1,4 @@
-"""Taking in a report of everybody, read already, beside bare SQL that only stores the same totals and used amounts.
+"""Importing a report of everybody, read already, beside bare SQL that only stores the same totals and used amounts.
 
 First all totals are brought to a share of the budget, so that nobody's budget is used up in the course of it: bare
 SQL knows no freezing.
@@ -90,7 +90,7 @@ def by_sql(read: ReadReport) -> None:
     now = timezone.now()
     with transaction.atomic():
         report = ExpenditureReport.objects.create(
-            reported_at=now, taken_in_at=now, operator_name="system", sources=read.sources, format=read.format
+            reported_at=now, imported_at=now, operator_name="system", sources=read.sources, format=read.format
         )
         stage(read)
         params = {
@@ -113,7 +113,7 @@ def stage(read: ReadReport) -> None:
 
 
 def same_again(read: ReadReport, size: int) -> Row:
-    """How many rows it writes to take in a report that has been taken in."""
+    """How many rows it writes to import a report that has been imported."""
     at = timezone.now()
     by_action(read, at)
     written = _written_on_postgresql if connection.vendor == "postgresql" else _written_on_sqlite

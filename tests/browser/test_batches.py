@@ -248,7 +248,7 @@ def test_a_long_import_shows_how_far_it_is_and_what_came_of_it(sit_down, ann, th
     person.page.get_by_label("Files").set_input_files(
         {"name": "r.csv", "mimeType": "text/csv", "buffer": content.encode()}
     )
-    person.page.get_by_role("button", name="Take In").click()
+    person.page.get_by_role("button", name="Import").click()
     expect(person.page.get_by_role("progressbar")).to_be_visible()
     expect(person.page.get_by_role("status").get_by_text("Waiting")).to_be_visible()
     person.meets_no_barrier()
@@ -260,7 +260,7 @@ def test_a_long_import_shows_how_far_it_is_and_what_came_of_it(sit_down, ann, th
     expect(person.page.get_by_role("progressbar")).to_have_attribute("value", str(job.size // 2))
     person.meets_no_barrier()
     worker()
-    expect(person.page.get_by_text("The report is taken in: 1 total changed. 1 account is frozen.")).to_be_visible()
+    expect(person.page.get_by_text("The report is imported: 1 total changed. 1 account is frozen.")).to_be_visible()
     person.meets_no_barrier()
     person.page.get_by_role("link", name="Show What Came of It").click()
     expect(person.page.get_by_text(thirty[0].account_name)).to_be_visible()

@@ -134,8 +134,8 @@ def take_in_a_report(person: Person, customer: Customer) -> None:
     person.page.get_by_label("Files").set_input_files(
         {"name": "focus.csv", "mimeType": "text/csv", "buffer": text.encode()}
     )
-    person.page.get_by_role("button", name="Take In").click()
-    person.sees("The report is taken in: 1 total changed. 1 account is frozen.")
+    person.page.get_by_role("button", name="Import").click()
+    person.sees("The report is imported: 1 total changed. 1 account is frozen.")
     frozen = person.page.get_by_role("region", name="Frozen accounts")
     expect(frozen).to_contain_text(re.compile(r"kestwick_foods.*K\*{4}d.*1,000\.00\s+1,250\.00", re.DOTALL))
     person.meets_no_barrier()

@@ -67,8 +67,8 @@ def take_in(person: Person, customer) -> None:
     choose(person, "Sales", "Customer Expenditure")
     text = REPORT.format(customer=customer.customer_id)
     choose_file(person, person.page.get_by_label("Files"), text)
-    press(person, person.page.get_by_role("button", name="Take In"))
-    person.sees("The report is taken in: 1 total changed. 1 account is frozen.")
+    press(person, person.page.get_by_role("button", name="Import"))
+    person.sees("The report is imported: 1 total changed. 1 account is frozen.")
 
 
 def test_the_errand_needs_no_mouse(sit_down, ann, kestwick):

@@ -66,7 +66,7 @@ def used(customer) -> Decimal:
 
 
 def reporting(*lines, **more):
-    """Taking in a report, as something to be done by a thread."""
+    """Importing a report, as something to be done by a thread."""
     return lambda: factories.report(*lines, **more)
 
 
@@ -257,7 +257,7 @@ def test_somebody_who_waits_too_long_for_a_report_is_told_so_and_nothing_is_chan
     taken, *told = overtake(report, *map(hurried, waiting), stop=stop, until_they_end=True)
     assert taken.changed == 1
     assert [type(each) for each in told] == [LockTimeout] * 3
-    assert all("A report is being taken in" in each.message for each in told)
+    assert all("A report is being imported" in each.message for each in told)
     assert not Budget.objects.exists()
     assert not Customer.objects.filter(customer_id="late").exists()
     assert [each.total for each in Expenditure.objects.all()] == [Decimal("30.00")]

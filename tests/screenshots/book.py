@@ -205,10 +205,10 @@ def expenditure(page: Page, take: Take) -> None:
     month = month_name(month_of(timezone.now()))
     page.goto("/customers/expenditure/")
     take_in(page, PLAIN.format(customer=customer, month=month, total="12,5"))
-    expect(page.get_by_text("Nothing was taken in")).to_be_visible()
+    expect(page.get_by_text("Nothing was imported")).to_be_visible()
     take("expenditure-refused")
     take_in(page, PLAIN.format(customer=customer, month=month, total="9876543.21"))
-    expect(page.get_by_text("The report is taken in")).to_be_visible()
+    expect(page.get_by_text("The report is imported")).to_be_visible()
     take("expenditure-report")
     page.goto("/customers/expenditure/")
     take("expenditure")
@@ -218,7 +218,7 @@ def take_in(page: Page, text: str) -> None:
     """Upload a report with this text."""
     file: Any = {"name": "expenditure.csv", "mimeType": "text/csv", "buffer": text.encode()}
     page.get_by_label("Files").set_input_files(file)
-    page.get_by_role("button", name="Take In").click()
+    page.get_by_role("button", name="Import").click()
 
 
 def customer(status: str) -> Draw:

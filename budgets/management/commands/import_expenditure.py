@@ -31,8 +31,8 @@ def parse_time(text: str) -> datetime:
 
 class Command(ConsoleCommand):
     help = (
-        "Take in one expenditure report: FOCUS or plain CSV, gzipped or not. Several files are the parts of one "
-        "report. It is taken in as a whole or, where a line is bad, not at all."
+        "Import one expenditure report: FOCUS or plain CSV, gzipped or not. Several files are the parts of one "
+        "report. It is imported as a whole or, where a line is bad, not at all."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         else:
             taken = seed(options["customers"])
             self.stdout.write(
-                f"{options['customers']} customers associated, {taken.lines} lines of expenditure taken in, "
+                f"{options['customers']} customers associated, {taken.lines} lines of expenditure imported, "
                 f"{taken.frozen} accounts frozen."
             )
         self.stdout.write(accounts_table())
