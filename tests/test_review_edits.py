@@ -1,11 +1,15 @@
 """What can be edited in a review is what is offered there; a bad amount comes back in its row, and nothing is lost."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from budgets.actions.review_edits import edit_review
 from customers.models import Customer
 from partnercenter.models import BudgetType, Operation
 from tests import factories
@@ -161,3 +165,16 @@ def test_without_javascript_an_edit_comes_back_to_the_group_that_was_open(client
     page = client.get(edited["Location"])
     assert page.context["review"].open["key"] == "ALL"
     assert 'value="77.70"' in page.content.decode()
+
+
+def test_an_edit_takes_as_many_queries_for_one_amount_as_for_many(acme, ann):
+    many = factories.customers(acme, 40)
+    batch = factories.reviewed(many, ann, "100")
+    counts = []
+    for customers in (many[:1], many):
+        amounts = {customer.customer_id: Decimal("77.70") for customer in customers}
+        with CaptureQueriesContext(connection) as captured:
+            batch = edit_review(batch, amounts=amounts)
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+    assert set(batch.reviewed.values_list("amount", flat=True)) == {Decimal("77.70")}

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, CharField, F, Q, QuerySet, SmallIntegerField, Value, When
-from django.db.models.functions import Coalesce
+from django.db import models
+from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, SmallIntegerField, Subquery, Value, When
 from django.db.models.lookups import Exact
 
 from budgets.actions.billing_month import current_month
@@ -24,12 +24,34 @@ from budgets.actions.terms import exclusion, present_policy, terms_from_json, un
 from customers.models import Customer, ExclusionReason, ReviewItem, UnchangedTerms
 from partnercenter.actions import operations
 from partnercenter.lib.money import MoneyField, to_cents
-from partnercenter.lib.sql import Handed
+from partnercenter.lib.sql import create_temp_table, drop_temp_tables
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Operation
 
 NO_ROWS = Q(pk__in=[])
-IS_GIVEN = Q(given_amount__isnull=False)
+EDITED_AMOUNTS = "edited_amounts"
+
+
+class EditedAmount(models.Model):
+    """The new amount of one customer in a review. Of no installed app: the table exists only during an edit."""
+
+    account = models.TextField(primary_key=True)
+    amount = MoneyField()
+
+    objects: models.Manager["EditedAmount"] = models.Manager()
+
+    class Meta:
+        app_label = "staged"
+        managed = False
+        db_table = EDITED_AMOUNTS
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount}"
+
+
+# Items with a new amount. The list is read once per statement, and only these items then look up their amount.
+HAS_EDITED_AMOUNT = Q(customer__customer_id__in=EditedAmount.objects.values("account"))
+EDITED_AMOUNT = Subquery(EditedAmount.objects.filter(account=OuterRef("customer__customer_id")).values("amount"))
 
 
 @write_transaction()
@@ -41,47 +63,50 @@ def edit_review(
     take_in: Iterable[str] = (),
     amounts: Mapping[str, Decimal] | None = None,
 ) -> Operation:
-    """A new review with some customers (by customer ID) left out, taken in again, or given another amount.
+    """Replace a review by one in which some customers are excluded, included again or given other amounts.
 
-    A whole `group` of rows is left out by what they have in common, however many they are. The states seen stay those
-    of the first review, so what changed since is still told at OK. The former review and its code confirm nothing any
-    more. Whom the operator can set no budget for stays left out. Raises OperationFinished where it was confirmed or
-    edited meanwhile.
+    Customers are named by their IDs; `group` is a condition that excludes every item that meets it. Each item keeps the
+    state in which the customer was first reviewed, so a change since then is still noticed at OK. Items excluded for a
+    reason in ALWAYS_EXCLUDED stay excluded. Raises OperationFinished where the review was confirmed or edited in the
+    meantime, and PermissionRefused or InvalidRequest where the edited review could not be confirmed.
     """
-    # The operator before the month, as `confirm` takes them.
+    # The operator before the month, in the same order as `confirm_operation`.
     operations.lock_operation(operation)
     month = current_month()
     amounts = amounts or {}
-    edited = operation.terms.get("amounts", {}) | {each: str(value) for each, value in amounts.items()}
-    terms = operation.terms | ({"amounts": edited} if edited else {})
-    again = operations.create_operation(operation.kind, terms, operator=operation.operator, replaces=operation)
-    cents = {each: to_cents(value) for each, value in amounts.items()}
-    given = Handed(cents, "customer__customer_id", output_field=MoneyField())
-    left = _left_out(
-        group | Q(customer__customer_id__in_array=leave_out),
-        Q(customer__customer_id__in_array=take_in) | IS_GIVEN,
-        operation,
+    terms = operation.terms
+    if amounts:
+        texts = {account: str(amount) for account, amount in amounts.items()}
+        terms = terms | {"amounts": terms.get("amounts", {}) | texts}
+    edited = operations.create_operation(operation.kind, terms, operator=operation.operator, replaces=operation)
+    staged = [(account, to_cents(amount)) for account, amount in amounts.items()]
+    create_temp_table(EDITED_AMOUNTS, "account text PRIMARY KEY, amount bigint", staged)
+    items = with_item_terms(operation.reviewed.all()).annotate(
+        new_amount=Case(When(HAS_EDITED_AMOUNT, then=EDITED_AMOUNT), default=F("amount"))
     )
-    rows = with_item_terms(operation.reviewed.annotate(given_amount=given))
-    rows = rows.annotate(new_amount=Coalesce("given_amount", "amount")).annotate(new_left_out=left)
-    # What was given an amount does not follow the budget any more.
-    follows_less = When(IS_GIVEN, then=F("as_it_is").bitand(~UnchangedTerms.AMOUNT))
-    as_it_is = Case(follows_less, default=F("as_it_is"), output_field=SmallIntegerField())
-    items = review_kind(operation).with_effects(rows, month)
-    store_items(again, items, customer="customer_id", seen=REVIEWED_STATE, as_it_is=as_it_is)
-    review_kind(again).ensure_confirmable(month)
-    return again
-
-
-def _left_out(out: Q, back: Q, operation: Operation) -> Case:
-    """Why a row of the operation is left out once these are left `out` and those taken `back` in."""
-    return Case(
-        When(left_out__in=ALWAYS_EXCLUDED, then=F("left_out")),
-        When(out, then=Value(ExclusionReason.BY_OPERATOR)),
-        When(back, then=review_kind(operation).exclusion()),
-        default=F("left_out"),
-        output_field=CharField(),
+    items = items.annotate(
+        new_left_out=Case(
+            When(left_out__in=ALWAYS_EXCLUDED, then=F("left_out")),
+            When(group | Q(customer__customer_id__in_array=leave_out), then=Value(ExclusionReason.BY_OPERATOR)),
+            When(
+                HAS_EDITED_AMOUNT | Q(customer__customer_id__in_array=take_in),
+                then=review_kind(operation).exclusion(),
+            ),
+            default=F("left_out"),
+            output_field=CharField(),
+        )
     )
+    # An amount that was edited no longer follows the customer's budget when the review is made again.
+    as_it_is = Case(
+        When(HAS_EDITED_AMOUNT, then=F("as_it_is").bitand(~UnchangedTerms.AMOUNT)),
+        default=F("as_it_is"),
+        output_field=SmallIntegerField(),
+    )
+    items = review_kind(operation).with_effects(items, month)
+    store_items(edited, items, customer="customer_id", seen=REVIEWED_STATE, as_it_is=as_it_is)
+    drop_temp_tables(EDITED_AMOUNTS)
+    review_kind(edited).ensure_confirmable(month)
+    return edited
 
 
 @write_transaction()

@@ -6,14 +6,14 @@ migrations in the SQL of one engine.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, migrations, models
-from django.db.models import F, Func, Lookup, Value
+from django.db.models import F, Lookup, Value
 
 # The list never counts more than it shows: "1,000+" (performance, goals).
 COUNT_CAP = 1_000
@@ -62,27 +62,6 @@ class InArray(Lookup):
 def array_param(keys: list[Any]) -> Any:
     """Keys as the one parameter that `in_array` makes of them."""
     return keys if connection.vendor == "postgresql" else json.dumps(keys)
-
-
-class Handed(Func):
-    """What a mapping says of the text in a column, NULL where nothing: any number of texts as one parameter.
-
-    A `CASE` of so many branches, repeated wherever its value is used, takes a minute for a few thousand.
-    """
-
-    def __init__(self, given: Mapping[str, int], column: str, *, output_field: models.Field[Any, Any]) -> None:
-        super().__init__(F(column), output_field=output_field)
-        self.given = given
-
-    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:
-        # In hexadecimal: whatever stands in a text, it is no path.
-        column, params = compiler.compile(self.source_expressions[0])
-        given = {f"k{text.encode().hex().upper()}": value for text, value in self.given.items()}
-        return f"json_extract(%s, '$.k' || hex({column}))", [json.dumps(given), *params]
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        column, params = compiler.compile(self.source_expressions[0])
-        return f"(%s::jsonb ->> {column})::bigint", [json.dumps(self.given), *params]
 
 
 def create_temp_table(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
