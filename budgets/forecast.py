@@ -1,7 +1,7 @@
-"""The day on which a budget will be used up, at the rate of the current billing month so far.
+"""The day on which a budget runs out, at the average daily expenditure of the current billing month so far.
 
-The rate is what the month has come to, over its days up to the one of which that total is. One SQL expression for
-whatever stores the day and whatever checks it; nothing else computes one.
+The average is the month's total over the days of the month up to the time of that total. Budgets store the day, and one
+SQL expression computes it, both for storing and for checking; see rule 10.1 (docs/rules.md).
 """
 
 from calendar import monthrange
@@ -20,12 +20,12 @@ from partnercenter.lib.money import show_amount
 from partnercenter.lib.sql import db_datetime
 from partnercenter.models import BudgetType
 
-# With fewer days of the month there is too little to go by.
+# The first day of the month on which its average is meaningful.
 FEWEST_DAYS = 3
-# A one-time budget that lasts longer than this has no day.
+# A one-time budget that would last longer gets no day.
 LONGEST_DAYS = 3650
 
-# The day of which a total is, in the billing time zone; the day so many days later; a moment as a literal.
+# SQL for the date of a total in the billing time zone, for the day of the month of a date, and for a later date.
 DAY_OF_TOTAL = {
     "postgresql": "(e.reported_at AT TIME ZONE '{zone}')::date",
     "sqlite": "django_datetime_cast_date(e.reported_at, '{zone}', 'UTC')",
@@ -33,10 +33,10 @@ DAY_OF_TOTAL = {
 DAY_OF_MONTH = {"postgresql": "EXTRACT(DAY FROM {as_of})::int", "sqlite": "CAST(substr({as_of}, 9, 2) AS integer)"}
 DAYS_LATER = {"postgresql": "{as_of} + CAST({days} AS integer)", "sqlite": "date({as_of}, '+' || ({days}) || ' days')"}
 
-# `IS ..`: another value, where none is a value too.
+# SQL for `IS DISTINCT FROM`, after IS.
 IS_DISTINCT = {"postgresql": "DISTINCT FROM", "sqlite": "NOT"}
 
-# A monthly budget that outlasts the month restores before it is used up.
+# No day for a monthly budget that would last beyond the end of the month: it restores first.
 RUN_OUT_SQL = """(
     SELECT CASE WHEN {left} <= CASE WHEN {budget_type} = '{monthly}' THEN {last_day} - {day} ELSE {longest} END
         THEN {later} END
@@ -47,9 +47,9 @@ RUN_OUT_SQL = """(
 
 
 def run_out_sql(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> str:
-    """SQL for the day a budget runs out, NULL where none can be said, in the billing month (YYYYMM) that is current.
+    """SQL for the day on which a budget runs out, NULL where there is none, in the current billing `month` (YYYYMM).
 
-    The arguments are SQL for a customer's key and for the terms of its budget, amounts in cents.
+    The other arguments are SQL as well: the key of the customer and the terms of its budget, with amounts in cents.
     """
     as_of = DAY_OF_TOTAL[connection.vendor].format(zone=settings.BILLING_TIME_ZONE)
     day = DAY_OF_MONTH[connection.vendor].format(as_of=as_of)
@@ -67,32 +67,27 @@ def run_out_sql(month: int, *, customer: str, budget_type: str, amount: str, use
         last_day=monthrange(month // 100, month % 100)[1],
         longest=LONGEST_DAYS,
         fewest=FEWEST_DAYS,
-        begins=_literal(month),
-        ends=_literal(next_month(month)),
+        begins=db_datetime(first_moment(month)),
+        ends=db_datetime(first_moment(next_month(month))),
     )
 
 
-def _literal(month: int) -> str:
-    """When a month begins, as the database writes times."""
-    return str(db_datetime(first_moment(month)))
-
-
 def run_out_expression(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> RawSQL:
-    """The same as an expression over a queryset whose statement knows these columns."""
+    """`run_out_sql` as an expression over a queryset in whose SQL these columns occur."""
     sql = run_out_sql(month, customer=customer, budget_type=budget_type, amount=amount, used=used)
-    return RawSQL(sql, [], output_field=DateField())  # noqa: S611 - of months and columns, nothing that was typed
+    return RawSQL(sql, [], output_field=DateField())  # noqa: S611 - made from months and columns, not from user input
 
 
 def explain_run_out(budget: Budget | None, total: Decimal | None, reported_at: datetime | None) -> str:
-    """How the day came about, in words: by what is left and what a day has cost; "" where there is none.
+    """How the day on which a budget runs out was computed, as a sentence; "" where there is no such day.
 
-    `total` is what the current month has come to, as of when it was reported.
+    `total` is the expenditure of the current month, as of `reported_at`.
     """
     if budget is None or budget.runs_out_on is None or total is None or reported_at is None:
         return ""
     last = first_moment_of_day(reported_at).date()
-    return _("At %(a_day)s a day, the rate from %(first)s to %(last)s, with %(left)s left.") % {
-        "a_day": show_amount((total / last.day).quantize(Decimal("0.01"), ROUND_HALF_UP)),
+    return _("At %(rate)s a day, the average from %(first)s to %(last)s, with %(left)s left.") % {
+        "rate": show_amount((total / last.day).quantize(Decimal("0.01"), ROUND_HALF_UP)),
         "first": last.replace(day=1).isoformat(),
         "last": last.isoformat(),
         "left": show_amount(budget.remaining),

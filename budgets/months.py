@@ -1,7 +1,7 @@
-"""Billing months: an int YYYYMM everywhere in code and database; see section 2 (docs/rules.md).
+"""Billing months, which code and database write as integers YYYYMM; see section 2 (docs/rules.md).
 
-A moment belongs to the month it falls into in the billing time zone, the setting `BILLING_TIME_ZONE`; no rule
-depends on the zone of a partner or of the server.
+A time belongs to the month into which it falls in the billing time zone, the setting `BILLING_TIME_ZONE`. No rule
+depends on the time zone of a partner or of the server.
 """
 
 import re
@@ -18,20 +18,20 @@ LONGEST_SHOWN = 60
 
 
 def month_of(at: datetime) -> int:
-    """The billing month (YYYYMM) of an aware moment; ValueError for a naive one."""
+    """The billing month (YYYYMM) of a time; ValueError where it has no time zone."""
     if at.utcoffset() is None:
-        raise ValueError(f"{at}: a moment without a time zone has no billing month")
+        raise ValueError(f"{at}: a time without a time zone has no billing month")
     local = at.astimezone(_billing_zone())
     return local.year * 100 + local.month
 
 
 def month_name(month: int) -> str:
-    """How a month reads in pages, files and records: 202609 is "2026-09"."""
+    """The month as pages, files and records write it: "2026-09" for 202609."""
     return f"{month // 100:04}-{month % 100:02}"
 
 
 def parse_month(text: str) -> int:
-    """The month (YYYYMM) that "2026-09" names, years 2000 to 2999; ValueError with a text for people."""
+    """The month (YYYYMM) of a text such as "2026-09", years 2000 to 2999; ValueError with a message for people."""
     match = MONTH_PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(_("%(text)r is not a month such as 2026-09") % {"text": text[:LONGEST_SHOWN]})
@@ -40,54 +40,49 @@ def parse_month(text: str) -> int:
 
 @lru_cache(maxsize=1024)
 def parse_month_of_date(text: str) -> int:
-    """The month (YYYYMM) a date such as "2026-09-01T00:00:00Z" states, whatever its time and zone.
+    """The month (YYYYMM) of a date such as "2026-09-01T00:00:00Z" as it is written, without conversion of time zones.
 
-    See section 2 (docs/rules.md).
-
-    Years 2000 to 2999; ValueError with a text for people.
+    Years 2000 to 2999; ValueError with a message for people. See section 2 (docs/rules.md).
     """
     match = DATE_PATTERN.fullmatch(text)
-    if match is None or not _is_date(match[1]):
+    try:
+        is_date = match is not None and bool(date.fromisoformat(match[1]))
+    except ValueError:
+        is_date = False
+    if not is_date:
         raise ValueError(_("%(text)r is not a date such as 2026-09-01") % {"text": text[:LONGEST_SHOWN]})
     return parse_month(text[:7])
 
 
 @lru_cache(maxsize=8192)
 def parse_moment(text: str) -> datetime | None:
-    """The moment that a report's date and time state, in UTC, which they are in without a zone; else None."""
+    """The time that a report states, in UTC, which is also meant where no zone is given; None where it is no time."""
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def first_moment(month: int) -> datetime:
-    """When the month begins: day 1, 00:00:00 in the billing time zone, aware."""
+    """The beginning of the month: day 1, 00:00:00 in the billing time zone."""
     return datetime(month // 100, month % 100, 1, tzinfo=_billing_zone())
 
 
 def first_moment_of_day(at: datetime) -> datetime:
-    """When the day of this moment begins in the billing time zone, aware."""
+    """The beginning of the day to which this time belongs in the billing time zone."""
     return at.astimezone(_billing_zone()).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def next_month(month: int) -> int:
-    """The month after this one: 202612 is followed by 202701."""
+    """The month after this one: 202701 for 202612."""
     return month + 89 if month % 100 == 12 else month + 1
 
 
 def previous_month(month: int) -> int:
-    """The month before this one: 202701 comes after 202612."""
+    """The month before this one: 202612 for 202701."""
     return month - 89 if month % 100 == 1 else month - 1
 
 
 def _billing_zone() -> ZoneInfo:
     return ZoneInfo(settings.BILLING_TIME_ZONE)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:
-        return False

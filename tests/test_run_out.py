@@ -151,7 +151,7 @@ def test_the_customers_page_says_how_it_came_about_and_nothing_where_there_is_no
     assert "Runs Out On" not in said()
     factories.report((customer, "2026-09", "30.00"))
     assert "2026-10-20" in said()
-    assert "At 2.00 a day, the rate from 2026-09-01 to 2026-09-15, with 70.00 left." in said()
+    assert "At 2.00 a day, the average from 2026-09-01 to 2026-09-15, with 70.00 left." in said()
 
 
 @pytest.fixture

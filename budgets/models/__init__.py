@@ -1,6 +1,6 @@
-"""Budgets, the expenditure they are counted on, the reports it came in, and every adjustment."""
+"""Budgets and their adjustment records, expenditure and its reports, and the current billing month."""
 
-from budgets.models.adjustment_records import AdjustmentRecord
+from budgets.models.adjustment_records import RECORDED_TERMS, AdjustmentRecord
 from budgets.models.budgets import (
     FREEZE_KIND_BY_POLICY,
     MARKS,
@@ -23,6 +23,7 @@ __all__ = [
     "CURRENT_MONTH",
     "FREEZE_KIND_BY_POLICY",
     "MARKS",
+    "RECORDED_TERMS",
     "AdjustmentRecord",
     "BillingMonth",
     "Budget",

@@ -1,4 +1,4 @@
-"""Every change of a budget, before and after."""
+"""The records of every change of a budget."""
 
 from typing import ClassVar
 
@@ -11,11 +11,14 @@ from partnercenter.lib.append_only import Record
 from partnercenter.lib.money import MoneyField
 from partnercenter.models import BudgetType, Channel, User
 
+RECORDED_TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")
+"""The terms of a budget, which a record holds as `*_before` and `*_after`."""
+
 
 class AdjustmentRecord(Record):
-    """One change of one budget: every term before and after; see section 9 (docs/rules.md).
+    """One change of one budget, with its terms before and after; see section 9 (docs/rules.md).
 
-    `*_before` is None for a first budget.
+    `*_before` is None for a first budget, `*_after` for a budget that was removed or deleted.
     """
 
     class Operation(models.TextChoices):
@@ -40,7 +43,7 @@ class AdjustmentRecord(Record):
     counted_from_after = models.PositiveIntegerField(null=True)
     unfreeze_on_restore_before = models.BooleanField(null=True)
     unfreeze_on_restore_after = models.BooleanField(null=True)
-    used = MoneyField(help_text="What the budget as set had used at that moment.")
+    used = MoneyField(help_text="What was used of the new budget when it was set.")
     unfreeze = models.BooleanField(help_text="Unfreeze Now was ticked.")
     channel = models.CharField(max_length=10, choices=Channel)
     batch = models.UUIDField()

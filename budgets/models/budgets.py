@@ -1,4 +1,4 @@
-"""Budgets, the expenditure they are counted on, the reports it came in, and every adjustment."""
+"""Budgets, and the expressions that compute their stored figures."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -19,47 +19,48 @@ MARKS = (100, 90, 75)
 
 
 def usage_percent(used: str, amount: str) -> Combinable:
-    """Usage in whole percents, cut off toward zero.
+    """Usage in whole percents, cut off toward zero, for display and sorting; see rule 3.4 (docs/rules.md).
 
-    For showing and sorting; exhaustion compares cents; see rule 3.4 (docs/rules.md).
+    Whether a budget is used up is never decided by percents, but in cents.
     """
     return ExpressionWrapper(F(used) * 100 / F(amount), output_field=models.BigIntegerField())
 
 
 def usage_level(used: str, amount: str) -> Combinable:
-    """The highest of 75, 90, 100 percent that `used` has reached, else 0; compared exactly, in cents."""
-    hundredfold = ExpressionWrapper(F(used) * 100, output_field=models.BigIntegerField())
-    reached = [
-        When(
-            GreaterThanOrEqual(hundredfold, ExpressionWrapper(F(amount) * mark, output_field=models.BigIntegerField())),
-            then=Value(mark),
-        )
-        for mark in MARKS
-    ]
+    """The highest of the marks 75, 90 and 100 percent that `used` has reached, or 0; compared exactly, in cents."""
+
+    def times(column: str, factor: int) -> ExpressionWrapper:
+        return ExpressionWrapper(F(column) * factor, output_field=models.BigIntegerField())
+
+    reached = [When(GreaterThanOrEqual(times(used, 100), times(amount, mark)), then=Value(mark)) for mark in MARKS]
     return Case(*reached, default=Value(0), output_field=models.SmallIntegerField())
 
 
 def budget_flags(used: str, amount: str, budget_type: str, state: str) -> Combinable:
-    """What lists ask (`State`), by the terms of a budget; whether the account is frozen stays as `state` says."""
+    """The AccountFlags of a budget with these terms; whether the account is frozen is taken from `state`."""
     exhausted = When(GreaterThanOrEqual(F(used), F(amount)), then=Value(AccountFlags.EXHAUSTED))
     monthly = When(**{budget_type: BudgetType.MONTHLY}, then=Value(AccountFlags.MONTHLY))
-    number = models.SmallIntegerField()
+    flags = models.SmallIntegerField()
     return ExpressionWrapper(
         F(state).bitand(AccountFlags.FROZEN)
-        + Case(exhausted, default=Value(0), output_field=number)
-        + Case(monthly, default=Value(AccountFlags.ONE_TIME), output_field=number),
-        output_field=number,
+        + Case(exhausted, default=Value(0), output_field=flags)
+        + Case(monthly, default=Value(AccountFlags.ONE_TIME), output_field=flags),
+        output_field=flags,
     )
 
 
 def exhausted_since(used: str, amount: str, before: str, now: str) -> Combinable:
-    """Since when a budget of these terms is used up: as `before` if it was already, else since `now`; or not at all."""
+    """The time since which a budget is used up: `before` if it already was, otherwise `now`; NULL if it is not."""
     exhausted = When(GreaterThanOrEqual(F(used), F(amount)), then=Coalesce(F(before), F(now)))
     return Case(exhausted, default=None, output_field=models.DateTimeField())
 
 
 class Budget(models.Model):
-    """The cap on a customer's expenditure. `used`, `usage` and `level` change together with the expenditure."""
+    """The cap on a customer's expenditure.
+
+    Derived figures are stored beside its terms: `used`, `usage`, `level`, `state`, `exhausted_since` and `runs_out_on`.
+    They change in the same transaction as the expenditure or the terms from which they follow.
+    """
 
     customer = models.OneToOneField(Customer, PROTECT, primary_key=True, related_name="budget")
     budget_type = models.CharField(_("budget type"), max_length=10, choices=BudgetType)
@@ -70,16 +71,16 @@ class Budget(models.Model):
     used = MoneyField(_("used"), default=Decimal("0.00"))
     usage = models.BigIntegerField(_("usage"), default=0, help_text="Whole percents, cut off.")
     level = models.SmallIntegerField(default=0, help_text="0, 75, 90 or 100: the highest mark reached.")
-    state = models.SmallIntegerField(default=0, help_text="The customer's own: an index cannot reach over to it.")
+    state = models.SmallIntegerField(default=0, help_text="The same as the customer's, for use in indexes.")
     exhausted_since = models.DateTimeField(null=True, help_text="Since when it is used up, without a break.")
     runs_out_on = models.DateField(
-        _("runs out on"), null=True, help_text="At the rate of this month; none where there is too little to go by."
+        _("runs out on"), null=True, help_text="At this month's daily rate; empty where no day can be predicted."
     )
-    # Without an index: nobody looks budgets up by record, and records are never deleted.
+    # Without an index: budgets are not looked up by record, and records are never deleted.
     record = models.ForeignKey(
-        AdjustmentRecord, PROTECT, related_name="+", db_index=False, help_text="The record it stands on."
+        AdjustmentRecord, PROTECT, related_name="+", db_index=False, help_text="The newest adjustment record."
     )
-    # The customer's own, which it never leaves: an index cannot reach over to it.
+    # The customer's partner, which never changes, for use in indexes.
     partner = models.ForeignKey(Partner, PROTECT, related_name="+", db_index=False, db_constraint=False)
 
     class Meta:
@@ -105,12 +106,12 @@ class Budget(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # One for each order of the list, as on the customer. Not one more for all states together: every report
-            # writes each anew, and eight states are merged as fast.
+            # One for each order of the list, as on the customer. All states together get no index of their own: every
+            # report would have to write it, and merging eight states is as fast.
             models.Index(fields=["partner", "state", "usage", "customer"], name="budget_state_usage"),
             models.Index(fields=["partner", "state", "amount", "customer"], name="budget_state_amount"),
             models.Index(fields=["partner", "state", "used", "customer"], name="budget_state_used"),
-            # Most budgets outlast the month: what has no day is in neither of these.
+            # Partial, because most budgets have no such day or time.
             models.Index(
                 fields=["partner", "state", "runs_out_on", "customer"],
                 name="budget_state_runs_out_on",

@@ -1,4 +1,4 @@
-"""What accounts spent, month by month, the reports that say so, and the month that counts now."""
+"""Expenditure by account and month, the reports it came in, and the current billing month."""
 
 import uuid
 from typing import ClassVar
@@ -15,9 +15,9 @@ from partnercenter.models import Partner, User
 
 
 class BillingMonth(models.Model):
-    """One row: the billing month (YYYYMM) that all budgets are counted for.
+    """The current billing month (YYYYMM), up to which all budgets are counted; a single row, with key 1.
 
-    Only the restore moves it; see rule 3.14 (docs/rules.md).
+    Only a month restore changes it; see rule 3.14 (docs/rules.md).
     """
 
     month = models.PositiveIntegerField()
@@ -26,24 +26,28 @@ class BillingMonth(models.Model):
         return str(self.month)
 
 
-# The billing month that counts, as an expression.
+# The current billing month as an expression.
 CURRENT_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
 
 
 class ExpenditureReport(models.Model):
-    """A report that was imported and changed something: what it said, and what it did.
+    """An imported report that changed something, with a summary of what it stated and changed.
 
     See section 8 (docs/rules.md).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    reported_at = models.DateTimeField(_("time"), help_text="The time its totals are of.")
+    reported_at = models.DateTimeField(_("time"), help_text="The time to which its totals refer.")
     imported_at = models.DateTimeField(db_column="taken_in_at")
-    covers_until = models.DateTimeField(null=True, help_text="The latest usage it covers (ChargePeriodEnd).")
+    covers_until = models.DateTimeField(null=True, help_text="The end of the latest usage in it (ChargePeriodEnd).")
     operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     partner = models.ForeignKey(
-        Partner, PROTECT, null=True, related_name="reports", help_text="Whose customers alone it was for."
+        Partner,
+        PROTECT,
+        null=True,
+        related_name="reports",
+        help_text="The partner for whose customers it was imported; none: for all.",
     )
     sources = models.JSONField(help_text="The names of its files.")
     format = models.CharField(max_length=10)
@@ -59,7 +63,7 @@ class ExpenditureReport(models.Model):
 
 
 class Expenditure(models.Model):
-    """What one account spent in one billing month so far. `customer` is None until the account is associated."""
+    """The expenditure of one account in one billing month so far. `customer` is None while it belongs to nobody."""
 
     account = models.CharField(_("customer ID"), max_length=128, help_text="The customer ID as reported.")
     month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")
@@ -84,7 +88,7 @@ class Expenditure(models.Model):
 
 
 class UnassociatedExpenditure(Expenditure):
-    """What an account that nobody knows spent in one month, as the administration lists it.
+    """The expenditure of an account that belongs to no customer, as the administration lists it.
 
     See rule 8.4 (docs/rules.md).
     """
@@ -95,10 +99,10 @@ class UnassociatedExpenditure(Expenditure):
         verbose_name_plural = _("unassociated accounts")
 
 
-def expenditure_between(counted_from: Combinable | str | int, until: int, customer: str = "pk") -> Combinable:
-    """What a customer spent in the months `counted_from` up to `until`, as an expression over its row.
+def expenditure_between(counted_from: str | int, until: int, customer: str = "pk") -> Combinable:
+    """The expenditure of a customer from the month `counted_from` to the month `until`; see rule 3.2 (docs/rules.md).
 
-    See rule 3.2 (docs/rules.md).
+    An expression over a row whose field `customer` holds the customer. As text, `counted_from` names a field as well.
     """
     from_month = OuterRef(counted_from) if isinstance(counted_from, str) else Value(counted_from)
     total = (
