@@ -244,7 +244,7 @@ def test_the_review_says_who_is_frozen_at_once_and_who_stays_frozen(client, acme
 def test_a_batch_that_would_exceed_a_quota_is_refused_as_a_whole(client, three):
     answer = client.post(SET, {"customer": ids(three), **ONE_TIME, "amount": "400000"})
     assert answer.status_code == 422
-    assert "this needs 1,200,000.00" in answer.content.decode()
+    assert "This change would raise that to 1,200,000.00" in answer.content.decode()
     assert not Operation.objects.exists()
 
 

@@ -196,7 +196,7 @@ def test_restore_lifts_no_freeze(customer, ann, september):
 def test_the_quota_is_a_pool_of_full_amounts_and_the_refusal_names_it(acme, ann):
     one, other = factories.customers(acme, 2)
     factories.budget(one, ann, "900000", ONE_TIME)
-    with pytest.raises(InvalidRequest, match=r"1,000,000\.00, 900,000\.00 .* needs 1,000,000\.01"):
+    with pytest.raises(InvalidRequest, match=r"1,000,000\.00 and 900,000\.00 .* to 1,000,000\.01"):
         factories.budget(other, ann, "100000.01", ONE_TIME)
     factories.budget(other, ann, "100000", ONE_TIME)
     assert Grant.objects.get(partner=acme).one_time_allocated == Decimal("1000000.00")

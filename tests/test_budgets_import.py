@@ -101,7 +101,7 @@ def test_columns_are_found_by_name_and_others_ignored(acme, ann):
         ("left,ONE_TIME,5,,", "'left' is no customer ID of yours"),
         (f"{'x' * 129},ONE_TIME,5,,", f"'{'x' * 60}' is no customer ID of yours"),
         ("referral,ONE_TIME,5,,", "A customer of the referral model has no budget."),
-        ("good,,5,,", "good stands in line 2 already"),
+        ("good,,5,,", "good is already in line 2"),
         (",ONE_TIME,5,,", "customer_id is absent"),
         ("other,YEARLY,5,,", "budget_type is 'YEARLY', it must be ONE_TIME or MONTHLY"),
         ("other,ONE_TIME,1.234,,", "Enter an amount such as 1200 or 1,200.50, with at most two decimal places."),
@@ -116,9 +116,9 @@ def test_columns_are_found_by_name_and_others_ignored(acme, ann):
             "Tick the agreement: resources are frozen only with it.",
         ),
         ("other,ONE_TIME,5,,maybe", "unfreeze_now is 'maybe', it must be 1 or 0"),
-        ("other,ONE_TIME,,,", "The customer has no budget: budget_type and amount are needed."),
-        ("other,,5,,", "The customer has no budget: budget_type and amount are needed."),
-        ("other,,,,1", "The customer has no budget: budget_type and amount are needed."),
+        ("other,ONE_TIME,,,", "The customer has no budget yet: budget_type and amount are needed."),
+        ("other,,5,,", "The customer has no budget yet: budget_type and amount are needed."),
+        ("other,,,,1", "The customer has no budget yet: budget_type and amount are needed."),
         ("other,MONTHLY,5,,", "Contact your distributor to be granted a monthly budget quota."),
         ("other,ONE_TIME,5", "3 cells, the header has 5"),
         ('other,ONE_TIME,"5" x,,', "broken quoting, or a cell too long"),
@@ -229,7 +229,8 @@ def test_with_the_agreement_a_file_chooses_to_freeze_resources(acme, ann, sign_i
 def test_over_quota_is_refused_as_a_whole_by_its_figures(acme, ann):
     factories.customer(acme, "one")
     with pytest.raises(
-        InvalidRequest, match=r"quota is 1,000,000.00, 0.00 of it is allocated; this needs 1,000,000.01"
+        InvalidRequest,
+        match=r"quota is 1,000,000.00 and 0.00 of it is allocated. This change would raise that to 1,000,000.01",
     ):
         read(lines("one,ONE_TIME,1000000.01,,"), ann)
     assert not Operation.objects.exists()
@@ -239,7 +240,7 @@ def test_beside_bad_lines_it_is_told_why_the_good_ones_cannot_be_reviewed_either
     factories.customer(acme, "one")
     told = read(lines("one,ONE_TIME,1000000.01,,", "nobody,ONE_TIME,5,,"), ann)
     assert (told.operation, told.bad) == (None, 1)
-    assert "this needs 1,000,000.01" in told.why_not
+    assert "This change would raise that to 1,000,000.01" in told.why_not
 
 
 def test_unfreezing_one_whose_budget_would_be_used_up_is_refused(acme, ann):
@@ -362,7 +363,7 @@ def test_a_file_that_changes_nothing_says_so(acme, ann, sign_in):
     ("text", "told"),
     [
         ("customer_id\none\n", "the header lacks columns (amount)"),
-        (lines("one,ONE_TIME,1000000.01,,"), "this needs 1,000,000.01"),
+        (lines("one,ONE_TIME,1000000.01,,"), "This change would raise that to 1,000,000.01"),
     ],
 )
 def test_a_file_refused_as_a_whole_says_why(acme, ann, sign_in, text, told):

@@ -144,11 +144,11 @@ def test_escalation_keeps_origin_since_and_reason(free, ann, september):
     [
         (None, "UNFREEZE", ACCOUNT, "is not frozen"),
         (None, "UNFREEZE", RESOURCES, "is not frozen"),
-        (ACCOUNT, "FREEZE", ACCOUNT, "is frozen so already"),
-        (RESOURCES, "FREEZE", RESOURCES, "is frozen so already"),
-        (RESOURCES, "FREEZE", ACCOUNT, "frozen with its resources already"),
-        (ACCOUNT, "UNFREEZE", RESOURCES, "names the kind of the freeze"),
-        (RESOURCES, "UNFREEZE", ACCOUNT, "names the kind of the freeze"),
+        (ACCOUNT, "FREEZE", ACCOUNT, "is already frozen in this way"),
+        (RESOURCES, "FREEZE", RESOURCES, "is already frozen in this way"),
+        (RESOURCES, "FREEZE", ACCOUNT, "is already frozen with its resources"),
+        (ACCOUNT, "UNFREEZE", RESOURCES, "is frozen in another way"),
+        (RESOURCES, "UNFREEZE", ACCOUNT, "is frozen in another way"),
     ],
 )
 def test_what_does_not_apply_is_told_and_writes_nothing(free, ann, stands, act, kind, told):

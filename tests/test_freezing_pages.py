@@ -136,8 +136,8 @@ def test_what_does_not_apply_is_told_in_the_form_and_writes_nothing(client, free
     frozen = factories.customer(acme)
     before = FreezeRecord.objects.count()
     for path, customer, told in (
-        (UNFREEZE, free, "The account is not frozen."),
-        (FREEZE, frozen, "The account is frozen so already."),
+        (UNFREEZE, free, "This account is not frozen."),
+        (FREEZE, frozen, "This account is already frozen in this way."),
     ):
         answer = client.post(path, {"customer": customer.customer_id, **ACCOUNT})
         assert answer.status_code == 422

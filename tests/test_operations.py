@@ -115,7 +115,7 @@ def test_the_quota_used_up_meanwhile_refuses_and_leaves_the_code_good(client, pa
     factories.budget(other, carl, "999900")
     response = confirm(client, path, code)
     assert response.status_code == 422
-    assert "this needs 1,000,100.00" in response.content.decode()
+    assert "This change would raise that to 1,000,100.00" in response.content.decode()
     assert not Confirmation.objects.filter(operation=path.split("/")[-2]).exists()
     factories.budget(other, carl, "1")
     assert confirm(client, path, code).status_code == 302

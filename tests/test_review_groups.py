@@ -200,4 +200,7 @@ def test_the_review_of_an_undo_speaks_of_an_undo(client, three, ben):
     factories.budget(three, ben, "7")
     answer = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")
     assert answer.status_code == 422
-    assert "None of the customers is left to go back to what it had before the batch." in answer.content.decode()
+    assert (
+        "Nothing can be undone: every customer was changed after the batch or left out of this review."
+        in answer.content.decode()
+    )

@@ -151,7 +151,8 @@ def test_over_quota_names_quota_allocated_and_needed(client, customer, acme, ann
     assert response.status_code == 422
     [said] = response.context["form"].errors["amount"]
     assert said == (
-        "The one-time budget quota is 1,000,000.00, 999,000.00 of it is allocated; this needs 1,000,000.01."
+        "The one-time budget quota is 1,000,000.00 and 999,000.00 of it is allocated. "
+        "This change would raise that to 1,000,000.01."
     )
     assert post(client, customer, amount="1000.00").status_code == 302
     assert Grant.objects.get(partner=acme).one_time_allocated == factories.MILLION
@@ -195,7 +196,7 @@ def test_a_budget_changed_meanwhile_is_shown_beside_what_was_typed(headers, clie
     response = post(client, customer, headers, version=version)
     assert response.status_code == 409
     content = response.content.decode()
-    assert "changed meanwhile. Nothing was changed." in content
+    assert "changed while you were editing. Your change was not saved." in content
     assert response.context["changes"] == [
         "Budget: One-time budget 50.00 (Manual) before, Monthly budget 77.70 (Automatic) now.",
         "Changed by ben at 2026-09-15 10:00.",

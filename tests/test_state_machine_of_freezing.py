@@ -31,23 +31,23 @@ NOTHING = "any | any | same | same | |"
 TABLE = {
     "Freeze Account": """
         any                     | no        | account, by partner   | new  | FREEZE          |
-        any                     | account   | same                  | same |                 | is frozen so already
+        any                     | account   | same                  | same |                 | already frozen in this
         any                     | resources | same                  | same |                 | with its resources
     """,
     "Freeze Account and Resources": """
         any                     | no        | resources, by partner | new  | FREEZE          |
         any                     | account   | resources, kept       | same | FREEZE          |
-        any                     | resources | same                  | same |                 | is frozen so already
+        any                     | resources | same                  | same |                 | already frozen in this
     """,
     "Unfreeze, kind account": """
         any                     | no        | same                  | same |                 | is not frozen
-        any                     | resources | same                  | same |                 | names the kind
+        any                     | resources | same                  | same |                 | is frozen in another way
         used up, Automatic      | account   | same                  | same |                 | 120.00 is used of
         any                     | account   | no                    | none | UNFREEZE        |
     """,
     "Unfreeze, kind account and resources": """
         any                     | no        | same                  | same |                 | is not frozen
-        any                     | account   | same                  | same |                 | names the kind
+        any                     | account   | same                  | same |                 | is frozen in another way
         used up, Automatic      | resources | same                  | same |                 | 120.00 is used of
         any                     | resources | no                    | none | UNFREEZE        |
     """,

@@ -1,5 +1,29 @@
-"""All that writes budgets, expenditure and adjustment records: one function per verb of the console.
+"""The actions of this room: all that writes budgets, expenditure and adjustment records, or freezes accounts.
 
-Each is one transaction: month, report, grants and customers are locked in that order, records are written first and
-are the snapshot that the rest is written from, in a number of statements that does not grow with the customers.
+How an action is written:
+
+- **Only actions write.** Pages, commands and jobs call an action. It takes keyword arguments, with the operator (None
+  is the system), and never an HTTP request. It raises an error of partnercenter.lib.errors where it refuses, and then
+  nothing is changed. Checks that raise are named `ensure_*`.
+- **One customer is a batch of one.** The same function sets one budget or a hundred thousand. The number of statements
+  does not depend on the number of customers: rows are selected, inserted and updated in sets, never in a loop.
+- **Review, confirm, apply.** A review stores an operation with one item per customer: the state in which the customer
+  was seen, what it gets, and what that does. The operator confirms it, with a verification code where one is needed.
+  Applying reads the items alone, and compares each with the present state first. An action that needs no confirmation,
+  such as `set_budgets` or `freeze_now`, reviews and applies in one transaction.
+- **Lock, record, write.** An action is one `write_transaction`. It takes its locks in this order, each only if needed:
+  the operator, the month, the report, the grants of the resellers, the customers; grants and customers in key order. It
+  then reads again what it was about to change. Next it inserts the records. Finally it writes everything else from the
+  records, so what is stored cannot differ from them. Derived figures are written in the same transaction as what they
+  follow from, and the command `check_budgets` verifies them.
+- **The month first.** `current_month` restores the budgets in a new billing month. As that takes the month lock, it is
+  called before any other lock than the operator's, and the month is passed on as an argument.
+
+Where to read:
+
+- Set Budget and Unfreeze Now: `set_budgets`, with the terms and their effects in `terms` and the review in `reviews`
+- freezing and unfreezing by hand: `manual_freeze`, with the request and its effects in `freeze_terms`
+- the month restore: `billing_month`, with `usage` for what budgets have used
+- the import of expenditure: `import_report`, with `usage`; the import of budgets: `import_budgets`
+- reviews that are edited or made again: `review_edits`; the undo of a batch: `undo`
 """

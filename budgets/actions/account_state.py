@@ -1,11 +1,13 @@
-"""Freezing and unfreezing of customers that may have a budget: their lists by budget know of it at once.
+"""Freezing and unfreezing accounts that may have a budget.
 
-A customer and its budget hold the same `state`; whatever changes it changes it for both, in one transaction.
+A customer and its budget hold the same account flags in `state`, because each has indexes that begin with them. What
+changes the flags changes them on both, in one transaction.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from budgets.models import Budget
@@ -13,7 +15,11 @@ from customers.actions.freeze_rows import freeze_rows, unfreeze_rows
 from customers.models import AccountFlags, CustomerQuerySet, FreezeKind, FreezeOrigin
 from partnercenter.actions.authorship import Author
 
-# What stands on the budget, which may have been written just now; without one nothing but whether it is frozen.
+Figures = Mapping[str, Combinable | str]
+"""Fields of a freeze record about the budget behind it, each as an expression over the customer."""
+
+# The flags of the customer's budget, which may have been written just now; without a budget, the customer's own flags
+# apart from those of a budget.
 BUDGET_FLAGS_OF_CUSTOMER = Coalesce(
     Subquery(Budget.objects.filter(customer=OuterRef("pk")).values("state")),
     F("state").bitand(AccountFlags.FROZEN | AccountFlags.REFERRAL),
@@ -21,25 +27,35 @@ BUDGET_FLAGS_OF_CUSTOMER = Coalesce(
 
 
 def freeze_accounts(
-    customers: CustomerQuerySet, kind: FreezeKind, origin: FreezeOrigin, *, author: Author, **why: Any
+    customers: CustomerQuerySet,
+    kind: FreezeKind,
+    origin: FreezeOrigin,
+    *,
+    author: Author,
+    reason: str = "",
+    figures: Figures | None = None,
 ) -> int:
-    """What `customers.actions.freeze_rows.freeze_rows` says; gives their number."""
-    keys = freeze_rows(customers, kind, origin, author=author, state=BUDGET_FLAGS_OF_CUSTOMER, **why)
+    """Freeze those of the locked customers that are not frozen in this kind or a stronger one; return how many."""
+    keys = freeze_rows(
+        customers, kind, origin, author=author, reason=reason, state=BUDGET_FLAGS_OF_CUSTOMER, **figures or {}
+    )
     _budgets_of(keys).update(state=F("state").bitor(AccountFlags.FROZEN))
     return len(keys)
 
 
-def unfreeze_accounts(customers: CustomerQuerySet, *, author: Author, **why: Any) -> int:
-    """What `customers.actions.freeze_rows.unfreeze_rows` says; gives their number."""
-    keys = unfreeze_rows(customers, author=author, state=BUDGET_FLAGS_OF_CUSTOMER, **why)
+def unfreeze_accounts(
+    customers: CustomerQuerySet, *, author: Author, reason: str = "", figures: Figures | None = None
+) -> int:
+    """Unfreeze those of the locked customers that are frozen, whatever the kind and origin; return how many."""
+    keys = unfreeze_rows(customers, author=author, reason=reason, state=BUDGET_FLAGS_OF_CUSTOMER, **figures or {})
     _budgets_of(keys).update(state=F("state").bitand(~AccountFlags.FROZEN))
     return len(keys)
 
 
 def copy_budget_flags(customers: CustomerQuerySet) -> None:
-    """Give the customers the state of their budgets, as these were written, where they do not have it yet."""
+    """Copy the account flags from the budgets just written to those customers whose flags differ."""
     customers.exclude(state=BUDGET_FLAGS_OF_CUSTOMER).update(state=BUDGET_FLAGS_OF_CUSTOMER)
 
 
-def _budgets_of(keys: list[int]) -> Any:
+def _budgets_of(keys: list[int]) -> QuerySet[Budget]:
     return Budget.objects.filter(pk__in_array=keys) if keys else Budget.objects.none()

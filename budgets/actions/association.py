@@ -1,7 +1,4 @@
-"""Customers come and go: associated with a partner, frozen and without a budget (rule 4.1 (docs/rules.md)).
-
-And disassociated.
-"""
+"""Associating customers with a partner, and ending the association; see rules 1.6, 4.1 and 8.4 (docs/rules.md)."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -10,7 +7,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from budgets.actions.billing_month import lock_month
-from budgets.models import AdjustmentRecord, Budget, Expenditure
+from budgets.models import RECORDED_TERMS, AdjustmentRecord, Budget, Expenditure
 from customers.actions.freeze_rows import freeze_rows
 from customers.files import NewCustomer
 from customers.models import AccountFlags, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord
@@ -21,28 +18,27 @@ from partnercenter.lib.sql import analyze_tables, insert_from, text_value
 from partnercenter.lib.transactions import REPORT_LOCK, advisory_lock, lock_keys, lock_rows, write_transaction
 from partnercenter.models import Channel, Grant, User
 
-CUSTOMERS_AT_ONCE = 2_000
-RECORDED_TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")
+CHUNK_SIZE = 2_000
 
 
 @write_transaction()
 def associate_customers(
     newcomers: Iterable[NewCustomer], *, operator: User | None = None, channel: Channel = Channel.SYSTEM
 ) -> int:
-    """Associate the customers, all or none; give their number.
+    """Associate the customers with their partners, all or none; return how many.
 
-    Those of the reseller model start frozen, origin association, without a budget; see rule 4.1 (docs/rules.md). What
-    reports have stated for their IDs and is nobody's is theirs from now on; see rule 8.4 (docs/rules.md). Raises
-    IntegrityError where an ID is associated already: whoever reads a file looks before. Bounded in memory: the
-    customers are taken as they come.
+    Customers of the reseller model start frozen, with the origin association, and without a budget; see rule 4.1
+    (docs/rules.md). Expenditure that was reported for their IDs and belongs to nobody becomes theirs; see rule 8.4
+    (docs/rules.md). The customers are read in chunks, so memory is bounded. Raises IntegrityError where an ID is
+    associated already: readers of files check that before.
     """
     lock_month()
-    # A report that is being imported decides which accounts are known: wait for it, and make it wait.
+    # The import of a report decides which accounts are known, so neither may run during the other.
     advisory_lock(REPORT_LOCK)
     author = Author(operator, channel, timezone.now())
-    coming = iter(newcomers)
+    iterator = iter(newcomers)
     number = 0
-    while chunk := list(islice(coming, CUSTOMERS_AT_ONCE)):
+    while chunk := list(islice(iterator, CHUNK_SIZE)):
         number += len(chunk)
         _associate(chunk, author)
     analyze_tables(number, Customer, FreezeRecord)
@@ -50,64 +46,64 @@ def associate_customers(
 
 
 def _associate(chunk: list[NewCustomer], author: Author) -> None:
-    rows = Customer.objects.bulk_create([_row(newcomer, author) for newcomer in chunk])
+    referral = Customer.AssociationType.REFERRAL
+    rows = Customer.objects.bulk_create(
+        Customer(
+            partner=newcomer.partner,
+            customer_id=newcomer.customer_id,
+            account_name=newcomer.account_name,
+            name=newcomer.name,
+            search=fold(newcomer.name, newcomer.account_name),
+            association_type=newcomer.association_type,
+            email=newcomer.email,
+            mobile=newcomer.mobile,
+            account_manager=newcomer.account_manager,
+            tags=";".join(("", *newcomer.tags, "")) if newcomer.tags else "",
+            associated_on=author.at,
+            state=AccountFlags.REFERRAL if newcomer.association_type == referral else AccountFlags(0),
+        )
+        for newcomer in chunk
+    )
     associated = Customer.objects.filter(pk__in_array=[row.pk for row in rows])
     freeze_rows(
         associated.filter(association_type=Customer.AssociationType.RESELLER),
         FreezeKind.ACCOUNT,
         FreezeOrigin.ASSOCIATION,
         author=author,
-        # Nobody who comes has a budget.
+        # Without a budget the customer's own flags are right.
         state=F("state"),
     )
     owner = Customer.objects.current().filter(customer_id=OuterRef("account")).values("pk")
-    waiting = Expenditure.objects.filter(customer=None, account__in_array=[row.customer_id for row in rows])
-    waiting.update(customer=Subquery(owner))
-
-
-def _row(newcomer: NewCustomer, author: Author) -> Customer:
-    return Customer(
-        partner=newcomer.partner,
-        customer_id=newcomer.customer_id,
-        account_name=newcomer.account_name,
-        name=newcomer.name,
-        search=fold(newcomer.name, newcomer.account_name),
-        association_type=newcomer.association_type,
-        email=newcomer.email,
-        mobile=newcomer.mobile,
-        account_manager=newcomer.account_manager,
-        tags=";".join(("", *newcomer.tags, "")) if newcomer.tags else "",
-        associated_on=author.at,
-        state=AccountFlags.REFERRAL
-        if newcomer.association_type == Customer.AssociationType.REFERRAL
-        else AccountFlags(0),
-    )
+    of_nobody = Expenditure.objects.filter(customer=None, account__in_array=[row.customer_id for row in rows])
+    of_nobody.update(customer=Subquery(owner))
 
 
 @write_transaction()
 def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> int:
-    """End the association of those of the customers that are current, all or none; give their number.
+    """End the association of those of the customers that are current, all or none; return how many.
 
-    Their budgets go, each with a `DELETE` record by `system` (section 9 (docs/rules.md)) which keeps the `note`, and
-    leave the pools. Their records stay, and the account as frozen as it is. The months before the current one stay
-    theirs; what the current one has come to, and what comes, is nobody's until the ID is associated anew: a month has
-    one total, and counts from its first day for whoever has the ID then; see rule 8.4 (docs/rules.md).
+    Each budget is deleted with a `DELETE` record by `system` that holds the `note` (section 9 (docs/rules.md)), and
+    its amount leaves the quota. The customer's records stay, and its account stays as frozen as it is. Expenditure of
+    earlier months stays the customer's; that of the current month and later belongs to nobody until the ID is
+    associated again, since a month has one total and always counts from its first day; see rule 8.4 (docs/rules.md).
     """
     month = lock_month()
-    # Whose a total is, is also decided by a report that is being imported.
+    # The import of a report decides to whom a total belongs, so neither may run during the other.
     advisory_lock(REPORT_LOCK)
     leaving = customers.current()
     lock_rows(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))
     keys = lock_keys(leaving)
     author = Author(None, Channel.SYSTEM, timezone.now())
     _remove_budgets(Budget.objects.filter(pk__in_array=keys), author, note)
-    gone = Customer.objects.filter(pk__in_array=keys)
-    gone.update(disassociated_on=author.at, state=F("state").bitand(AccountFlags.FROZEN | AccountFlags.REFERRAL))
+    Customer.objects.filter(pk__in_array=keys).update(
+        disassociated_on=author.at, state=F("state").bitand(AccountFlags.FROZEN | AccountFlags.REFERRAL)
+    )
     Expenditure.objects.filter(customer__in_array=keys, month__gte=month).update(customer=None)
     return len(keys)
 
 
 def _remove_budgets(budgets: QuerySet[Budget], author: Author, note: str) -> None:
+    """Record that the budgets are deleted, take their amounts from the quotas, and delete them."""
     insert_from(
         AdjustmentRecord,
         budgets,
@@ -124,8 +120,8 @@ def _remove_budgets(budgets: QuerySet[Budget], author: Author, note: str) -> Non
         batch=author.batch,
         note=text_value(note),
     )
-    allocated = budgets.order_by().values("partner", "budget_type").annotate(sum=Sum("amount"))
-    for partner, budget_type, amount in allocated.values_list("partner", "budget_type", "sum"):
-        pool = f"{budget_type.lower()}_allocated"
-        Grant.objects.filter(partner=partner).update(**{pool: F(pool) - money(amount)})
+    sums = budgets.order_by().values("partner", "budget_type").annotate(sum=Sum("amount"))
+    for partner, budget_type, amount in sums.values_list("partner", "budget_type", "sum"):
+        allocated = f"{budget_type.lower()}_allocated"
+        Grant.objects.filter(partner=partner).update(**{allocated: F(allocated) - money(amount)})
     budgets.delete()

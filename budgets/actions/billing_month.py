@@ -17,22 +17,21 @@ from partnercenter.models import BudgetType, Channel
 
 CURRENT_MONTH_QUERY = PreparedQuery(BillingMonth.objects.values_list("month", flat=True), "pk", 1)
 
-# A monthly budget starts anew: what counts is the new month's expenditure so far, of which a customer has one total,
-# as an account has one and an account is one customer's.
+# A monthly budget counts only the new month. A customer has one total per month, so nothing is summed.
 RESTORE_MONTHLY = """
 SELECT b.customer_id, CAST(%s AS integer) AS counted_from, COALESCE(e.total, 0) AS used
 FROM budgets_budget b LEFT JOIN budgets_expenditure e ON e.customer_id = b.customer_id AND e.month = %s
 WHERE b.budget_type = %s AND b.counted_from < %s
 """
-# A one-time budget never does; expenditure stated for months to come begins to count; see rule 3.2 (docs/rules.md).
-COUNT_MONTHS_COME = """
+# A one-time budget goes on counting. Expenditure that reports stated for months then still in the future counts now;
+# see rule 3.2 (docs/rules.md).
+ADD_NEW_MONTHS = """
 SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(e.total) AS bigint) AS used
 FROM budgets_budget b JOIN budgets_expenditure e ON e.customer_id = b.customer_id
 WHERE b.budget_type = %s AND e.month > %s AND e.month <= %s AND e.month >= b.counted_from
 GROUP BY b.customer_id, b.counted_from, b.used
 """
-# All monthly budgets restore at once, so these are among them. Frozen by their budget, not by a person, nor made
-# worse by one: who escalated it had a reason of their own.
+# Automatic freezing leaves no reason, so an escalation with a reason was made by a person.
 ESCALATED_BY_A_PERSON = FreezeRecord.objects.filter(
     ~Q(reason=""),
     customer=OuterRef("pk"),
@@ -40,7 +39,9 @@ ESCALATED_BY_A_PERSON = FreezeRecord.objects.filter(
     kind_before=FreezeKind.ACCOUNT,
     kind_after=FreezeKind.ACCOUNT_AND_RESOURCE,
 )
-LIFTED_AT_RESTORE = Q(
+# Accounts that a restore unfreezes; see rule 3.11 (docs/rules.md). It restores every monthly budget, so the type is
+# condition enough.
+UNFROZEN_BY_RESTORE = Q(
     ~Exists(ESCALATED_BY_A_PERSON),
     budget__budget_type=BudgetType.MONTHLY,
     budget__unfreeze_on_restore=True,
@@ -48,20 +49,21 @@ LIFTED_AT_RESTORE = Q(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MonthRestore:
-    """What a restore did: the month (YYYYMM) that is current now, budgets restored, accounts frozen and unfrozen."""
+    """The month (YYYYMM) that is current after a restore, and how many budgets and accounts the restore changed."""
 
     month: int
-    restored: int
-    frozen: int
-    unfrozen: int
+    restored: int = 0
+    frozen: int = 0
+    unfrozen: int = 0
 
 
 def current_month() -> int:
-    """The billing month (YYYYMM) that budgets are counted for; the first to ask in a new month restores it.
+    """Return the billing month (YYYYMM) for which budgets are counted, restoring it first where a new one has begun.
 
-    One primary-key SELECT, unless the month has moved.
+    One SELECT by primary key, unless the month is restored. A restore takes the month lock, so call this before taking
+    any lock but the operator's, and pass the month on to functions that are called with locks held.
     """
     found = CURRENT_MONTH_QUERY.fetch(1)
     if not found or found[0] < month_of(timezone.now()):
@@ -70,7 +72,7 @@ def current_month() -> int:
 
 
 def lock_month() -> int:
-    """Keep the month from moving until the transaction ends, and give it. First thing in a writing transaction."""
+    """Return the current month, and keep it current until the transaction ends. The first lock of every action."""
     current_month()
     advisory_lock(MONTH_LOCK, shared=True)
     return BillingMonth.objects.get(pk=1).month
@@ -78,24 +80,25 @@ def lock_month() -> int:
 
 @write_transaction()
 def restore_budgets() -> MonthRestore:
-    """Restore monthly budgets where a new billing month has begun, once, whoever comes first.
+    """Restore the monthly budgets where a new billing month has begun; otherwise change nothing.
 
-    See rule 3.14 (docs/rules.md).
-
-    Lifts no freeze but that of a used up budget which was to be lifted at restore (rule 3.11 (docs/rules.md)); then
-    freezes what the new month's expenditure has used up already. Whoever writes budgets or freezes holds the month
-    shared, so this, which holds it alone, misses none.
+    Lifts the freezes that were to be lifted with the restore (rule 3.11 (docs/rules.md)), then freezes the accounts
+    whose budgets the new month has already used up. Whoever asks first in a new month restores it; see rule 3.14
+    (docs/rules.md). All actions that write budgets or freezes share the month lock and this one has it alone, so it
+    misses no budget and needs no locks of customers.
     """
     advisory_lock(MONTH_LOCK)
     now = timezone.now()
     month = month_of(now)
     marker, _created = BillingMonth.objects.get_or_create(pk=1, defaults={"month": month})
     if marker.month >= month:
-        return MonthRestore(marker.month, 0, 0, 0)
+        return MonthRestore(month=marker.month)
     author = Author(operator=None, channel=Channel.SYSTEM, at=now)
     restored = update_used(RESTORE_MONTHLY, [month, month, BudgetType.MONTHLY, month], month=month, at=now).budgets
-    unfrozen = unfreeze_accounts(Customer.objects.filter(LIFTED_AT_RESTORE), author=author, **budget_figures())
-    update_used(COUNT_MONTHS_COME, [BudgetType.ONE_TIME, marker.month, month], month=month, at=now)
+    to_unfreeze = Customer.objects.filter(UNFROZEN_BY_RESTORE)
+    unfrozen = unfreeze_accounts(to_unfreeze, author=author, figures=budget_figures())
+    update_used(ADD_NEW_MONTHS, [BudgetType.ONE_TIME, marker.month, month], month=month, at=now)
     update_run_out(month, f"budget_type = '{BudgetType.ONE_TIME}'")
     BillingMonth.objects.filter(pk=1).update(month=month)
-    return MonthRestore(month, restored, freeze_exhausted(Customer.objects.all(), author=author), unfrozen)
+    frozen = freeze_exhausted(Customer.objects.all(), author=author)
+    return MonthRestore(month=month, restored=restored, frozen=frozen, unfrozen=unfrozen)

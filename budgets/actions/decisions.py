@@ -1,4 +1,7 @@
-"""Decisions: budgets used up under *Manual*, after which a person freezes, raises, or puts the decision off."""
+"""Decisions about budgets that are used up under *Manual*: which there are, and snoozing them.
+
+What else can be decided, freezing the account or setting another budget, are actions of their own.
+"""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
@@ -8,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from budgets.actions.billing_month import lock_month
-from budgets.actions.locks import lock_to_review
+from budgets.actions.locks import lock_customers
 from budgets.models import Budget
 from customers.models import AccountFlags, Customer, CustomerQuerySet, Snooze
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
@@ -17,14 +20,14 @@ from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import LONGEST_REASON, Partner, User
 from partnercenter.permissions import why_not_budgets
 
-# Used up and not frozen. Under an automatic policy that is never so (rule 3.7 (docs/rules.md)), and to ask for the
-# policy, too, would have PostgreSQL expect far fewer rows than there are.
+# Under an automatic policy no budget is in this state (rule 3.7 (docs/rules.md)). A condition on the policy as well
+# would make PostgreSQL expect far fewer rows than there are.
 EXHAUSTED_NOT_FROZEN = (AccountFlags.EXHAUSTED | AccountFlags.MONTHLY, AccountFlags.EXHAUSTED | AccountFlags.ONE_TIME)
 LONGEST_SNOOZE = timedelta(days=365)
 
 
 def undecided_budgets() -> QuerySet[Budget]:
-    """The budgets about which somebody decides: used up under *Manual*, the account not frozen.
+    """The budgets that need a decision: used up under *Manual*, and the account not frozen.
 
     See rules 3.6, 3.7 (docs/rules.md).
     """
@@ -32,10 +35,10 @@ def undecided_budgets() -> QuerySet[Budget]:
 
 
 def is_snoozed(at: datetime) -> Exists:
-    """Whether the decision about a budget is put off at this moment, as an expression over its row.
+    """Whether the decision about a budget is snoozed at this time, as an expression over the budget.
 
-    The customer's newest snooze tells: it is of the present using up and has not ended. So a snooze ends by itself,
-    and with the using up that it was about.
+    It is where the customer's newest snooze has not ended and is about the present exhaustion. So a snooze ends by
+    itself, at its time or when the budget is no longer used up, whichever comes first.
     """
     newer = Snooze.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
     running = Snooze.objects.filter(
@@ -46,11 +49,10 @@ def is_snoozed(at: datetime) -> Exists:
 
 @write_transaction()
 def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, operator: User) -> int:
-    """Put the decisions about these customers off until a day begins in the operator's zone; give their number.
+    """Snooze the decisions about these customers until a day begins in the operator's time zone; return how many.
 
-    Who is not to be decided about (any more) is passed over. Raises InvalidRequest for a day that is not between
-    tomorrow and a year from now, or a reason that is not of 1 to 256 characters; PermissionRefused where a grant does
-    not allow it.
+    Customers about whom nothing is to be decided any more are skipped. Raises InvalidRequest where the day is not
+    between tomorrow and a year from now or the reason does not have 1 to 256 characters, and PermissionRefused.
     """
     zone = operator.partner.zone if operator.partner else timezone.get_current_timezone()
     today = timezone.localdate(timezone=zone)
@@ -58,31 +60,31 @@ def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, o
         raise InvalidRequest(_("Choose a day from tomorrow to a year from now."), "until")
     if not 0 < len(reason) <= LONGEST_REASON:
         raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
-    begins = datetime.combine(until, time.min, zone)
-    return _record(undecided_budgets().filter(customer__in=_lock(customers, operator)), begins, reason, operator)
+    ends_at = datetime.combine(until, time.min, zone)
+    return _record(undecided_budgets().filter(customer__in=_lock(customers, operator)), ends_at, reason, operator)
 
 
 @write_transaction()
 def wake_decisions(customers: CustomerQuerySet, *, operator: User) -> int:
-    """End the snoozes of these customers now, by another record; give the number of those that were running."""
-    mine = undecided_budgets().filter(customer__in=_lock(customers, operator))
+    """End the running snoozes of these customers now, each by another record; return how many.
+
+    Raises PermissionRefused.
+    """
+    budgets = undecided_budgets().filter(customer__in=_lock(customers, operator))
     now = timezone.now()
-    return _record(mine.filter(is_snoozed(now)), now, "", operator)
+    return _record(budgets.filter(is_snoozed(now)), now, "", operator)
 
 
 def _lock(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
-    """Those of the customers that are the operator's own, with month, grants and customers locked in this order."""
+    """Lock the month, the grants and those of the customers that are the operator's own; return these customers."""
     lock_month()
-    locked = Customer.objects.filter(pk__in_array=lock_to_review(customers, operator))
+    locked = Customer.objects.filter(pk__in_array=lock_customers(customers, operator))
     ensure_may_act(locked.values_list("partner", flat=True), operator)
     return locked
 
 
 def ensure_may_act(partners: Iterable[int], operator: User) -> None:
-    """Raises PermissionRefused where the operator may not act on the customers of one of these partners.
-
-    As grants are now.
-    """
+    """Raises PermissionRefused where the operator may not now act on the customers of one of these partners."""
     for partner in Partner.objects.filter(pk__in=partners).select_related("grant", "distributor"):
         if why_not := why_not_budgets(operator, partner, getattr(partner, "grant", None)):
             raise PermissionRefused(why_not)

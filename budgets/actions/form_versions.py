@@ -1,8 +1,7 @@
-"""The state in which a person saw a customer: what a form carries of it, and whether it stands still."""
+"""The state in which a person saw a customer, as a form carries it, and whether the customer is still in that state."""
 
 import re
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -14,30 +13,30 @@ VERSION_PATTERN = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<s
 
 
 def form_version(customer: Customer) -> str:
-    """What a form carries of the budget and the freeze state it showed."""
+    """The budget and the freeze state that a form shows, in the form in which it sends them back."""
     budget = getattr(customer, "budget", None)
     since = customer.frozen_since.isoformat() if customer.frozen_since else ""
     return f"{budget.record_id if budget else ''}|{customer.freeze_kind}|{since}"
 
 
 def ensure_expected(customers: CustomerQuerySet, expected: Q | None) -> None:
-    """Raises Conflict where one of the customers is not, or no longer, as it was seen."""
+    """Raises Conflict where one of the customers does not meet the condition `expected`, if there is one."""
     if expected is not None and customers.filter(expected).count() != customers.count():
-        raise Conflict(_("This budget or the state of the account was changed meanwhile. Nothing was changed."))
+        raise Conflict(_("This budget or account was changed while you were editing. Your change was not saved."))
 
 
 def matches_version(version: str) -> Q:
-    """The condition a customer still meets if nothing changed since a form showed this version. Raises Conflict."""
+    """The condition that a customer meets as long as it is in the state a form showed. Raises Conflict."""
     match = VERSION_PATTERN.fullmatch(version)
     if match is None or match["kind"] not in FreezeKind.values:
-        raise Conflict(_("The form is outdated. Nothing was changed."))
+        raise Conflict(_("This form is out of date: reload the page. Nothing was changed."))
     try:
-        since = _same("frozen_since", datetime.fromisoformat(match["since"]) if match["since"] else None)
+        since = _equal("frozen_since", datetime.fromisoformat(match["since"]) if match["since"] else None)
     except ValueError as error:
-        raise Conflict(_("The form is outdated. Nothing was changed.")) from error
-    record = int(match["record"]) if match["record"] else None
-    return _same("budget__record", record) & since & Q(freeze_kind=match["kind"])
+        raise Conflict(_("This form is out of date: reload the page. Nothing was changed.")) from error
+    record = _equal("budget__record", int(match["record"]) if match["record"] else None)
+    return record & since & Q(freeze_kind=match["kind"])
 
 
-def _same(field: str, value: Any) -> Q:
+def _equal(field: str, value: datetime | int | None) -> Q:
     return Q(**{f"{field}__isnull": True}) if value is None else Q(**{field: value})

@@ -1,13 +1,11 @@
-"""What is asked for by hand, and what it would do: freezing and unfreezing as columns of a queryset.
+"""What is asked for when accounts are frozen or unfrozen by hand, and what it would do, as columns of a queryset.
 
+As in budgets.actions.terms, the rows are either customers (`prefix` "") or have a foreign key to one ("customer__").
 See rules 4.2 to 4.5 (docs/rules.md).
-
-As with the terms of budgets, the rows may be customers themselves (`prefix` ""), or point to one ("customer__").
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import models
 from django.db.models import Case, CharField, Q, QuerySet, Value, When
@@ -19,12 +17,11 @@ from partnercenter.models import Operation
 
 @dataclass(frozen=True)
 class FreezeRequest:
-    """What is asked for. `kind` is what is to be frozen, or names the freeze that is to be lifted.
+    """A freezing or unfreezing by hand.
 
-    See rule 4.3 (docs/rules.md).
-
-    `reason` has 1 to 256 characters; `agreement` is the version accepted, needed to freeze resources; see rule 4.4
-    (docs/rules.md).
+    `kind` is what is to be frozen, or the kind of the freeze that is to be lifted; see rule 4.3 (docs/rules.md).
+    `reason` has 1 to 256 characters. `agreement` is the version of the agreement that was accepted, which freezing
+    resources needs; see rule 4.4 (docs/rules.md).
     """
 
     kind: FreezeKind
@@ -42,32 +39,32 @@ class FreezeRequest:
         return self.freezes and self.kind == FreezeKind.ACCOUNT_AND_RESOURCE
 
     def as_json(self) -> dict[str, str]:
-        """As an operation keeps it beside its kind."""
+        """The form in which an operation stores it; whether it freezes follows from the operation's kind."""
         return {"freeze_kind": self.kind, "reason": self.reason, "agreement": self.agreement}
 
 
-def freeze_request_from(kept: Mapping[str, Any], *, freezes: bool) -> FreezeRequest:
-    """The request that an operation or a job keeps as JSON."""
-    return FreezeRequest(FreezeKind(kept["freeze_kind"]), kept["reason"], kept["agreement"], freezes=freezes)
+def freeze_request_from(stored: Mapping[str, str], *, freezes: bool) -> FreezeRequest:
+    """The request that an operation or a job has stored as JSON."""
+    return FreezeRequest(FreezeKind(stored["freeze_kind"]), stored["reason"], stored["agreement"], freezes=freezes)
 
 
-def exclusion_reasons(asked: FreezeRequest, prefix: str = "") -> dict[ExclusionReason, Q]:
-    """To whom it does not apply, by the reason: there it changes nothing (rule 4.5 (docs/rules.md)).
+def exclusion_reasons(request: FreezeRequest, prefix: str = "") -> dict[ExclusionReason, Q]:
+    """The customers whose account the request would not change or must not change, as conditions by the reason.
 
-    Or must not (3.9, 4.3).
+    See rules 3.9, 4.3 and 4.5 (docs/rules.md).
     """
     kind = f"{prefix}freeze_kind"
-    if asked.freezes_resources:
-        return {ExclusionReason.FROZEN_SO: Q(**{kind: asked.kind})}
-    if asked.freezes:
-        # Escalation goes one way: frozen with its resources, an account is not frozen without them.
+    if request.freezes_resources:
+        return {ExclusionReason.FROZEN_SO: Q(**{kind: request.kind})}
+    if request.freezes:
+        # An account that is frozen with its resources cannot be frozen without them.
         return {
-            ExclusionReason.FROZEN_SO: Q(**{kind: asked.kind}),
+            ExclusionReason.FROZEN_SO: Q(**{kind: request.kind}),
             ExclusionReason.OTHER_KIND: Q(**{kind: FreezeKind.ACCOUNT_AND_RESOURCE}),
         }
     return {
         ExclusionReason.NOT_FROZEN: Q(**{kind: FreezeKind.NONE}),
-        ExclusionReason.OTHER_KIND: ~Q(**{kind: asked.kind}),
+        ExclusionReason.OTHER_KIND: ~Q(**{kind: request.kind}),
         ExclusionReason.USED_UP: Q(
             **{f"{prefix}budget__level": 100, f"{prefix}budget__account_freezing__in": list(FREEZE_KIND_BY_POLICY)}
         ),
@@ -75,10 +72,13 @@ def exclusion_reasons(asked: FreezeRequest, prefix: str = "") -> dict[ExclusionR
 
 
 def freeze_exclusion(
-    asked: FreezeRequest, beyond: Mapping[ExclusionReason, Q] | None = None, *, prefix: str = ""
+    request: FreezeRequest, not_actionable: Mapping[ExclusionReason, Q] | None = None, *, prefix: str = ""
 ) -> Case:
-    """Why it is not done to a row, first of all whoever is `beyond` reach; "" where it is."""
-    reasons = {**(beyond or {}), **exclusion_reasons(asked, prefix)}
+    """Why the request is not carried out for a row, the first reason that applies; "" where it is.
+
+    `not_actionable` has further conditions, by reason, which are checked first.
+    """
+    reasons = {**(not_actionable or {}), **exclusion_reasons(request, prefix)}
     return Case(
         *[When(condition, then=Value(reason)) for reason, condition in reasons.items()],
         default=Value(ExclusionReason.NONE),
@@ -86,15 +86,15 @@ def freeze_exclusion(
     )
 
 
-def with_freeze_effects(rows: QuerySet[Any], asked: FreezeRequest, *, prefix: str = "") -> QuerySet[Any]:
-    """The rows with `effect_after`, what would become of the account; under the name budgets have, `exhausts_after`."""
-    untouched = [
-        When(condition, then=Value(FreezeEffect.NONE)) for condition in exclusion_reasons(asked, prefix).values()
+def with_freeze_effects(rows: QuerySet, request: FreezeRequest, *, prefix: str = "") -> QuerySet:
+    """The rows with `effect_after`, what becomes of the account, and `exhausts_after`, always False, as for budgets."""
+    unchanged = [
+        When(condition, then=Value(FreezeEffect.NONE)) for condition in exclusion_reasons(request, prefix).values()
     ]
-    escalates = When(**{f"{prefix}freeze_kind": FreezeKind.ACCOUNT}, then=Value(FreezeEffect.ESCALATED))
-    changes = [escalates] if asked.freezes else []
-    done = FreezeEffect.FROZEN if asked.freezes else FreezeEffect.UNFROZEN
+    escalated = When(**{f"{prefix}freeze_kind": FreezeKind.ACCOUNT}, then=Value(FreezeEffect.ESCALATED))
+    changed = [escalated] if request.freezes else []
+    otherwise = FreezeEffect.FROZEN if request.freezes else FreezeEffect.UNFROZEN
     return rows.annotate(
-        effect_after=Case(*untouched, *changes, default=Value(done), output_field=CharField()),
+        effect_after=Case(*unchanged, *changed, default=Value(otherwise), output_field=CharField()),
         exhausts_after=Value(False, output_field=models.BooleanField()),
     )

@@ -1,14 +1,15 @@
-"""Importing a report of expenditure, as a whole or not at all; see section 8 (docs/rules.md).
+"""Importing an expenditure report, as a whole or not at all; see section 8 (docs/rules.md).
 
-The totals are staged in a temporary table and compared there; only what moved is locked and written, one row version
-each. SQL below speaks cents and is the same for both engines but for the staging and the locks.
+The totals of the report are staged in the temporary table `incoming` and compared with the stored ones in the table
+`compared`. Its view `to_write` has the totals that are to be replaced or inserted. Only their customers are locked, and
+each row is written once. Amounts in SQL are in cents.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 from django.db.models.expressions import RawSQL
@@ -28,76 +29,78 @@ from partnercenter.lib.sql import create_temp_table, db_datetime, drop_temp_tabl
 from partnercenter.lib.transactions import REPORT_LOCK, advisory_lock, write_transaction
 from partnercenter.models import Channel, Partner, User
 
-LISTED = 100
+MOST_UNKNOWN_ACCOUNTS = 100
 
-# Each total beside what stands, once: what else is asked of the report is asked of this.
-# A total that is somebody's stays so: the months before a customer left are theirs, whoever has the ID now.
-# In the order in which totals lie in their table: to be replaced in any other takes twice as long.
-COMPARED = """
+# The accounts that are not current customers of the partner, and the months that an account spent as the customer of
+# another. Not `NOT IN (SELECT ..)`: where the IDs do not fit into PostgreSQL's memory for a hash table, it compares
+# them one by one and does not come to an end.
+NOT_OF_PARTNER = """
+FROM incoming WHERE NOT EXISTS (
+    SELECT 1 FROM customers_customer c
+    WHERE c.customer_id = incoming.account AND c.disassociated_on IS NULL AND c.partner_id = %s
+) OR EXISTS (
+    SELECT 1 FROM budgets_expenditure e JOIN customers_customer f ON f.id = e.customer_id
+    WHERE e.account = incoming.account AND e.month = incoming.month AND f.partner_id <> %s
+)
+"""
+# Each incoming total with the stored one. A stored total stays its customer's, also after the customer has left and
+# another has the same ID. In the order of the stored totals: replacing them in any other order takes twice as long.
+COMPARE = """
 CREATE TEMPORARY TABLE compared AS
 SELECT i.account, i.month, i.total, e.id AS expenditure_id,
     COALESCE(e.customer_id, c.id) AS customer_id,
     i.total - COALESCE(e.total, 0) AS delta,
     CASE WHEN e.id IS NULL OR e.total <> i.total THEN 1 ELSE 0 END AS differs,
-    CASE WHEN e.reported_at < %s AND i.month = %s THEN 1 ELSE 0 END AS day_moved,
+    CASE WHEN e.reported_at < %s AND i.month = %s THEN 1 ELSE 0 END AS new_day,
     CASE WHEN c.id IS NULL THEN i.account END AS unknown,
     CASE WHEN e.reported_at > %s THEN 1 ELSE 0 END AS older,
     CASE WHEN e.id IS NULL OR e.reported_at < %s OR (e.reported_at = %s AND e.total <> i.total)
-        THEN 1 ELSE 0 END AS moves
+        THEN 1 ELSE 0 END AS is_written
 FROM incoming i
 LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
 LEFT JOIN customers_customer c ON c.customer_id = i.account AND c.disassociated_on IS NULL
 ORDER BY e.id
 """
-MOVED = "CREATE TEMPORARY VIEW moved AS SELECT * FROM compared WHERE moves = 1"
+TO_WRITE = "CREATE TEMPORARY VIEW to_write AS SELECT * FROM compared WHERE is_written = 1"
 FIGURES = """
-SELECT count(DISTINCT account), count(DISTINCT unknown), COALESCE(SUM(total), 0), COALESCE(SUM(differs * moves), 0),
-    COALESCE(SUM(older), 0), COALESCE(SUM(moves), 0)
+SELECT count(DISTINCT account), count(DISTINCT unknown), COALESCE(SUM(total), 0),
+    COALESCE(SUM(differs * is_written), 0), COALESCE(SUM(older), 0), COALESCE(SUM(is_written), 0)
 FROM compared
 """
-LOCK_MOVED = """
+LOCK_CUSTOMERS = """
 SELECT count(*) FROM (
     SELECT id FROM customers_customer
-    WHERE id IN (SELECT customer_id FROM moved WHERE delta <> 0 OR day_moved = 1)
+    WHERE id IN (SELECT customer_id FROM to_write WHERE delta <> 0 OR new_day = 1)
     ORDER BY id FOR NO KEY UPDATE
 ) AS locked
 """
-# One report at a time is imported, so what is there stays there: cheaper than an upsert of all.
+# Only one report is imported at a time, so no stored total appears or goes in between: cheaper than an upsert.
 REPLACE_TOTALS = """
-UPDATE budgets_expenditure SET customer_id = m.customer_id, total = m.total, reported_at = %s, report_id = %s
-FROM moved m WHERE m.expenditure_id = budgets_expenditure.id
+UPDATE budgets_expenditure SET customer_id = w.customer_id, total = w.total, reported_at = %s, report_id = %s
+FROM to_write w WHERE w.expenditure_id = budgets_expenditure.id
 """
-NEW_TOTALS = """
+INSERT_TOTALS = """
 INSERT INTO budgets_expenditure (account, month, customer_id, total, reported_at, report_id)
-SELECT account, month, customer_id, total, %s, %s FROM moved WHERE expenditure_id IS NULL
+SELECT account, month, customer_id, total, %s, %s FROM to_write WHERE expenditure_id IS NULL
 """
 USED_AFTER = """
-SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(m.delta) AS bigint) AS used
-FROM moved m JOIN budgets_budget b ON b.customer_id = m.customer_id
-WHERE m.delta <> 0 AND m.month >= b.counted_from AND m.month <= %s
+SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(w.delta) AS bigint) AS used
+FROM to_write w JOIN budgets_budget b ON b.customer_id = w.customer_id
+WHERE w.delta <> 0 AND w.month >= b.counted_from AND w.month <= %s
 GROUP BY b.customer_id, b.counted_from, b.used
 ORDER BY b.customer_id
 """
-# Whose total is the same, but of another day: at another rate, then.
-UNMOVED = "customer_id IN (SELECT customer_id FROM moved WHERE delta = 0 AND day_moved = 1)"
-# Not `NOT IN (SELECT ..)`: more IDs than fit into PostgreSQL's memory for a hash are compared one by one, for ever.
-OWN = """
-SELECT 1 FROM customers_customer c
-WHERE c.customer_id = incoming.account AND c.disassociated_on IS NULL AND c.partner_id = %s
-"""
-# A month that was spent as the customer of another partner.
-ANOTHERS = """
-SELECT 1 FROM budgets_expenditure e JOIN customers_customer f ON f.id = e.customer_id
-WHERE e.account = incoming.account AND e.month = incoming.month AND f.partner_id <> %s
-"""
+# The same total on a later day of the month: the daily rate changed, and with it the day on which the budget runs out.
+SAME_TOTAL_LATER = "customer_id IN (SELECT customer_id FROM to_write WHERE delta = 0 AND new_day = 1)"
 
 
 @dataclass
 class ReportResult:
-    """What a report said and did. Totals are amounts with two decimals; `months` reads "2026-09".
+    """What a report stated and changed. Totals have two decimals; `months` are written as "2026-09".
 
-    `changed` totals are new or differ; `older` were ignored, as a newer report had stated them; `unknown` accounts are
-    kept until they are associated, `not_yours` were not stored. `report` is None where nothing was written.
+    `changed` counts the totals that are new or differ, `older` those that were ignored because a newer report had
+    stated them. The totals of `unknown` accounts are kept until these are associated; those of accounts that are
+    `not_yours` are not stored. `report` is the key of the report, None where nothing was written.
     """
 
     report: uuid.UUID | None = None
@@ -125,107 +128,92 @@ def import_report(
     only: Partner | None = None,
     channel: Channel = Channel.IMPORT,
 ) -> ReportResult:
-    """Replace the totals the report states, move what is used, freeze what is used up: one transaction.
+    """Replace the totals that a report states, update what budgets have used, and freeze where a budget is used up.
 
-    See rule 8.6 (docs/rules.md).
-
-    A total of the same time or newer replaces the earlier one, an older one is ignored. The same report again writes
-    nothing. With `only` a partner's own customers alone are taken, anything else is counted and not stored (8.5).
-    Raises InvalidRequest for a time to come, LockTimeout after ten seconds of waiting for another report.
+    One transaction; see rule 8.6 (docs/rules.md). A total of the same time or newer replaces the stored one, an older
+    one is ignored, and the same report again writes nothing. With `only` a partner, the accounts of others are counted
+    and not stored; see rule 8.5 (docs/rules.md). Raises InvalidRequest where the report's time is in the future, and
+    LockTimeout after waiting ten seconds for another report.
     """
     now = timezone.now()
     at = reported_at or now
     if at > now:
-        raise InvalidRequest(_("The time of the report lies in the future."), "reported_at")
+        raise InvalidRequest(_("The time of the report is in the future."), "reported_at")
     month = lock_month()
     advisory_lock(REPORT_LOCK)
-    taken = ReportResult(
+    result = ReportResult(
         lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
     )
-    _unstage()
+    _drop_staged()
     create_temp_table("incoming", "account varchar(128), month integer, total bigint", read.totals())
-    _keep_to(only, taken)
-    if _compare(at, month, taken):
-        taken.report = uuid.uuid4()
-        author = Author(operator, channel, now, batch=taken.report)
-        _apply(_new_report(taken.report, read, at, author, only), month, author, taken)
-    _unstage()
-    return taken
-
-
-def _keep_to(only: Partner | None, taken: ReportResult) -> None:
-    """Take what is not the partner's own out of the stage, and tell how many accounts that are.
-
-    See rule 8.5 (docs/rules.md).
-    """
     if only is not None:
-        strangers = f"FROM incoming WHERE NOT EXISTS ({OWN}) OR EXISTS ({ANOTHERS})"
-        taken.not_yours = _number(f"SELECT count(DISTINCT account) {strangers}", [only.pk, only.pk])
-        _run(f"DELETE {strangers}", [only.pk, only.pk])
+        result.not_yours = _rows(f"SELECT count(DISTINCT account) {NOT_OF_PARTNER}", [only.pk, only.pk])[0][0]
+        _run(f"DELETE {NOT_OF_PARTNER}", [only.pk, only.pk])
+    if _compare(at, month, result):
+        author = Author(operator, channel, now)
+        report = ExpenditureReport.objects.create(
+            pk=author.batch,
+            reported_at=at,
+            imported_at=author.at,
+            covers_until=read.covers_until,
+            operator=author.operator,
+            operator_name=author.name,
+            partner=only,
+            sources=read.sources,
+            format=read.format,
+        )
+        _apply(report, month, author, result)
+    _drop_staged()
+    return result
 
 
-def _compare(at: datetime, month: int, taken: ReportResult) -> int:
-    """Hold the stage against what stands and tell what it says; how many totals it states anew."""
-    _run(COMPARED, [db_datetime(first_moment_of_day(at)), month, db_datetime(at), db_datetime(at), db_datetime(at)])
+def _compare(at: datetime, month: int, result: ReportResult) -> int:
+    """Compare the incoming totals with the stored ones and fill in the result; return how many are to be written."""
+    time = db_datetime(at)
+    _run(COMPARE, [db_datetime(first_moment_of_day(at)), month, time, time, time])
     _run("CREATE INDEX compared_by_customer ON compared (customer_id)")
     if connection.vendor == "postgresql":
         _run("ANALYZE compared")
-    _run(MOVED)
-    accounts, taken.unknown, total, taken.changed, taken.older, moved = _rows(FIGURES)[0]
-    taken.customers = accounts - taken.unknown
-    taken.total = from_cents(total)
-    taken.months = [month_name(row[0]) for row in _rows("SELECT DISTINCT month FROM compared ORDER BY 1")]
-    listed = "SELECT DISTINCT unknown FROM compared WHERE unknown IS NOT NULL ORDER BY 1"
-    taken.unknown_accounts = [row[0] for row in _rows(f"{listed} LIMIT {LISTED}")]
-    return moved
+    _run(TO_WRITE)
+    accounts, result.unknown, total, result.changed, result.older, to_write = _rows(FIGURES)[0]
+    result.customers = accounts - result.unknown
+    result.total = from_cents(total)
+    result.months = [month_name(row[0]) for row in _rows("SELECT DISTINCT month FROM compared ORDER BY 1")]
+    unknown = "SELECT DISTINCT unknown FROM compared WHERE unknown IS NOT NULL ORDER BY 1"
+    result.unknown_accounts = [row[0] for row in _rows(f"{unknown} LIMIT {MOST_UNKNOWN_ACCOUNTS}")]
+    return to_write
 
 
-def _unstage() -> None:
-    _run("DROP VIEW IF EXISTS moved")
-    drop_temp_tables("incoming", "compared")
+def _apply(report: ExpenditureReport, month: int, author: Author, result: ReportResult) -> None:
+    """Lock the customers whose totals change, in key order; then write totals, used, freezes and the report's summary.
 
-
-def _new_report(
-    pk: uuid.UUID, read: ReadReport, at: datetime, author: Author, only: Partner | None
-) -> ExpenditureReport:
-    return ExpenditureReport.objects.create(
-        pk=pk,
-        reported_at=at,
-        imported_at=author.at,
-        covers_until=read.covers_until,
-        operator=author.operator,
-        operator_name=author.name,
-        partner=only,
-        sources=read.sources,
-        format=read.format,
-    )
-
-
-def _apply(report: ExpenditureReport, month: int, author: Author, taken: ReportResult) -> None:
-    """Lock whom it moves, in key order; then totals, used, freezing, and the report's own summary."""
+    The report itself is recorded already.
+    """
     if connection.vendor == "postgresql":
-        _number(LOCK_MOVED)
-    for write in (REPLACE_TOTALS, NEW_TOTALS):
+        _rows(LOCK_CUSTOMERS)
+    for write in (REPLACE_TOTALS, INSERT_TOTALS):
         _run(write, [db_datetime(report.reported_at), report._meta.pk.get_db_prep_value(report.pk, connection)])
-    taken.exhausted = update_used(USED_AFTER, [month], month=month, at=author.at).exhausted
-    update_run_out(month, UNMOVED)
-    moved = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM moved WHERE delta <> 0", []))
-    taken.frozen = freeze_exhausted(moved, author=author)
-    report.summary = asdict(taken) | {"report": str(taken.report)}
-    report.summary |= {name: str(report.summary[name]) for name in ("total", "unattributed_total")}
+    result.report = report.pk
+    result.exhausted = update_used(USED_AFTER, [month], month=month, at=author.at).exhausted
+    update_run_out(month, SAME_TOTAL_LATER)
+    changed = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM to_write WHERE delta <> 0", []))
+    result.frozen = freeze_exhausted(changed, author=author)
+    summary = asdict(result)
+    report.summary = summary | {name: str(summary[name]) for name in ("report", "total", "unattributed_total")}
     report.save(update_fields=["summary"])
 
 
-def _run(sql: str, params: list[Any] | None = None) -> None:
+def _drop_staged() -> None:
+    _run("DROP VIEW IF EXISTS to_write")
+    drop_temp_tables("incoming", "compared")
+
+
+def _run(sql: str, params: Sequence[int | str] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
 
 
-def _rows(sql: str, params: list[Any] | None = None) -> list[tuple[Any, ...]]:
+def _rows(sql: str, params: Sequence[int | str] | None = None) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()
-
-
-def _number(sql: str, params: list[Any] | None = None) -> int:
-    return _rows(sql, params)[0][0]

@@ -1,4 +1,4 @@
-"""What an action on customers holds to its end: grants, then customers, in key order."""
+"""Row locks that an action holds until its transaction ends: grants first, then customers, each in key order."""
 
 from django.db.models import QuerySet
 
@@ -7,20 +7,20 @@ from partnercenter.lib.transactions import lock_keys, lock_rows
 from partnercenter.models import Grant, Partner, User
 
 
-def lock_to_review(customers: CustomerQuerySet, operator: User) -> list[int]:
-    """Lock the operator's own of these customers and give their keys: what is reviewed then cannot differ at once."""
-    mine = customers.visible_to(operator)
-    partners = list(Partner.objects.filter(pk__in=mine.order_by().values("partner")))
+def lock_customers(customers: CustomerQuerySet, operator: User) -> list[int]:
+    """Lock the grants and then the rows of those customers that are the operator's own; return the customers' keys."""
+    own = customers.visible_to(operator)
+    partners = list(Partner.objects.filter(pk__in=own.order_by().values("partner")))
     lock_grants(partners)
-    # Not whoever came in meanwhile with a partner whose grant nobody has looked at.
-    return lock_keys(mine.filter(partner__in=partners))
+    # Leave out customers that were associated in the meantime with a partner whose grant is not locked.
+    return lock_keys(own.filter(partner__in=partners))
 
 
 def lock_grants(partners: list[Partner]) -> None:
-    """Lock the grants of the resellers among the partners: giving and revoking wait."""
+    """Lock the grants of the resellers among the partners, so that none is given, changed or revoked meanwhile."""
     lock_keys(Grant.objects.filter(partner__in=partners))
 
 
-def lock_reviewed(rows: QuerySet[ReviewItem], operator: User) -> None:
-    """Lock the customers of reviewed rows that are still the operator's. After the grants."""
-    lock_rows(Customer.objects.visible_to(operator).filter(pk__in=rows.values("customer")))
+def lock_reviewed_customers(items: QuerySet[ReviewItem], operator: User) -> None:
+    """Lock the customers of these review items that are still the operator's own. Call it after `lock_grants`."""
+    lock_rows(Customer.objects.visible_to(operator).filter(pk__in=items.values("customer")))

@@ -1,13 +1,9 @@
 """Freezing and unfreezing by hand: one customer or a hundred thousand, reviewed, confirmed, applied once.
 
-See section 4 (docs/rules.md).
-
-An operation keeps what is asked for and, as rows, to whom it is done and to whom not, and why; as with budgets nothing
-else than what was reviewed is done.
+As with budgets, a review has one item per customer, and only what was reviewed is done; see section 4 (docs/rules.md).
 """
 
 from dataclasses import replace
-from typing import Any
 
 from django.db.models import BooleanField, CharField, Count, IntegerField, Q, Value
 from django.utils import timezone
@@ -17,15 +13,17 @@ from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.actions.billing_month import current_month, lock_month
 from budgets.actions.form_versions import ensure_expected
 from budgets.actions.freeze_terms import FreezeRequest, freeze_exclusion, with_freeze_effects
-from budgets.actions.locks import lock_grants, lock_reviewed, lock_to_review
+from budgets.actions.locks import lock_customers, lock_grants, lock_reviewed_customers
 from budgets.actions.quota import ensure_permitted, not_actionable, review_totals
 from budgets.actions.reviews import (
     CURRENT_STATE,
     agreement_missing_message,
     cannot_unfreeze_message,
+    changed_since_review_message,
     ensure_no_referrals,
     included_items,
     matching_items,
+    none_included_message,
     store_items,
 )
 from budgets.actions.set_budgets import BatchResult
@@ -39,12 +37,12 @@ from partnercenter.lib.money import MoneyField
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import LONGEST_REASON, Channel, Confirmation, Operation, User
 
-# Freezing gives nobody a budget: the rows of its review have no terms.
-NO_TERMS: dict[str, Any] = {
+# The terms of a budget, which the items of a freeze review do not have.
+NO_TERMS = {
     "new_type": Value(None, output_field=CharField()),
     "new_amount": Value(None, output_field=MoneyField()),
     "new_policy": Value(None, output_field=CharField()),
-    "counted_from_given": Value(None, output_field=IntegerField()),
+    "new_counted_from": Value(None, output_field=IntegerField()),
     "new_unfreeze": Value(False, output_field=BooleanField()),
     "new_on_restore": Value(False, output_field=BooleanField()),
 }
@@ -53,147 +51,146 @@ NO_TERMS: dict[str, Any] = {
 @write_transaction()
 def review_freeze(
     customers: CustomerQuerySet,
-    asked: FreezeRequest,
+    request: FreezeRequest,
     *,
     operator: User,
     expected: Q | None = None,
     all_matching: bool = False,
 ) -> Operation:
-    """Keep the customers and what would become of each as an operation to be confirmed; nothing is done.
+    """Store what the request would do to each of the customers, as an operation to be confirmed. Nothing is frozen.
 
-    To whom it does not apply is kept as left out, with the reason (rule 4.5 (docs/rules.md)); where nobody was named
-    but `all_matching` are meant, so are those the operator may not act on. Raises PermissionRefused, InvalidRequest (no
-    reason, resources without the agreement, a referral customer, nobody left; of one customer why not, with its
-    figures), or Conflict where a customer is not `expected`.
+    Customers whose account it would not or must not change are stored as excluded, with the reason (rule 4.5
+    (docs/rules.md)). With `all_matching` the customers come from a filter, and those on whom the operator cannot act
+    are excluded as well; without it they were named one by one, and a referral customer is an error. `expected` is a
+    condition that each customer still has to meet.
+
+    Raises PermissionRefused; Conflict where a customer is not as `expected`; InvalidRequest where the reason or the
+    agreement is missing, or no account can be frozen or unfrozen.
     """
-    month = current_month()
-    return review_freeze_in(month, customers, asked, operator=operator, expected=expected, all_matching=all_matching)
+    return create_freeze_review(
+        current_month(), customers, request, operator=operator, expected=expected, all_matching=all_matching
+    )
 
 
 @write_transaction()
 def freeze_now(
     customers: CustomerQuerySet,
-    asked: FreezeRequest,
+    request: FreezeRequest,
     *,
     operator: User,
     channel: Channel = Channel.CONSOLE,
     expected: Q | None = None,
 ) -> BatchResult:
-    """Review and do it in one, where nobody is asked to confirm: what `review_by_hand` and `apply_by_hand` say.
+    """Freeze or unfreeze without asking for confirmation: `review_freeze` and `apply_freeze` in one transaction.
 
-    InvalidRequest where none of the customers is the operator's.
+    Raises what they raise, and InvalidRequest where none of the customers is the operator's own.
     """
     month = lock_month()
-    keys = lock_to_review(customers, operator)
+    keys = lock_customers(customers, operator)
     if not keys:
         raise InvalidRequest(_("Choose a customer first."))
-    chosen = Customer.objects.filter(pk__in_array=keys)
-    operation = review_freeze_in(month, chosen, asked, operator=operator, expected=expected)
+    locked = Customer.objects.filter(pk__in_array=keys)
+    operation = create_freeze_review(month, locked, request, operator=operator, expected=expected)
     Confirmation.objects.create(operation=operation, how=Confirmation.How.WITHOUT_CODE)
-    return _apply(month, operation, asked, channel=channel, only_unchanged=False)
+    return _apply(month, operation, request, channel=channel, only_unchanged=False)
 
 
 @write_transaction()
-def apply_freeze(operation: Operation, asked: FreezeRequest, *, only_unchanged: bool = False) -> BatchResult:
-    """Freeze or unfreeze each customer of the review, with its reason; the records' batch is the operation's key.
+def apply_freeze(operation: Operation, request: FreezeRequest, *, only_unchanged: bool = False) -> BatchResult:
+    """Freeze or unfreeze the account of each customer of the review, all or none.
 
-    All or nothing. Where a customer, or what would happen to it, is not as reviewed, Conflict is raised, or with
-    `only_unchanged` those are left as they are. Raises PermissionRefused where grant or standing do not allow it (any
-    more), LockTimeout after ten seconds of waiting.
+    The batch of the records is the key of the operation. Raises Conflict where a customer, or what would happen to it,
+    is no longer as reviewed; with `only_unchanged` those customers are skipped instead. Raises PermissionRefused where
+    the operator may no longer act, and LockTimeout after waiting ten seconds.
     """
-    return _apply(lock_month(), operation, asked, channel=Channel.CONSOLE, only_unchanged=only_unchanged)
+    return _apply(lock_month(), operation, request, channel=Channel.CONSOLE, only_unchanged=only_unchanged)
 
 
-def review_freeze_in(
+def create_freeze_review(
     month: int,
     customers: CustomerQuerySet,
-    asked: FreezeRequest,
+    request: FreezeRequest,
     *,
     operator: User,
     expected: Q | None = None,
     all_matching: bool = False,
     replaces: Operation | None = None,
 ) -> Operation:
-    """What `review_freeze` says, for a caller that knows the current month: once locks are taken none is restored."""
-    _refuse_unfit(asked)
-    mine = customers.visible_to(operator)
-    ensure_expected(mine, expected)
+    """Does what `review_freeze` does inside the caller's transaction, which knows the current `month`."""
+    if not 0 < len(request.reason.strip()) <= LONGEST_REASON:
+        raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
+    if request.freezes_resources and not request.agreement:
+        raise InvalidRequest(agreement_missing_message(), "agreement")
+    customers = customers.visible_to(operator)
+    ensure_expected(customers, expected)
     if not all_matching:
-        ensure_no_referrals(mine)
-    beyond = not_actionable(operator) if all_matching else {}
-    kept = asked.as_json() | {"all_matching": all_matching}
-    operation = operations.create_operation(asked.operation_kind, kept, operator=operator, replaces=replaces)
-    rows = with_freeze_effects(mine.annotate(**NO_TERMS, new_left_out=freeze_exclusion(asked, beyond)), asked)
-    store_items(operation, rows, customer="pk", seen=CURRENT_STATE)
-    ensure_freeze_confirmable(operation, asked)
+        ensure_no_referrals(customers)
+    stored = {**request.as_json(), "all_matching": all_matching}
+    operation = operations.create_operation(request.operation_kind, stored, operator=operator, replaces=replaces)
+    excluded = not_actionable(operator) if all_matching else {}
+    rows = customers.annotate(**NO_TERMS, new_left_out=freeze_exclusion(request, excluded))
+    store_items(operation, with_freeze_effects(rows, request), customer="pk", state=CURRENT_STATE)
+    ensure_freeze_confirmable(operation, request)
     return operation
 
 
-def _refuse_unfit(asked: FreezeRequest) -> None:
-    if not 0 < len(asked.reason.strip()) <= LONGEST_REASON:
-        raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
-    if asked.freezes_resources and not asked.agreement:
-        raise InvalidRequest(agreement_missing_message(), "agreement")
+def ensure_freeze_confirmable(operation: Operation, request: FreezeRequest) -> None:
+    """Raises PermissionRefused or InvalidRequest where the freeze review could not be confirmed anyway.
 
-
-def ensure_freeze_confirmable(operation: Operation, asked: FreezeRequest) -> None:
-    """Refuse what could not be confirmed anyhow: whom the operator may not act on, nobody to do it to.
-
-    See rule 4.5 (docs/rules.md).
+    Where no customer is included, the error says why; see rule 4.5 (docs/rules.md).
     """
-    within_reach = operation.reviewed.exclude(left_out__in=(ExclusionReason.REFERRAL, ExclusionReason.GRANTED))
-    ensure_permitted(review_totals(within_reach, operation.operator), operation.operator)
+    actionable = operation.reviewed.exclude(left_out__in=(ExclusionReason.REFERRAL, ExclusionReason.GRANTED))
+    ensure_permitted(review_totals(actionable, operation.operator), operation.operator)
     if not included_items(operation).exists():
-        raise InvalidRequest(_nobody(operation, asked))
-
-
-def _nobody(operation: Operation, asked: FreezeRequest) -> str:
-    """Why nothing can be done: of one customer the reason, of several how many there are of each."""
-    reasons = list(operation.reviewed.order_by().values_list("left_out").annotate(Count("pk")))
-    if reasons == [(reasons[0][0], 1)]:
-        return _why_not(operation, asked, reasons[0][0])
-    told = ", ".join(f"{ExclusionReason(reason).label} ({number})" for reason, number in sorted(reasons))
-    if asked.freezes:
-        return _("None of the customers can be frozen: %(why)s.") % {"why": told}
-    return _("None of the customers can be unfrozen: %(why)s.") % {"why": told}
-
-
-def _why_not(operation: Operation, asked: FreezeRequest, reason: str) -> str:
-    if reason == ExclusionReason.USED_UP:
-        budget = Budget.objects.get(customer__reviews__operation=operation)
-        return cannot_unfreeze_message(budget.used, budget.amount)
-    return {
-        ExclusionReason.FROZEN_SO: _("The account is frozen so already. Nothing was changed."),
-        ExclusionReason.NOT_FROZEN: _("The account is not frozen. Nothing was changed."),
-        ExclusionReason.OTHER_KIND: _("The account is frozen with its resources already. Nothing was changed.")
-        if asked.freezes
-        else _("The account is frozen in the other kind: unfreezing names the kind of the freeze."),
-    }.get(ExclusionReason(reason), _("None of the customers is left."))
+        raise InvalidRequest(_none_included_message(operation, request))
 
 
 def _apply(
-    month: int, operation: Operation, asked: FreezeRequest, *, channel: Channel, only_unchanged: bool
+    month: int, operation: Operation, request: FreezeRequest, *, channel: Channel, only_unchanged: bool
 ) -> BatchResult:
-    """`month` is held already: whoever has other locks may not restore it."""
-    rows, operator = included_items(operation), operation.operator
-    extent = review_totals(rows, operator)
-    lock_grants(extent.partners)
-    ensure_permitted(extent, operator)
-    lock_reviewed(rows, operator)
-    # A statement after the locks: it sees what those we waited for have written.
-    standing = list(matching_items(rows, operation, month).values_list("customer", flat=True))
-    if len(standing) < extent.number and not (only_unchanged and standing):
-        raise Conflict(_("The state of an account was changed meanwhile. Nothing was done."))
+    """Lock, then record and write. `month` is locked already: it cannot be restored once other locks are taken."""
+    items, operator = included_items(operation), operation.operator
+    totals = review_totals(items, operator)
+    lock_grants(totals.partners)
+    ensure_permitted(totals, operator)
+    lock_reviewed_customers(items, operator)
+    # Read again in a new statement, which sees what the transactions have written that these locks waited for.
+    keys = list(matching_items(items, operation, month).values_list("customer", flat=True))
+    if len(keys) < totals.customers and not (only_unchanged and keys):
+        raise Conflict(changed_since_review_message())
     author = Author(operator, channel, timezone.now(), operation.pk)
-    done = _carry_out(Customer.objects.filter(pk__in_array=standing), asked, author)
+    result = _carry_out(Customer.objects.filter(pk__in_array=keys), request, author)
     record_agreement(operation)
-    return replace(done, skipped=extent.number - len(standing))
+    return replace(result, skipped=totals.customers - len(keys))
 
 
-def _carry_out(customers: CustomerQuerySet, asked: FreezeRequest, author: Author) -> BatchResult:
+def _carry_out(customers: CustomerQuerySet, request: FreezeRequest, author: Author) -> BatchResult:
     frozen = unfrozen = 0
-    if asked.freezes:
-        frozen = freeze_accounts(customers, asked.kind, FreezeOrigin.PARTNER, author=author, reason=asked.reason)
+    if request.freezes:
+        frozen = freeze_accounts(customers, request.kind, FreezeOrigin.PARTNER, author=author, reason=request.reason)
     else:
-        unfrozen = unfreeze_accounts(customers, author=author, reason=asked.reason)
+        unfrozen = unfreeze_accounts(customers, author=author, reason=request.reason)
     return BatchResult(batch=author.batch, customers=frozen + unfrozen, unfrozen=unfrozen, frozen=frozen)
+
+
+def _none_included_message(operation: Operation, request: FreezeRequest) -> str:
+    """Why no customer is included: of one customer the reason, of several how many are excluded for each reason."""
+    counts = dict(operation.reviewed.order_by().values_list("left_out").annotate(Count("pk")))
+    if set(counts) <= {ExclusionReason.BY_OPERATOR}:
+        return none_included_message()
+    if counts == {ExclusionReason.USED_UP: 1}:
+        budget = Budget.objects.get(customer__reviews__operation=operation)
+        return cannot_unfreeze_message(budget.used, budget.amount)
+    messages = {
+        ExclusionReason.FROZEN_SO: _("This account is already frozen in this way. Nothing was changed."),
+        ExclusionReason.NOT_FROZEN: _("This account is not frozen. Nothing was changed."),
+        ExclusionReason.OTHER_KIND: _("This account is already frozen with its resources. Nothing was changed.")
+        if request.freezes
+        else _("This account is frozen in another way: choose the way in which it is frozen."),
+    }
+    if sum(counts.values()) == 1 and (message := messages.get(ExclusionReason(min(counts)))):
+        return message
+    reasons = ", ".join(f"{ExclusionReason(reason).label} ({count})" for reason, count in sorted(counts.items()))
+    if request.freezes:
+        return _("None of the customers can be frozen: %(reasons)s.") % {"reasons": reasons}
+    return _("None of the customers can be unfrozen: %(reasons)s.") % {"reasons": reasons}

@@ -1,26 +1,26 @@
-"""A review edited, or made again: always a new one in place of the former, which confirms nothing any more."""
+"""Editing a review, or making it again: either replaces it by a new one, and the former can no longer be confirmed."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
 
 from django.db import models
 from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, SmallIntegerField, Subquery, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.lookups import Exact
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import FreezeRequest
-from budgets.actions.manual_freeze import review_freeze_in
+from budgets.actions.manual_freeze import create_freeze_review
 from budgets.actions.review_kinds import review_kind
 from budgets.actions.reviews import (
     ALWAYS_EXCLUDED,
     CURRENT_STATE_OF_CUSTOMER,
     REVIEWED_STATE,
-    review_in,
+    create_budget_review,
     store_items,
     with_item_terms,
 )
-from budgets.actions.terms import exclusion, present_policy, terms_from_json, unfreeze_choice
+from budgets.actions.terms import current_policy, exclusion, terms_from_json, unfreeze_choice
 from customers.models import Customer, ExclusionReason, ReviewItem, UnchangedTerms
 from partnercenter.actions import operations
 from partnercenter.lib.money import MoneyField, to_cents
@@ -103,7 +103,7 @@ def edit_review(
         output_field=SmallIntegerField(),
     )
     items = review_kind(operation).with_effects(items, month)
-    store_items(edited, items, customer="customer_id", seen=REVIEWED_STATE, as_it_is=as_it_is)
+    store_items(edited, items, customer="customer_id", state=REVIEWED_STATE, as_it_is=as_it_is)
     drop_temp_tables(EDITED_AMOUNTS)
     review_kind(edited).ensure_confirmable(month)
     return edited
@@ -111,34 +111,33 @@ def edit_review(
 
 @write_transaction()
 def review_terms_again(operation: Operation) -> Operation:
-    """The same terms for the same customers, with the budgets and accounts of now, but for those the operator excluded.
+    """Review the same terms for the same customers again, with their present budgets and accounts.
 
-    Amounts that were given to single customers stay theirs.
+    Customers whom the operator excluded stay out, and amounts given to single customers are kept.
     """
-    month, meant = _lock_again(operation)
-    edited = {each: Decimal(value) for each, value in operation.terms.get("amounts", {}).items()}
-    again = review_in(
+    month, items = _lock_to_review_again(operation)
+    amounts = {account: Decimal(amount) for account, amount in operation.terms.get("amounts", {}).items()}
+    review = create_budget_review(
         month,
-        Customer.objects.filter(pk__in=meant.values("customer")),
+        Customer.objects.filter(pk__in=items.values("customer")),
         terms_from_json(operation.terms),
         operator=operation.operator,
         unfreeze=operation.terms["unfreeze"],
         all_matching=operation.terms.get("all_matching", False),
         replaces=operation,
-        to_be_edited=bool(edited),
+        to_be_edited=bool(amounts),
     )
-    return edit_review(again, amounts=edited) if edited else again
+    return edit_review(review, amounts=amounts) if amounts else review
 
 
 @write_transaction()
-def review_freeze_again(operation: Operation, asked: FreezeRequest) -> Operation:
-    """The same freezing or unfreezing for the same customers, with the accounts of now."""
-    month, meant = _lock_again(operation)
-    customers = Customer.objects.filter(pk__in=meant.values("customer"))
-    return review_freeze_in(
+def review_freeze_again(operation: Operation, request: FreezeRequest) -> Operation:
+    """Review the same freezing or unfreezing for the same customers again, with their present accounts."""
+    month, items = _lock_to_review_again(operation)
+    return create_freeze_review(
         month,
-        customers,
-        asked,
+        Customer.objects.filter(pk__in=items.values("customer")),
+        request,
         operator=operation.operator,
         all_matching=operation.terms["all_matching"],
         replaces=operation,
@@ -147,37 +146,37 @@ def review_freeze_again(operation: Operation, asked: FreezeRequest) -> Operation
 
 @write_transaction()
 def review_items_again(operation: Operation) -> Operation:
-    """The same items reviewed again: a file gave each customer its own terms, and only the items have them.
+    """Review the items of an imported file again: only they hold the terms that the file gave to each customer.
 
-    What the file left empty follows the budget of now.
+    Terms that the file left empty are taken from the customer's present budget.
     """
-    month, meant = _lock_again(operation)
+    month, items = _lock_to_review_again(operation)
     operator = operation.operator
-    again = operations.create_operation(operation.kind, operation.terms, operator=operator, replaces=operation)
-    rows = with_item_terms(meant.filter(customer__in=Customer.objects.visible_to(operator))).annotate(
-        new_type=_as_it_stands(UnchangedTerms.BUDGET_TYPE, F("customer__budget__budget_type")),
-        new_amount=_as_it_stands(UnchangedTerms.AMOUNT, F("customer__budget__amount")),
-        new_policy=_as_it_stands(UnchangedTerms.ACCOUNT_FREEZING, present_policy("customer__")),
+    review = operations.create_operation(operation.kind, operation.terms, operator=operator, replaces=operation)
+    visible = items.filter(customer__in=Customer.objects.visible_to(operator))
+    rows = with_item_terms(visible).annotate(
+        new_type=_term_or_current(UnchangedTerms.BUDGET_TYPE, F("customer__budget__budget_type")),
+        new_amount=_term_or_current(UnchangedTerms.AMOUNT, F("customer__budget__amount")),
+        new_policy=_term_or_current(UnchangedTerms.ACCOUNT_FREEZING, current_policy("customer__")),
     )
     rows = rows.annotate(
         new_left_out=exclusion(Q(new_type__isnull=True) | Q(new_amount__isnull=True)),
         new_on_restore=unfreeze_choice(prefix="customer__"),
     )
-    items, as_it_is = review_kind(operation).with_effects(rows, month), F("as_it_is")
-    store_items(again, items, customer="customer_id", seen=CURRENT_STATE_OF_CUSTOMER, as_it_is=as_it_is)
-    review_kind(again).ensure_confirmable(month)
-    return again
+    rows = review_kind(operation).with_effects(rows, month)
+    store_items(review, rows, customer="customer_id", state=CURRENT_STATE_OF_CUSTOMER, as_it_is=F("as_it_is"))
+    review_kind(review).ensure_confirmable(month)
+    return review
 
 
-def _lock_again(operation: Operation) -> tuple[int, QuerySet[ReviewItem]]:
-    """The current month, and the items that are reviewed again; the operator is locked before the month."""
+def _lock_to_review_again(operation: Operation) -> tuple[int, QuerySet[ReviewItem]]:
+    """Lock the operator, then return the current month and the items except those that the operator excluded."""
     operations.lock_operation(operation)
     return current_month(), operation.reviewed.exclude(left_out=ExclusionReason.BY_OPERATOR)
 
 
-def _as_it_stands(term: UnchangedTerms, stands: Any) -> Case:
-    """What a row says of a term, or what `stands` where it was left as it is."""
-    name = str(term.name).lower()
-    field: Any = ReviewItem._meta.get_field(name)
-    is_left = Exact(F("as_it_is").bitand(term), Value(int(term)))
-    return Case(When(is_left, then=stands), default=F(name), output_field=field)
+def _term_or_current(term: UnchangedTerms, current: Combinable) -> Case:
+    """The term that an item states, or the current value where the file left that term empty."""
+    field = str(term.name).lower()
+    is_unchanged = Exact(F("as_it_is").bitand(term), Value(int(term)))
+    return Case(When(is_unchanged, then=current), default=F(field))

@@ -1,4 +1,4 @@
-"""What actions ask of an operation whose customers were reviewed one by one; budgets.operations has the classes."""
+"""What actions need to know about the kind of an operation that has items; its classes are in budgets.operations."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -11,7 +11,7 @@ from partnercenter.operation_kinds import OperationKind, kind_of
 
 
 class ReviewKind(OperationKind):
-    """A kind of operation that keeps each of its customers as an item of the review."""
+    """A kind of operation whose customers are reviewed one by one, each as an item."""
 
     channel: ClassVar[Channel] = Channel.CONSOLE
     compares_budgets: ClassVar[bool] = True
@@ -24,11 +24,11 @@ class ReviewKind(OperationKind):
 
     @abstractmethod
     def with_effects(self, items: QuerySet[ReviewItem], month: int) -> QuerySet[ReviewItem]:
-        """Items with what would happen to them now: `exhausts_after`, `effect_after`, and for budgets more."""
+        """Items with terms, with what these would do now: `exhausts_after`, `effect_after`, and for budgets more."""
 
     @abstractmethod
     def exclusion(self) -> Case:
-        """Why an item that is taken back into the review stays out nevertheless; "" where it does not."""
+        """Why an item that is included again stays excluded nevertheless; "" where it does not."""
 
     @abstractmethod
     def ensure_confirmable(self, month: int) -> None:
@@ -36,11 +36,11 @@ class ReviewKind(OperationKind):
 
     @abstractmethod
     def review_again(self) -> Operation:
-        """The same asked for once more, reviewed with today's budgets and accounts, in place of this review."""
+        """Replace this review by one of the same request, made with the present budgets and accounts."""
 
 
 def review_kind(operation: Operation) -> ReviewKind:
-    """The operation seen through its kind, which has to be about customers."""
+    """The operation seen through its kind. Raises TypeError where this kind has no items."""
     kind = kind_of(operation)
     if not isinstance(kind, ReviewKind):
         raise TypeError(f"{operation} has no customers")

@@ -1,15 +1,14 @@
-"""What an operator saw and is to confirm, and holding it against what stands now.
+"""Reviews of budgets: what an operator is about to confirm, customer by customer.
 
-See section 9 (docs/rules.md) and rule 6.3 (docs/rules.md).
-
-A review keeps, as rows, the customers with the state they were seen in, the terms each gets and what these were said to
-do. The same rows are later set from, so nothing else than what was reviewed can be applied.
+A review is an operation with one item per customer. An item holds the state in which the customer was reviewed, the
+terms it gets, and what these would do. What is confirmed is written from the items, so nothing can be applied that was
+not reviewed. See rule 6.3 and section 9 (docs/rules.md).
 """
 
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import BooleanField, Case, F, Q, QuerySet, UUIDField, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
@@ -39,26 +38,28 @@ from partnercenter.lib.sql import insert_from
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Operation, User
 
-# Where rows have the state a customer was seen in: customers and records have that of now, reviewed rows their own.
-REVIEWED_STATE = {
-    "adjustment_record": "adjustment_record",
+# Where new items get the state of their customers from: the present state, seen from a customer or from a row that
+# points to one, or the state in the items of a former review.
+CURRENT_STATE = {
+    "adjustment_record": "budget__record_id",
     "freeze_kind": "freeze_kind",
     "frozen_since": "frozen_since",
 }
-CURRENT_STATE = REVIEWED_STATE | {"adjustment_record": "budget__record_id"}
-# Whom no edit takes in.
-ALWAYS_EXCLUDED = (ExclusionReason.REFERRAL, ExclusionReason.GRANTED, ExclusionReason.MOVED_ON)
 CURRENT_STATE_OF_CUSTOMER = {name: f"customer__{path}" for name, path in CURRENT_STATE.items()}
+REVIEWED_STATE = {name: name for name in CURRENT_STATE}
+
+# Items excluded for these reasons cannot be included again.
+ALWAYS_EXCLUDED = (ExclusionReason.REFERRAL, ExclusionReason.GRANTED, ExclusionReason.MOVED_ON)
 
 
 def ensure_no_referrals(customers: CustomerQuerySet) -> None:
-    """Raises InvalidRequest where one of the customers has neither budget nor freeze; see rule 5.6 (docs/rules.md)."""
+    """Raises InvalidRequest where one of the customers is of the referral model; see rule 5.6 (docs/rules.md)."""
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise InvalidRequest(referral_message())
 
 
 def referral_message() -> str:
-    """What is told whoever would set the budget of a referral customer, or freeze it; see rule 5.6 (docs/rules.md)."""
+    """The error where somebody sets the budget of a referral customer, or freezes it; see rule 5.6 (docs/rules.md)."""
     return _("A customer of the referral model has no budget and is not frozen.")
 
 
@@ -72,19 +73,28 @@ def review_budgets(
     expected: Q | None = None,
     all_matching: bool = False,
 ) -> Operation:
-    """Keep the customers, the terms each would get and what these would do, as an operation to be confirmed.
+    """Store what these terms would do to each of the customers, as an operation to be confirmed. No budget is set.
 
-    Customers to whom the terms cannot be applied are kept as left out; where nobody was named but `all_matching` are
-    meant, so are those the operator can set no budget for. Raises PermissionRefused, InvalidRequest (no customer, a
-    referral customer, resources frozen without the agreement, a type without quota, over quota, Unfreeze Now of one
-    customer whose budget would be used up), or Conflict where a customer is not `expected`. Nothing is set.
+    Customers for whom the terms cannot be set are stored as excluded. With `all_matching` the customers come from a
+    filter, and those on whom the operator cannot act are excluded as well; without it they were named one by one, and a
+    referral customer is an error. `expected` is a condition that each customer still has to meet.
+
+    Raises PermissionRefused; Conflict where a customer is not as `expected`; InvalidRequest where there is no customer
+    left, resources would be frozen without the agreement, a type has no quota, a quota would be exceeded, or the
+    account of a single customer cannot be unfrozen.
     """
-    month = current_month()
-    how: Any = {"operator": operator, "unfreeze": unfreeze, "expected": expected, "all_matching": all_matching}
-    return review_in(month, customers, terms, **how)
+    return create_budget_review(
+        current_month(),
+        customers,
+        terms,
+        operator=operator,
+        unfreeze=unfreeze,
+        expected=expected,
+        all_matching=all_matching,
+    )
 
 
-def review_in(
+def create_budget_review(
     month: int,
     customers: CustomerQuerySet,
     terms: BudgetTerms | BudgetChange,
@@ -96,9 +106,9 @@ def review_in(
     replaces: Operation | None = None,
     to_be_edited: bool = False,
 ) -> Operation:
-    """What `review_budgets` says, for a caller that holds the month: whoever has locks may not restore it.
+    """Does what `review_budgets` does inside the caller's transaction, which knows the current `month`.
 
-    `to_be_edited` leaves it to the edit to refuse what could not be confirmed: other amounts are meant.
+    With `to_be_edited` the caller goes on to edit the review; then only the edited review has to be confirmable.
     """
     if terms.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES and not terms.agreement:
         raise InvalidRequest(agreement_missing_message(), "agreement")
@@ -106,47 +116,56 @@ def review_in(
     ensure_expected(customers, expected)
     if not all_matching:
         ensure_no_referrals(customers)
-    beyond = not_actionable(operator) if all_matching else {}
-    kept = terms_as_json(terms, unfreeze=unfreeze) | {"all_matching": all_matching}
-    operation = operations.create_operation(Operation.Kind.SET_BUDGET, kept, operator=operator, replaces=replaces)
-    rows = with_budget_effects(with_terms(customers, terms, month, unfreeze=unfreeze, beyond=beyond), month)
-    store_items(operation, rows, customer="pk", seen=CURRENT_STATE)
+    stored = {**terms_as_json(terms, unfreeze=unfreeze), "all_matching": all_matching}
+    operation = operations.create_operation(Operation.Kind.SET_BUDGET, stored, operator=operator, replaces=replaces)
+    excluded = not_actionable(operator) if all_matching else {}
+    rows = with_terms(customers, terms, month, unfreeze=unfreeze, not_actionable=excluded)
+    store_items(operation, with_budget_effects(rows, month), customer="pk", state=CURRENT_STATE)
     if not to_be_edited:
         ensure_confirmable(operation, month, unfreeze=unfreeze)
     return operation
 
 
 def agreement_missing_message() -> str:
-    """What is told whoever would have resources frozen without the agreement; see rules 3.6, 4.4 (docs/rules.md)."""
+    """The error where resources would be frozen without the agreement; see rules 3.6, 4.4 (docs/rules.md)."""
     return _("Tick the agreement: resources are frozen only with it.")
 
 
-def with_item_terms(reviewed: QuerySet[ReviewItem]) -> QuerySet[Any]:
-    """Reviewed rows with their terms under the names that `foresee` goes by."""
-    return reviewed.annotate(
+def with_item_terms(items: QuerySet[ReviewItem]) -> QuerySet:
+    """The items with their terms as the columns that budgets.actions.terms describes."""
+    return items.annotate(
         new_type=F("budget_type"),
         new_amount=F("amount"),
         new_policy=F("account_freezing"),
-        counted_from_given=F("counted_from"),
+        new_counted_from=F("counted_from"),
         new_unfreeze=F("unfreeze"),
         new_on_restore=F("unfreeze_on_restore"),
     )
 
 
 def store_items(
-    operation: Operation, rows: QuerySet[Any], *, customer: str, seen: dict[str, str], as_it_is: Any = 0
+    operation: Operation,
+    rows: QuerySet,
+    *,
+    customer: str,
+    state: dict[str, str],
+    as_it_is: Combinable | int = 0,
 ) -> int:
-    """Keep rows, with their terms, the state `seen` and what `foresee` says, as the customers of an operation."""
+    """Store rows with terms and their effects as the items of an operation; return how many.
+
+    `customer` and `state` name the columns of the rows that hold the customer and the state in which it is reviewed.
+    `as_it_is` holds the UnchangedTerms of each item.
+    """
     return insert_from(
         ReviewItem,
         rows,
         operation=Value(operation.pk, output_field=UUIDField()),
         customer=customer,
-        **seen,
+        **state,
         budget_type="new_type",
         amount="new_amount",
         account_freezing="new_policy",
-        counted_from="counted_from_given",
+        counted_from="new_counted_from",
         unfreeze="new_unfreeze",
         unfreeze_on_restore="new_on_restore",
         as_it_is=as_it_is,
@@ -157,7 +176,7 @@ def store_items(
 
 
 def included_items(operation: Operation) -> QuerySet[ReviewItem]:
-    """The rows of a review that are set."""
+    """The items of a review that are applied."""
     return ReviewItem.objects.filter(operation=operation, left_out=ExclusionReason.NONE)
 
 
@@ -170,101 +189,107 @@ SAME_TERMS = Q(
 )
 
 
-def unchanged_items(rows: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
-    """The rows whose terms are those that stand; see rule 3.1 (docs/rules.md)."""
-    return rows.filter(SAME_TERMS)
+def unchanged_items(items: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
+    """The items whose terms the customer's budget already has; see rule 3.1 (docs/rules.md)."""
+    return items.filter(SAME_TERMS)
 
 
-def changing_items(rows: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
-    """The rows whose terms are others than those that stand, a first budget among them."""
-    return rows.filter(_not(SAME_TERMS))
+def changing_items(items: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
+    """The items whose terms differ from the customer's budget, or whose customer has none."""
+    return items.filter(_is_not_true(SAME_TERMS))
 
 
-def _not(condition: Q) -> Exact:
-    """Whether it does not hold or nobody knows, row by row: no second look at the rows where it does."""
-    differs = Case(When(condition, then=Value(False)), default=Value(True), output_field=BooleanField())
-    return Exact(differs, Value(True))
+def _is_not_true(condition: Q) -> Exact:
+    """`condition IS NOT TRUE`, so also where it is NULL. Django's `~Q` would add a subquery for nullable joins."""
+    negated = Case(When(condition, then=Value(False)), default=Value(True), output_field=BooleanField())
+    return Exact(negated, Value(True))
 
 
 def changes_nothing(operation: Operation) -> bool:
-    """Whether nobody's budget would change and nobody be unfrozen: there is nothing to confirm then."""
-    rows = included_items(operation)
-    return not (changing_items(rows) | rows.filter(effect=FreezeEffect.UNFROZEN)).exists()
+    """Whether the review would neither change a budget nor unfreeze an account, so that there is nothing to confirm."""
+    items = included_items(operation)
+    return not (changing_items(items) | items.filter(effect=FreezeEffect.UNFROZEN)).exists()
 
 
 def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool, none_left: str = "") -> None:
-    """Refuse what could not be confirmed anyhow: nobody to set, not allowed, over quota, no unfreezing of one (3.9)."""
-    rows = included_items(operation)
-    extent = review_totals(rows, operation.operator, moving=True)
-    if not extent.number and none_left:
-        raise InvalidRequest(none_left)
-    if not extent.number and operation.reviewed.filter(left_out=ExclusionReason.BY_OPERATOR).exists():
-        raise InvalidRequest(_("Nobody would be left to be set: cancel the review, or leave somebody in it."))
-    if not extent.number:
+    """Raises PermissionRefused or InvalidRequest where the review of budgets could not be confirmed anyway.
+
+    `none_left` is the error where no customer is included. With `unfreeze` it is an error that the only customer's
+    account cannot be unfrozen; see rule 3.9 (docs/rules.md).
+    """
+    items = included_items(operation)
+    totals = review_totals(items, operation.operator, with_deltas=True)
+    if not totals.customers:
+        if none_left:
+            raise InvalidRequest(none_left)
+        if operation.reviewed.filter(left_out=ExclusionReason.BY_OPERATOR).exists():
+            raise InvalidRequest(none_included_message())
         raise InvalidRequest(_("None of the customers can be given this budget."))
-    grants = ensure_types_granted(extent, operation.operator)
-    ensure_within_quota(extent.moves, grants, operation.operator)
-    if (
-        unfreeze
-        and extent.number == 1
-        and rows.filter(effect__in=(FreezeEffect.STAYS_FROZEN, FreezeEffect.ESCALATED)).exists()
-    ):
-        raise InvalidRequest(cannot_unfreeze(operation, month), "unfreeze_now")
+    grants = ensure_types_granted(totals, operation.operator)
+    ensure_within_quota(totals.quota_deltas, grants, operation.operator)
+    still_frozen = items.filter(effect__in=(FreezeEffect.STAYS_FROZEN, FreezeEffect.ESCALATED))
+    if unfreeze and totals.customers == 1 and still_frozen.exists():
+        item = with_budget_effects(with_item_terms(items), month, prefix="customer__").get()
+        raise InvalidRequest(cannot_unfreeze_message(item.used_after, item.amount), "unfreeze_now")
 
 
-def cannot_unfreeze(operation: Operation, month: int) -> str:
-    """The refusal that names both figures; see rule 3.9 (docs/rules.md)."""
-    row = with_budget_effects(with_item_terms(included_items(operation)), month, prefix="customer__").get()
-    return cannot_unfreeze_message(row.used_after, row.amount)
+def none_included_message() -> str:
+    """The error where the operator has excluded every customer of a review."""
+    return _("Keep at least one customer in the review, or cancel it.")
 
 
 def cannot_unfreeze_message(used: Decimal, amount: Decimal) -> str:
-    """The same refusal for these figures."""
+    """The error that names both figures of a budget that is used up; see rule 3.9 (docs/rules.md)."""
     return _(
         "The account cannot be unfrozen: %(used)s is used of a budget of %(amount)s with automatic freezing. "
         "Set a budget above %(used)s, or choose Manual."
     ) % {"used": show_amount(used), "amount": show_amount(amount)}
 
 
-def matching_items(rows: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
-    """The rows whose customer is the operator's, in the state that was reviewed, and to whom the same would happen.
+def matching_items(items: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
+    """The items that are still as reviewed: the same owner and state of the customer, and the same effects.
 
-    A report that only moves what is used changes neither. To freezing by hand a budget matters by what would happen.
+    Usage alone may differ, as after a report that leaves the effects as they were. For freezing by hand, another budget
+    matters only where it changes the effects.
     """
-    return review_kind(operation).with_effects(with_item_terms(rows), month).filter(_as_reviewed(operation))
+    return review_kind(operation).with_effects(with_item_terms(items), month).filter(_is_as_reviewed(operation))
 
 
-def conflicting_items(rows: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
-    """All other rows."""
-    return review_kind(operation).with_effects(with_item_terms(rows), month).filter(_not(_as_reviewed(operation)))
+def conflicting_items(items: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
+    """The items that are no longer as reviewed."""
+    as_reviewed = _is_not_true(_is_as_reviewed(operation))
+    return review_kind(operation).with_effects(with_item_terms(items), month).filter(as_reviewed)
 
 
-def _as_reviewed(operation: Operation) -> Q:
-    company = operation.operator.partner
-    whose = "customer__partner__distributor" if company and company.is_distributor else "customer__partner"
-    both_without = Q(customer__budget__isnull=True, adjustment_record__isnull=True)
-    same_budget = both_without | Q(customer__budget__record=F("adjustment_record"))
-    both_unfrozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
+def _is_as_reviewed(operation: Operation) -> Q:
+    partner = operation.operator.partner
+    owner = "customer__partner__distributor" if partner and partner.is_distributor else "customer__partner"
+    no_budget = Q(customer__budget__isnull=True, adjustment_record__isnull=True)
+    same_budget = no_budget | Q(customer__budget__record=F("adjustment_record"))
+    not_frozen = Q(customer__frozen_since__isnull=True, frozen_since__isnull=True)
     return Q(
         same_budget if review_kind(operation).compares_budgets else Q(),
-        both_unfrozen | Q(customer__frozen_since=F("frozen_since")),
+        not_frozen | Q(customer__frozen_since=F("frozen_since")),
         customer__freeze_kind=F("freeze_kind"),
         customer__disassociated_on=None,
-        **{whose: company},
+        **{owner: partner},
         exhausts_after=F("exhausts"),
         effect_after=F("effect"),
     )
 
 
 def ensure_unchanged(operation: Operation) -> None:
-    """Raises PermissionRefused where grant or role do not allow it any more.
+    """Raises Conflict where an item is no longer as reviewed, PermissionRefused where it is no longer permitted.
 
-    Conflict where anything is not as reviewed.
-
-    Told before a code is sent or looked at.
+    Called before a verification code is sent or checked, so that none is used up in vain.
     """
-    rows = included_items(operation)
-    extent = review_totals(rows, operation.operator)
-    ensure_permitted(extent, operation.operator)
-    if matching_items(rows, operation, current_month()).count() != extent.number:
-        raise Conflict(_("This budget or the state of the account was changed after your review. Nothing was changed."))
+    items = included_items(operation)
+    totals = review_totals(items, operation.operator)
+    ensure_permitted(totals, operation.operator)
+    if matching_items(items, operation, current_month()).count() != totals.customers:
+        raise Conflict(changed_since_review_message())
+
+
+def changed_since_review_message() -> str:
+    """The error where an item of a review is no longer as reviewed."""
+    return _("A budget or account was changed after your review. Nothing was changed.")

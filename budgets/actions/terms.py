@@ -1,16 +1,23 @@
-"""What is set for whom, and what it would do: terms as columns of a queryset, whatever the customers come from.
+"""What is set for customers and what it would do to them, as columns of a queryset.
 
-The rows may be customers themselves (`prefix` ""), or anything that points to one (`prefix` "customer__"): the rows of
-a review that is edited, the records of a batch that is undone. The expressions are the same.
+The rows of the queryset are either customers (`prefix` "") or rows with a foreign key to one (`prefix` "customer__"):
+items of a review, lines of a file, adjustment records of a batch. Rows with terms have these columns:
+
+- `new_type`, `new_amount`, `new_policy`: the terms of the budget
+- `new_counted_from`: the month from which the budget counts; NULL where the rules decide
+- `new_on_restore`: whether a restore lifts a freeze by this budget
+- `new_unfreeze`: whether Unfreeze Now is ticked
+- `new_left_out`: why the terms cannot be set for this customer; "" where they can
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from django.db import models
 from django.db.models import Case, CharField, ExpressionWrapper, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Greatest, Least
 from django.db.models.lookups import GreaterThanOrEqual
 
@@ -25,10 +32,10 @@ HUNDREDTHS = 100
 
 @dataclass(frozen=True)
 class RelativeAmount:
-    """An amount that goes by what each customer has; one of the first three, two decimals at most.
+    """An amount computed for each customer from one of the first three fields, which have at most two decimals.
 
-    `percent` of the present budget (110 is ten percent more), the present budget `plus` an amount, or last month's
-    expenditure times a factor; rounded to the cent, halves up, then up to a multiple of `round_up_to`.
+    `percent` of the current budget (110 is ten percent more), the current budget `plus` an amount, or last month's
+    expenditure times a factor. It is rounded to the cent, halves up, and then up to a multiple of `round_up_to`.
     """
 
     percent: Decimal | None = None
@@ -36,14 +43,47 @@ class RelativeAmount:
     last_month_times: Decimal | None = None
     round_up_to: Decimal | None = None
 
+    @property
+    def needs_budget(self) -> bool:
+        return self.last_month_times is None
+
+    def expression(self, month: int) -> Combinable:
+        """The amount as an expression over a customer, in the current `month`."""
+        cents = self._cents(month)
+        if self.round_up_to:
+            step = to_cents(self.round_up_to)
+            cents = (cents + Value(step - 1)) / Value(step) * Value(step)
+        return ExpressionWrapper(cents, output_field=MoneyField())
+
+    def _cents(self, month: int) -> Combinable:
+        if self.percent is not None:
+            # Without a budget the product is NULL: LEAST and GREATEST would skip the NULL and return the bound.
+            product = _multiply(F("budget__amount"), self.percent, divisor=HUNDREDTHS)
+            return Case(When(budget__amount__isnull=False, then=product))
+        if self.last_month_times is not None:
+            last_month = previous_month(month)
+            return _multiply(expenditure_between(last_month, last_month), self.last_month_times, divisor=1)
+        return F("budget__amount") + Value(to_cents(self.plus or Decimal(0)))
+
+
+def _multiply(cents: Combinable, factor: Decimal, *, divisor: int) -> Combinable:
+    """Cents times a factor of two decimals, over `divisor`, rounded halves up, in integer arithmetic throughout."""
+    # PostgreSQL's SUM of a bigint is a numeric.
+    whole = Cast(cents, models.BigIntegerField())
+    # What is beyond these bounds is no valid budget anyway, and within them the product fits into a bigint.
+    bound = to_cents(LARGEST_BUDGET) * HUNDREDTHS + 1
+    bounded = Greatest(Least(whole, Value(bound)), Value(-bound))
+    divisor *= HUNDREDTHS
+    return (bounded * Value(int(factor * HUNDREDTHS)) + Value(divisor // 2)) / Value(divisor)
+
 
 @dataclass(frozen=True)
 class BudgetTerms:
-    """What is set. `amount` is the new total; without `account_freezing` the policy is unchanged, at first Manual.
+    """The terms of one budget. `amount` is the new total, not a difference.
 
-    Without `unfreeze_on_restore` that choice is unchanged, at first no; only a monthly budget with automatic freezing
-    has it. `agreement` is the version accepted, without which no policy freezes resources; see rule 3.6
-    (docs/rules.md).
+    Where `account_freezing` or `unfreeze_on_restore` is None, a customer keeps its present choice; a first budget gets
+    Manual and no. Only a monthly budget with automatic freezing can be unfrozen on restore. `agreement` is the version
+    of the agreement that was accepted, without which no policy may freeze resources; see rule 3.6 (docs/rules.md).
     """
 
     budget_type: BudgetType
@@ -55,7 +95,7 @@ class BudgetTerms:
 
 @dataclass(frozen=True)
 class BudgetChange:
-    """What is set for many, by what each has: None leaves it as it is."""
+    """A change of the budgets of many customers: each keeps what is None here, and an amount may be relative."""
 
     budget_type: BudgetType | None = None
     amount: Decimal | RelativeAmount | None = None
@@ -64,13 +104,24 @@ class BudgetChange:
     agreement: str = ""
 
 
-def terms_as_json(terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> dict[str, Any]:
-    """Terms as an operation keeps them, for showing what was asked for."""
-    amount: Any = terms.amount
-    if isinstance(amount, RelativeAmount):
-        amount = {name: str(value) for name, value in vars(amount).items() if value is not None}
-    elif amount is not None:
-        amount = str(amount)
+class StoredTerms(TypedDict):
+    """Terms as the JSON of an operation or a job. Old rows lack the last two."""
+
+    budget_type: str | None
+    amount: str | dict[str, str] | None
+    account_freezing: str | None
+    unfreeze: bool
+    unfreeze_on_restore: NotRequired[bool | None]
+    agreement: NotRequired[str]
+
+
+def terms_as_json(terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> StoredTerms:
+    """Terms in the form in which operations and jobs store them."""
+    amount: str | dict[str, str] | None
+    if isinstance(terms.amount, RelativeAmount):
+        amount = {name: str(value) for name, value in vars(terms.amount).items() if value is not None}
+    else:
+        amount = None if terms.amount is None else str(terms.amount)
     return {
         "budget_type": terms.budget_type,
         "amount": amount,
@@ -81,74 +132,84 @@ def terms_as_json(terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> dict[
     }
 
 
-def terms_from_json(kept: dict[str, Any]) -> BudgetChange:
-    """The terms that an operation keeps."""
-    amount: Any = kept["amount"]
-    if isinstance(amount, dict):
-        amount = RelativeAmount(**{name: Decimal(value) for name, value in amount.items()})
-    elif amount is not None:
-        amount = Decimal(amount)
+def terms_from_json(stored: StoredTerms) -> BudgetChange:
+    """The terms that an operation or a job has stored."""
+    amount: Decimal | RelativeAmount | None = None
+    if isinstance(stored["amount"], dict):
+        amount = RelativeAmount(**{name: Decimal(value) for name, value in stored["amount"].items()})
+    elif stored["amount"] is not None:
+        amount = Decimal(stored["amount"])
     return BudgetChange(
-        BudgetType(kept["budget_type"]) if kept["budget_type"] else None,
+        BudgetType(stored["budget_type"]) if stored["budget_type"] else None,
         amount,
-        AccountFreezing(kept["account_freezing"]) if kept["account_freezing"] else None,
-        kept.get("unfreeze_on_restore"),
-        kept.get("agreement", ""),
+        AccountFreezing(stored["account_freezing"]) if stored["account_freezing"] else None,
+        stored.get("unfreeze_on_restore"),
+        stored.get("agreement", ""),
     )
 
 
 def with_terms(
-    customers: QuerySet[Any],
+    customers: QuerySet,
     terms: BudgetTerms | BudgetChange,
     month: int,
     *,
     unfreeze: bool,
-    beyond: Mapping[ExclusionReason, Q],
-) -> QuerySet[Any]:
-    """The customers with the terms each would get, and why it would be left out: first of all those `beyond` reach."""
-    amount, goes_by_budget = _amount(terms.amount, month)
-    needs_budget = Q(budget__isnull=True) if terms.budget_type is None or goes_by_budget else Q(pk__in=[])
+    not_actionable: Mapping[ExclusionReason, Q],
+) -> QuerySet:
+    """The customers with the columns of the terms that each would get; those that are `not_actionable` are left out."""
+    amount: Combinable
+    if isinstance(terms.amount, RelativeAmount):
+        amount, needs_budget = terms.amount.expression(month), terms.amount.needs_budget
+    elif terms.amount is None:
+        amount, needs_budget = F("budget__amount"), True
+    else:
+        amount, needs_budget = money(terms.amount), False
+    lacks_budget = Q(budget__isnull=True) if needs_budget or terms.budget_type is None else Q(pk__in=[])
     return customers.annotate(
-        new_type=_given(terms.budget_type, F("budget__budget_type")),
+        new_type=_given_or(F("budget__budget_type"), terms.budget_type),
         new_amount=amount,
-        new_policy=_given(terms.account_freezing, present_policy()),
-        counted_from_given=Value(None, output_field=IntegerField()),
+        new_policy=_given_or(current_policy(), terms.account_freezing),
+        new_counted_from=Value(None, output_field=IntegerField()),
         new_unfreeze=Value(unfreeze, output_field=models.BooleanField()),
     ).annotate(
-        new_left_out=exclusion(needs_budget, beyond),
+        new_left_out=exclusion(lacks_budget, not_actionable),
         new_on_restore=unfreeze_choice(terms.unfreeze_on_restore),
     )
 
 
-def present_policy(prefix: str = "") -> Coalesce:
-    """The policy of a customer's budget, at first Manual; see rule 3.6 (docs/rules.md)."""
-    stands = F(f"{prefix}budget__account_freezing")
-    return Coalesce(stands, Value(AccountFreezing.MANUAL), output_field=CharField())
+def _given_or(current: Combinable, given: str | None) -> Combinable:
+    return current if given is None else Value(given, output_field=CharField())
+
+
+def current_policy(prefix: str = "") -> Coalesce:
+    """The policy of the customer's budget; Manual where there is none yet; see rule 3.6 (docs/rules.md)."""
+    policy = F(f"{prefix}budget__account_freezing")
+    return Coalesce(policy, Value(AccountFreezing.MANUAL), output_field=CharField())
 
 
 def unfreeze_choice(given: bool | None = None, prefix: str = "") -> Case:
-    """Whether the restore lifts a freeze by the budget (rule 3.11 (docs/rules.md)), as `given` or as it stands.
+    """Whether a restore lifts a freeze by the budget, as `given` or as now chosen; see rule 3.11 (docs/rules.md).
 
-    Over rows with `new_type` and `new_policy`: only a monthly budget with automatic freezing has that choice.
+    Over rows with `new_type` and `new_policy`: only a monthly budget with automatic freezing has the choice.
     """
-    stands = Coalesce(F(f"{prefix}budget__unfreeze_on_restore"), False, output_field=models.BooleanField())
-    may_have = When(
+    current = Coalesce(F(f"{prefix}budget__unfreeze_on_restore"), False, output_field=models.BooleanField())
+    has_choice = When(
         new_type=BudgetType.MONTHLY,
         new_policy__in=list(FREEZE_KIND_BY_POLICY),
-        then=stands if given is None else Value(given),
+        then=current if given is None else Value(given),
     )
-    return Case(may_have, default=Value(False), output_field=models.BooleanField())
+    return Case(has_choice, default=Value(False), output_field=models.BooleanField())
 
 
-def _given(value: str | None, otherwise: Any) -> Any:
-    return otherwise if value is None else Value(value, output_field=CharField())
+def exclusion(lacks_budget: Q, not_actionable: Mapping[ExclusionReason, Q] | None = None) -> Case:
+    """Why terms cannot be set for a row, the first reason that applies; "" where they can.
 
-
-def exclusion(needs_budget: Q, beyond: Mapping[ExclusionReason, Q] | None = None) -> Case:
-    """Why the terms cannot be set for a row, whoever is `beyond` reach or by its `new_amount`; "" where they can."""
+    `lacks_budget` is the condition under which a budget is needed and missing; `not_actionable` has further conditions,
+    by reason, which are checked first.
+    """
     return Case(
-        *[When(condition, then=Value(reason)) for reason, condition in (beyond or {}).items()],
-        When(needs_budget, then=Value(ExclusionReason.NO_BUDGET)),
+        *[When(condition, then=Value(reason)) for reason, condition in (not_actionable or {}).items()],
+        When(lacks_budget, then=Value(ExclusionReason.NO_BUDGET)),
         When(new_amount__lte=money(0), then=Value(ExclusionReason.NOT_POSITIVE)),
         When(new_amount__gt=money(LARGEST_BUDGET), then=Value(ExclusionReason.TOO_LARGE)),
         default=Value(ExclusionReason.NONE),
@@ -156,72 +217,38 @@ def exclusion(needs_budget: Q, beyond: Mapping[ExclusionReason, Q] | None = None
     )
 
 
-def _amount(amount: Decimal | RelativeAmount | None, month: int) -> tuple[Any, bool]:
-    """The amount as an expression over a customer, and whether it goes by the budget that stands."""
-    if isinstance(amount, Decimal):
-        return money(amount), False
-    if amount is None:
-        return F("budget__amount"), True
-    cents, goes_by_budget = _relative(amount, month)
-    if amount.round_up_to:
-        step = to_cents(amount.round_up_to)
-        cents = (cents + Value(step - 1)) / Value(step) * Value(step)
-    return ExpressionWrapper(cents, output_field=MoneyField()), goes_by_budget
-
-
-def _relative(amount: RelativeAmount, month: int) -> tuple[Any, bool]:
-    present: Any = F("budget__amount")
-    if amount.percent is not None:
-        # Of nothing nothing: bounds would be taken for it.
-        return Case(When(budget__amount__isnull=False, then=_times(present, amount.percent, HUNDREDTHS))), True
-    if amount.last_month_times is not None:
-        last = previous_month(month)
-        return _times(expenditure_between(last, last), amount.last_month_times, 1), False
-    return present + Value(to_cents(amount.plus or Decimal(0))), True
-
-
-def _times(amount: Any, factor: Decimal, over: int) -> Any:
-    """Cents times a factor of two decimals, halves up; whole numbers all the way."""
-    # A sum is no whole number to PostgreSQL until it is said to be one.
-    whole: Any = Cast(amount, models.BigIntegerField())
-    # Beyond this it is too large anyway, and no product leaves the range of a bigint.
-    most = to_cents(LARGEST_BUDGET) * HUNDREDTHS + 1
-    whole = Greatest(Least(whole, Value(most)), Value(-most))
-    over *= HUNDREDTHS
-    return (whole * Value(int(factor * HUNDREDTHS)) + Value(over // 2)) / Value(over)
-
-
-def with_budget_effects(rows: QuerySet[Any], month: int, *, prefix: str = "") -> QuerySet[Any]:
+def with_budget_effects(rows: QuerySet, month: int, *, prefix: str = "") -> QuerySet:
     """The rows with what their terms would do: `counts_from`, `used_after`, `exhausts_after`, `effect_after`."""
-    customer = f"{prefix}pk" if not prefix else "customer_id"
-    one_time = Q(**{f"{prefix}budget__budget_type": BudgetType.ONE_TIME}) & Q(new_type=BudgetType.ONE_TIME)
+    customer = "customer_id" if prefix else "pk"
+    stays_one_time = Q(**{f"{prefix}budget__budget_type": BudgetType.ONE_TIME}) & Q(new_type=BudgetType.ONE_TIME)
     counts_from = Case(
-        When(counted_from_given__isnull=False, then=F("counted_from_given")),
-        When(one_time, then=F(f"{prefix}budget__counted_from")),
+        When(new_counted_from__isnull=False, then=F("new_counted_from")),
+        When(stays_one_time, then=F(f"{prefix}budget__counted_from")),
         default=Value(month),
         output_field=IntegerField(),
     )
-    # A sum only where the period changes: within it the budget's own figure is that sum.
-    stands = When(**{f"{prefix}budget__counted_from": F("counts_from")}, then=F(f"{prefix}budget__used"))
+    # Within the same period the budget's own `used` is the sum; expenditure is summed up only where the period changes.
+    same_period = When(**{f"{prefix}budget__counted_from": F("counts_from")}, then=F(f"{prefix}budget__used"))
     exhausts = When(GreaterThanOrEqual(F("used_after"), F("new_amount")), then=Value(True))
     return (
         rows.annotate(counts_from=counts_from)
-        .annotate(used_after=Case(stands, default=expenditure_between("counts_from", month, customer)))
+        .annotate(used_after=Case(same_period, default=expenditure_between("counts_from", month, customer)))
         .annotate(exhausts_after=Case(exhausts, default=Value(False), output_field=models.BooleanField()))
-        .annotate(effect_after=_effect(prefix))
+        .annotate(effect_after=_freeze_effect(prefix))
     )
 
 
-def _effect(prefix: str) -> Case:
-    frozen = ~Q(**{f"{prefix}freeze_kind": FreezeKind.NONE})
-    stuck = Q(exhausts_after=True, new_policy__in=list(FREEZE_KIND_BY_POLICY))
+def _freeze_effect(prefix: str) -> Case:
+    """What becomes of the account: rules 3.7 to 3.10 (docs/rules.md), over rows with `exhausts_after`."""
+    is_frozen = ~Q(**{f"{prefix}freeze_kind": FreezeKind.NONE})
+    must_be_frozen = Q(exhausts_after=True, new_policy__in=list(FREEZE_KIND_BY_POLICY))
     with_resources = Q(exhausts_after=True, new_policy=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
     escalates = Q(**{f"{prefix}freeze_kind": FreezeKind.ACCOUNT}) & with_resources
     return Case(
-        When(frozen & Q(new_unfreeze=True) & ~stuck, then=Value(FreezeEffect.UNFROZEN)),
+        When(is_frozen & Q(new_unfreeze=True) & ~must_be_frozen, then=Value(FreezeEffect.UNFROZEN)),
         When(escalates, then=Value(FreezeEffect.ESCALATED)),
-        When(frozen, then=Value(FreezeEffect.STAYS_FROZEN)),
-        When(stuck, then=Value(FreezeEffect.FROZEN)),
+        When(is_frozen, then=Value(FreezeEffect.STAYS_FROZEN)),
+        When(must_be_frozen, then=Value(FreezeEffect.FROZEN)),
         default=Value(FreezeEffect.NONE),
         output_field=CharField(),
     )

@@ -1,7 +1,6 @@
-"""Undo of a batch: whoever still stands as the batch left it goes back to what it had before."""
+"""Undo of a batch: customers that have not changed since the batch get back what they had before it."""
 
 import uuid
-from typing import Any
 
 from django.db.models import BooleanField, Case, CharField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
@@ -17,7 +16,8 @@ from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import BudgetType, Operation, User
 
 LATER_RECORDS = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
-# Without a budget nothing names the record it stands on: there it is the last one, unless the customer left.
+# Over adjustment records. A budget names its newest record. Where the batch removed the budget, no budget names one:
+# the record has to be the customer's last, and the customer still associated.
 UNCHANGED_SINCE_BATCH = Q(customer__budget__record=F("pk")) | (
     Q(
         operation=AdjustmentRecord.Operation.REMOVED,
@@ -30,45 +30,45 @@ IS_UNCHANGED = Case(When(UNCHANGED_SINCE_BATCH, then=Value(True)), default=Value
 
 
 def batch_records(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
-    """The adjustment records of a batch of the person's own company; it acts on no other customers than its own."""
-    own = Operation.objects.filter(pk=batch, partner=user.partner).exists()
-    return AdjustmentRecord.objects.filter(batch=batch) if own else AdjustmentRecord.objects.none()
+    """The adjustment records of a batch; none where the batch is not of the person's own company."""
+    is_own = Operation.objects.filter(pk=batch, partner=user.partner).exists()
+    return AdjustmentRecord.objects.filter(batch=batch) if is_own else AdjustmentRecord.objects.none()
 
 
 @write_transaction()
 def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: Operation | None = None) -> Operation:
-    """A review that puts the customers which still stand as the batch left them back to what they had.
+    """Store the undo of a batch as a review to be confirmed; see rule 3.15 (docs/rules.md). No budget is set.
 
-    Type, amount and policy, counted_from where it was one-time; a first budget goes (`REMOVED`). Those that have moved
-    on are kept as left out, and whom the operator left out of the review that this one `replaces` stays so. With
-    `unfreeze` whom the batch froze is unfrozen. Raises what `review_budgets` does.
+    Each customer gets back its type, amount and policy, and for a one-time budget `counted_from`; a first budget is
+    removed. With `unfreeze` the accounts that the batch froze are unfrozen. Customers that have changed since the batch
+    are excluded, as are those that the operator excluded from the review that this one `replaces`. Raises what
+    `review_budgets` raises, and OperationFinished where the replaced review was confirmed or edited in the meantime.
     """
     if replaces is not None:
         operations.lock_operation(replaces)
     month = current_month()
     terms = {"undo": str(batch), "budget_type": None, "unfreeze": unfreeze}
     operation = operations.create_operation(Operation.Kind.UNDO_BATCH, terms, operator=operator, replaces=replaces)
-    rows: Any = batch_records(batch, operator)
-    frozen_by_it = FreezeRecord.objects.filter(
+    frozen_by_batch = FreezeRecord.objects.filter(
         batch=batch,
         operation=FreezeRecord.Operation.FREEZE,
         customer=OuterRef("customer"),
         at=OuterRef("customer__frozen_since"),
     )
-    left_out = ReviewItem.objects.filter(
+    excluded_before = ReviewItem.objects.filter(
         operation=replaces, customer=OuterRef("customer"), left_out=ExclusionReason.BY_OPERATOR
     )
-    rows = rows.annotate(
+    rows = batch_records(batch, operator).annotate(
         new_type=F("budget_type_before"),
         new_amount=F("amount_before"),
         new_policy=F("account_freezing_before"),
         new_on_restore=Coalesce(F("unfreeze_on_restore_before"), False, output_field=BooleanField()),
-        counted_from_given=Case(
+        new_counted_from=Case(
             When(budget_type_before=BudgetType.ONE_TIME, then=F("counted_from_before")), output_field=IntegerField()
         ),
-        new_unfreeze=Exists(frozen_by_it) if unfreeze else Value(False, output_field=BooleanField()),
+        new_unfreeze=Exists(frozen_by_batch) if unfreeze else Value(False, output_field=BooleanField()),
         new_left_out=Case(
-            When(UNCHANGED_SINCE_BATCH & Q(Exists(left_out)), then=Value(ExclusionReason.BY_OPERATOR)),
+            When(UNCHANGED_SINCE_BATCH & Q(Exists(excluded_before)), then=Value(ExclusionReason.BY_OPERATOR)),
             When(UNCHANGED_SINCE_BATCH, then=Value(ExclusionReason.NONE)),
             default=Value(ExclusionReason.MOVED_ON),
             output_field=CharField(),
@@ -78,13 +78,13 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
         operation,
         with_budget_effects(rows, month, prefix="customer__"),
         customer="customer_id",
-        seen=CURRENT_STATE_OF_CUSTOMER,
+        state=CURRENT_STATE_OF_CUSTOMER,
     )
     ensure_undo_confirmable(operation, month)
     return operation
 
 
 def ensure_undo_confirmable(operation: Operation, month: int) -> None:
-    """What `ensure_confirmable` says, in the words of an undo where no customer is left to be put back."""
-    none_left = _("None of the customers is left to go back to what it had before the batch.")
+    """Does what `ensure_confirmable` does, with an error of its own where no customer is included."""
+    none_left = _("Nothing can be undone: every customer was changed after the batch or left out of this review.")
     ensure_confirmable(operation, month, unfreeze=False, none_left=none_left)

@@ -55,7 +55,10 @@ def test_a_budget_over_the_quota_is_refused_with_the_figures(person, kestwick):
     person.open_set_budget(kestwick)
     person.fill_in("1,000,000.01")
     person.ok.click()
-    said = "The one-time budget quota is 1,000,000.00, 0.00 of it is allocated; this needs 1,000,000.01."
+    said = (
+        "The one-time budget quota is 1,000,000.00 and 0.00 of it is allocated. "
+        "This change would raise that to 1,000,000.01."
+    )
     expect(person.window.get_by_text(said)).to_be_visible()
     expect(person.amount).to_have_value("1,000,000.01")
     person.meets_no_barrier()
@@ -69,7 +72,7 @@ def test_what_another_operator_set_meanwhile_is_shown_and_not_overwritten(person
     factories.budget(kestwick, ben, "750.25")
     person.ok.click()
     expect(person.alert).to_be_focused()
-    expect(person.alert).to_contain_text("changed meanwhile. Nothing was changed.")
+    expect(person.alert).to_contain_text("changed while you were editing. Your change was not saved.")
     expect(person.alert).to_contain_text("One-time budget 750.25")
     expect(person.amount).to_have_value("500.00")
     person.meets_no_barrier()

@@ -128,7 +128,7 @@ def test_two_batches_that_would_exceed_the_quota_together_are_not_both_set(acme,
     first, second = factories.reviewed(customers[:2], ann, "300000"), factories.reviewed(customers[2:], ben, "300000")
     done, told = overtake(ok(first), ok(second), stop=stop_before(monkeypatch, BATCH_IS_RECORDED))
     assert (done.changed, told.field) == (2, "amount")
-    assert "600,000.00 of it is allocated; this needs 1,200,000.00" in told.message
+    assert "600,000.00 of it is allocated. This change would raise that to 1,200,000.00" in told.message
     assert amounts(customers) == [300_000, 300_000, None, None]
 
 

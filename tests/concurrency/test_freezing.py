@@ -91,7 +91,7 @@ def test_a_report_that_uses_up_what_is_being_frozen_by_hand_freezes_nothing_twic
 def test_whom_a_report_under_way_freezes_is_frozen_so_already(four, ann, monkeypatch):
     stop = stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
     _taken, told = overtake(reporting(four[:1], "60"), one("FREEZE", four[0], ann), stop=stop)
-    assert (type(told), "frozen so already" in told.message) == (InvalidRequest, True)
+    assert (type(told), "already frozen in this way" in told.message) == (InvalidRequest, True)
     assert origins(four)[0] == FreezeOrigin.BUDGET_EXHAUSTED
     assert FreezeRecord.objects.filter(customer=four[0], operation="FREEZE").count() == 2
 
