@@ -31,9 +31,9 @@ from partnercenter.models import Channel, Partner, User
 
 MOST_UNKNOWN_ACCOUNTS = 100
 
-# The accounts that are not current customers of the partner, and the months that an account spent as the customer of
-# another. Not `NOT IN (SELECT ..)`: where the IDs do not fit into PostgreSQL's memory for a hash table, it compares
-# them one by one and does not come to an end.
+# Totals of accounts that are not current customers of the partner, and of months in which an account was the customer of
+# another. `NOT EXISTS`, because PostgreSQL compares one by one the IDs of a `NOT IN (SELECT ..)` that do not fit into
+# its memory for a hash table.
 NOT_OF_PARTNER = """
 FROM incoming WHERE NOT EXISTS (
     SELECT 1 FROM customers_customer c
@@ -43,8 +43,9 @@ FROM incoming WHERE NOT EXISTS (
     WHERE e.account = incoming.account AND e.month = incoming.month AND f.partner_id <> %s
 )
 """
-# Each incoming total with the stored one. A stored total stays its customer's, also after the customer has left and
-# another has the same ID. In the order of the stored totals: replacing them in any other order takes twice as long.
+# Each incoming total with the stored one. A stored total stays its customer's, even after the customer has left and
+# another has the same ID. `new_day` marks totals of the current month that now refer to a later day. In the order of
+# the stored totals, because replacing them in any other order takes twice as long.
 COMPARE = """
 CREATE TEMPORARY TABLE compared AS
 SELECT i.account, i.month, i.total, e.id AS expenditure_id,

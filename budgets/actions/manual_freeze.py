@@ -148,23 +148,23 @@ def ensure_freeze_confirmable(operation: Operation, request: FreezeRequest) -> N
 def _apply(
     month: int, operation: Operation, request: FreezeRequest, *, channel: Channel, only_unchanged: bool
 ) -> BatchResult:
-    """Lock, then record and write. `month` is locked already: it cannot be restored once other locks are taken."""
+    """Lock, then record and write. The caller has locked `month`, which has to be the first lock."""
     items, operator = included_items(operation), operation.operator
     totals = review_totals(items, operator)
     lock_grants(totals.partners)
     ensure_permitted(totals, operator)
     lock_reviewed_customers(items, operator)
-    # Read again in a new statement, which sees what the transactions have written that these locks waited for.
+    # Only a statement that begins after the locks sees what the transactions they waited for have written.
     keys = list(matching_items(items, operation, month).values_list("customer", flat=True))
     if len(keys) < totals.customers and not (only_unchanged and keys):
         raise Conflict(changed_since_review_message())
     author = Author(operator, channel, timezone.now(), operation.pk)
-    result = _carry_out(Customer.objects.filter(pk__in_array=keys), request, author)
+    result = _freeze_or_unfreeze(Customer.objects.filter(pk__in_array=keys), request, author)
     record_agreement(operation)
     return replace(result, skipped=totals.customers - len(keys))
 
 
-def _carry_out(customers: CustomerQuerySet, request: FreezeRequest, author: Author) -> BatchResult:
+def _freeze_or_unfreeze(customers: CustomerQuerySet, request: FreezeRequest, author: Author) -> BatchResult:
     frozen = unfrozen = 0
     if request.freezes:
         frozen = freeze_accounts(customers, request.kind, FreezeOrigin.PARTNER, author=author, reason=request.reason)

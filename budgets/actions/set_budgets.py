@@ -106,13 +106,13 @@ def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool 
 
 
 def _apply(month: int, operation: Operation, *, channel: Channel, note: str, only_unchanged: bool) -> BatchResult:
-    """Lock, record, write. `month` is locked already: it cannot be restored once other locks are taken."""
+    """Lock, record, write. The caller has locked `month`, which has to be the first lock."""
     items, operator = included_items(operation), operation.operator
     totals = review_totals(items, operator)
     lock_grants(totals.partners)
     grants = ensure_types_granted(totals, operator)
     lock_reviewed_customers(items, operator)
-    # Read again in a new statement, which sees what the transactions have written that these locks waited for.
+    # Only a statement that begins after the locks sees what the transactions they waited for have written.
     matching = matching_items(items, operation, month)
     author = Author(operator, channel, timezone.now(), operation.pk)
     changed = _record(changing_items(matching), author, note)
@@ -129,7 +129,7 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     _write_budgets(records, changed, month, removes=totals.removes)
     analyze_tables(changed, AdjustmentRecord, Budget)
     result = _freeze_and_unfreeze(items, totals, author, changed)
-    # Freezing and unfreezing have copied the flags of their customers already; a row is written only once.
+    # The flags of accounts that were frozen or unfrozen are up to date already, so no row is written twice.
     copy_budget_flags(Customer.objects.filter(pk__in=records.filter(CHANGES_FLAGS).values("customer")))
     record_agreement(operation)
     return replace(result, skipped=reviewed - still_matching)
@@ -167,9 +167,9 @@ def _record(items: QuerySet[ReviewItem], author: Author, note: str) -> int:
 
 
 def _allocate_quotas(records: QuerySet[AdjustmentRecord], grants: dict[int, Grant], operator: User) -> None:
-    """Move what is allocated of the quotas by the sums of the records. Raises InvalidRequest above a quota.
+    """Change what is allocated of the quotas by the sums of the records; see rule 5.3 (docs/rules.md).
 
-    See rule 5.3 (docs/rules.md).
+    Raises InvalidRequest where a quota is exceeded.
     """
     rows = records.annotate(
         before_budget_type=F("budget_type_before"),
@@ -184,7 +184,7 @@ def _allocate_quotas(records: QuerySet[AdjustmentRecord], grants: dict[int, Gran
 
 
 def _write_budgets(records: QuerySet[AdjustmentRecord], number: int, month: int, *, removes: bool) -> None:
-    """Update, insert and delete budgets as the records say, of which there are this `number`."""
+    """Update, insert and delete budgets as the records say; `number` is how many records there are."""
     table = AdjustmentRecord._meta.db_table
     runs_out_on = run_out_expression(
         month,
@@ -236,7 +236,7 @@ def _freeze_and_unfreeze(
 
 
 # Records that change a flag of the account: the budget's type, or whether the budget is used up. Where neither type nor
-# period changes, `used` is what it was before, so the former budget was used up if that reached the former amount.
+# period changes, `used` is the same before and after, so the flag changes if it lies between the two amounts.
 CHANGES_FLAGS = (
     Q(budget_type_before=None)
     | Q(budget_type_after=None)

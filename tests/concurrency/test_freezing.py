@@ -22,7 +22,7 @@ from tests.invariants import must_add_up
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 # Whoever stops here holds month, grants and customers, and has looked at them.
-ABOUT_TO_FREEZE = "budgets.actions.manual_freeze._carry_out"
+ABOUT_TO_FREEZE = "budgets.actions.manual_freeze._freeze_or_unfreeze"
 MONTH_IS_RESTORED = "budgets.actions.billing_month.freeze_exhausted"
 
 
