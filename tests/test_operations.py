@@ -104,7 +104,7 @@ def test_what_changed_after_the_review_is_told_before_the_code_is_looked_at(chan
     code = get_code(client, path)
     change(customer, carl)
     for typed in ("", "000000", code):
-        assert "changed after your review. Nothing was changed." in told(confirm(client, path, typed))
+        assert "changed after your review. Nothing was applied." in told(confirm(client, path, typed))
     assert factories.stored(customer).amount == 33
     assert carl.emaildevice_set.get().throttling_failure_count == 0
 

@@ -22,7 +22,9 @@ def form_version(customer: Customer) -> str:
 def ensure_expected(customers: CustomerQuerySet, expected: Q | None) -> None:
     """Raises Conflict where one of the customers does not meet the condition `expected`, if there is one."""
     if expected is not None and customers.filter(expected).count() != customers.count():
-        raise Conflict(_("This budget or account was changed while you were editing. Your change was not saved."))
+        raise Conflict(
+            _("Someone else changed this budget or account while you were editing. Your change was not saved.")
+        )
 
 
 def matches_version(version: str) -> Q:

@@ -31,7 +31,7 @@ from partnercenter.models import Channel, Partner, User
 
 MOST_UNKNOWN_ACCOUNTS = 100
 
-# Totals of accounts that are not current customers of the partner, and of months in which an account was the customer of
+# Totals of accounts that are not current customers of the partner, and of months in which an account was a customer of
 # another. `NOT EXISTS`, because PostgreSQL compares one by one the IDs of a `NOT IN (SELECT ..)` that do not fit into
 # its memory for a hash table.
 NOT_OF_PARTNER = """

@@ -116,7 +116,7 @@ def create_freeze_review(
     all_matching: bool = False,
     replaces: Operation | None = None,
 ) -> Operation:
-    """Does what `review_freeze` does inside the caller's transaction, which knows the current `month`."""
+    """Create the review of `review_freeze` in the caller's transaction; `month` is the current billing month."""
     if not 0 < len(request.reason.strip()) <= LONGEST_REASON:
         raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
     if request.freezes_resources and not request.agreement:

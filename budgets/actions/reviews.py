@@ -106,7 +106,7 @@ def create_budget_review(
     replaces: Operation | None = None,
     to_be_edited: bool = False,
 ) -> Operation:
-    """Does what `review_budgets` does inside the caller's transaction, which knows the current `month`.
+    """Create the review of `review_budgets` in the caller's transaction; `month` is the current billing month.
 
     With `to_be_edited` the caller goes on to edit the review; then only the edited review has to be confirmable.
     """
@@ -292,4 +292,4 @@ def ensure_unchanged(operation: Operation) -> None:
 
 def changed_since_review_message() -> str:
     """The error where an item of a review is no longer as reviewed."""
-    return _("A budget or account was changed after your review. Nothing was changed.")
+    return _("A budget or account was changed after your review. Nothing was applied.")

@@ -72,7 +72,7 @@ def test_what_another_operator_set_meanwhile_is_shown_and_not_overwritten(person
     factories.budget(kestwick, ben, "750.25")
     person.ok.click()
     expect(person.alert).to_be_focused()
-    expect(person.alert).to_contain_text("changed while you were editing. Your change was not saved.")
+    expect(person.alert).to_contain_text("while you were editing. Your change was not saved.")
     expect(person.alert).to_contain_text("One-time budget 750.25")
     expect(person.amount).to_have_value("500.00")
     person.meets_no_barrier()
