@@ -77,13 +77,14 @@ def review_totals(items: QuerySet[ReviewItem], operator: User, *, with_deltas: b
     columns = REVIEW_COUNTS | (_sums(*AS_REVIEWED) if with_deltas else {})
     groups: QuerySet = items.order_by().annotate(partner=_partner_key(operator)).values("partner", "budget_type")
     rows = list(groups.annotate(**columns))
-    partners, own = {row["partner"] for row in rows}, operator.partner
+    own, keys = operator.partner, {row["partner"] for row in rows}
+    if own is not None and keys == {own.pk}:
+        partners = [own]
+    else:
+        partners = list(Partner.objects.filter(pk__in=keys).select_related("distributor"))
     types = {row["budget_type"] for row in rows}
     return ReviewTotals(
-        # The operator's own partner needs no query.
-        partners=[own]
-        if own is not None and partners == {own.pk}
-        else list(Partner.objects.filter(pk__in=partners).select_related("distributor")),
+        partners=partners,
         types=types - {None},
         removes=None in types,
         **{name: sum(row[name] for row in rows) for name in REVIEW_COUNTS},

@@ -82,8 +82,8 @@ class BudgetTerms:
     """The terms of one budget. `amount` is the new total, not a difference.
 
     Where `account_freezing` or `unfreeze_on_restore` is None, a customer keeps its present choice; a first budget gets
-    Manual and no. Only a monthly budget with automatic freezing can be unfrozen on restore. `agreement` is the version
-    of the agreement that was accepted, without which no policy may freeze resources; see rule 3.6 (docs/rules.md).
+    Manual and no. Only a monthly budget with automatic freezing can have `unfreeze_on_restore`. `agreement` is the
+    version of the agreement that was accepted; without it no policy may freeze resources; see rule 3.6 (docs/rules.md).
     """
 
     budget_type: BudgetType
