@@ -108,7 +108,7 @@ def test_just_associated_it_is_frozen_without_a_budget_and_says_why(client, cust
     assert "Not set. Without a budget the customer cannot purchase." in said
     assert "Frozen The account is frozen: since 2026-09-20 12:00, association No budget is set" in said
     assert "yearly/monthly and reserved instances No reason 1 Purchase, change: pay-per-use No reason 1" in said
-    assert "Nothing was reported of these months yet." in said
+    assert "No expenditure has been reported for these months yet." in said
     assert f'href="/customers/freeze-records/{customer.freeze_records.get().pk}/"' in html(client, customer)
 
 
@@ -193,7 +193,7 @@ def test_a_referral_customer_has_no_budget_may_do_everything_and_nothing_warns(c
     customer = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     said = text(client, customer)
     assert "Budget A customer of the referral model has no budget." in said
-    assert "The account was never frozen." in text(client, customer, "freezes")
+    assert "The account has never been frozen." in text(client, customer, "freezes")
     assert "strip-warning" not in html(client, customer)
     assert "No reason" not in said
 

@@ -182,7 +182,7 @@ def importing(page: Page, take: Take) -> None:
     take("import")
     page.get_by_label("File").set_input_files({"name": "b.csv", "mimeType": "text/csv", "buffer": lines.encode()})
     page.get_by_role("button", name="Review").click()
-    expect(page.get_by_role("heading", name="Bad Lines")).to_be_visible()
+    expect(page.get_by_role("heading", name="Errors in the File")).to_be_visible()
     take("import-refused", whole=True)
 
 
