@@ -140,7 +140,7 @@ def test_a_one_time_budget_beside_it_is_drawn_without_a_line(client, customer, a
     assert "Monthly budget" not in text(client, customer)
 
 
-STRIP = re.compile(r'strip strip-(\w+)">(?:(?!</p>).)*The resources are frozen: (.*?)</p>', re.DOTALL)
+NOTICE = re.compile(r'notice notice-(\w+)">(?:(?!</p>).)*The resources are frozen: (.*?)</p>', re.DOTALL)
 
 
 def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_before(
@@ -151,8 +151,8 @@ def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_
     seen = {}
     for day in ("2026-09-28 03:59", "2026-09-28 04:00", "2026-10-04 04:00", "2026-10-05 04:00"):
         september.move_to(factories.moment(day))
-        strip = STRIP.search(html(sign_in(ann), customer))
-        seen[day[5:]] = strip.groups() if strip else None
+        notice = NOTICE.search(html(sign_in(ann), customer))
+        seen[day[5:]] = notice.groups() if notice else None
     assert seen == {
         "09-28 03:59": None,
         "09-28 04:00": ("warning", "data kept until 2026-10-05."),
@@ -194,7 +194,7 @@ def test_a_referral_customer_has_no_budget_may_do_everything_and_nothing_warns(c
     said = text(client, customer)
     assert "Budget A customer of the referral model has no budget." in said
     assert "The account has never been frozen." in text(client, customer, "freezes")
-    assert "strip-warning" not in html(client, customer)
+    assert "notice-warning" not in html(client, customer)
     assert "No reason" not in said
 
 
