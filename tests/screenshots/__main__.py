@@ -1,7 +1,7 @@
 """Take a picture of every page and state in three looks: light, dark and narrow, each with demo data of its own.
 
-`make screenshots` runs it. The pictures go to var/screenshots, a folder per look; the light ones that the documents show
-are copied to docs/screenshots. They are 1280 pixels wide, the narrow ones 360.
+`make screenshots` runs it. The pictures go to var/screenshots, a folder for each look, and the light ones that the
+documents show to docs/screenshots as well. They are 1280 pixels wide, the narrow ones 360.
 """
 
 import os
