@@ -331,7 +331,7 @@ def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_i
     assert "Nothing was set: 2 bad lines." in page
     assert "The review of 1 line is ready." in page
     path = f"/operations/{Operation.objects.get().pk}/"
-    assert f'href="{path}">Leave out the bad lines and review the others' in page
+    assert f'href="{path}">Exclude these lines and review the others' in page
     assert not Budget.objects.exists()
     client.post(path)
     assert factories.stored(one).amount == 5

@@ -230,7 +230,7 @@ def test_without_permission_it_warns_and_offers_no_set_budget(who, said, acme, u
     person = request.getfixturevalue(who)
     customer = factories.customer(person.partner)
     content = sign_in(person).get("/customers/").content.decode()
-    assert said in content.split('<p class="strip strip-warning">')[1].split("</p>")[0]
+    assert said in content.split('<p class="notice notice-warning">')[1].split("</p>")[0]
     assert "/budgets/set/" not in content
     assert said in rows(sign_in(person))[customer.customer_id]
     assert "/budgets/records/" in content

@@ -108,7 +108,7 @@ def test_just_associated_it_is_frozen_without_a_budget_and_says_why(client, cust
     assert "Not set. Without a budget the customer cannot purchase." in said
     assert "Frozen The account is frozen: since 2026-09-20 12:00, association No budget is set" in said
     assert "yearly/monthly and reserved instances No reason 1 Purchase, change: pay-per-use No reason 1" in said
-    assert "Nothing was reported of these months yet." in said
+    assert "No expenditure has been reported for these months yet." in said
     assert f'href="/customers/freeze-records/{customer.freeze_records.get().pk}/"' in html(client, customer)
 
 
@@ -140,7 +140,7 @@ def test_a_one_time_budget_beside_it_is_drawn_without_a_line(client, customer, a
     assert "Monthly budget" not in text(client, customer)
 
 
-STRIP = re.compile(r'strip strip-(\w+)">(?:(?!</p>).)*The resources are frozen: (.*?)</p>', re.DOTALL)
+NOTICE = re.compile(r'notice notice-(\w+)">(?:(?!</p>).)*The resources are frozen: (.*?)</p>', re.DOTALL)
 
 
 def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_before(
@@ -151,8 +151,8 @@ def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_
     seen = {}
     for day in ("2026-09-28 03:59", "2026-09-28 04:00", "2026-10-04 04:00", "2026-10-05 04:00"):
         september.move_to(factories.moment(day))
-        strip = STRIP.search(html(sign_in(ann), customer))
-        seen[day[5:]] = strip.groups() if strip else None
+        notice = NOTICE.search(html(sign_in(ann), customer))
+        seen[day[5:]] = notice.groups() if notice else None
     assert seen == {
         "09-28 03:59": None,
         "09-28 04:00": ("warning", "data kept until 2026-10-05."),
@@ -193,8 +193,8 @@ def test_a_referral_customer_has_no_budget_may_do_everything_and_nothing_warns(c
     customer = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     said = text(client, customer)
     assert "Budget A customer of the referral model has no budget." in said
-    assert "The account was never frozen." in text(client, customer, "freezes")
-    assert "strip-warning" not in html(client, customer)
+    assert "The account has never been frozen." in text(client, customer, "freezes")
+    assert "notice-warning" not in html(client, customer)
     assert "No reason" not in said
 
 

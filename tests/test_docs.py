@@ -15,6 +15,7 @@ from budgets.management.commands.seed_demo import accounts_table
 from customers.models import Customer, FreezeOrigin
 from partnercenter.models import User
 from tests import factories
+from tests.screenshots.__main__ import SHOWN_IN_DOCUMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -105,6 +106,11 @@ def test_files_named_exist(document):
 def test_links_lead_to_files(document):
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
     assert [each for each in targets if "://" not in each and not (document.parent / each).exists()] == []
+
+
+def test_the_documents_show_each_picture_that_is_kept_for_them():
+    kept = {path.stem for path in (ROOT / "docs/screenshots").iterdir()}
+    assert kept == set(SHOWN_IN_DOCUMENTS) == set(re.findall(r"screenshots/([\w-]+)\.png\)", all_pages()))
 
 
 def test_architecture_names_every_folder_of_the_rooms():

@@ -124,14 +124,14 @@ def test_a_report_of_the_platform_does_not_tell_its_files(client, kestwick, ann)
     said = sheet(client, newest(kestwick))
     assert "Report: all customers of the platform" in said
     assert "plain.csv" not in said
-    assert "Latest usage covered not stated by the report --" in said
+    assert "Latest usage covered not stated in the report --" in said
 
 
 def test_a_freeze_by_association_has_no_budget_and_no_report(client, kestwick):
     said = sheet(client, newest(kestwick))
     assert "The account was frozen The customer was associated with the partner." in said
     assert "An account is frozen from the moment of association, and needs a budget to purchase." in said
-    assert "The Budget in Force Then" not in said
+    assert "The Budget at That Time" not in said
     assert "From Usage to Freezing" not in said
 
 
@@ -172,7 +172,7 @@ def test_an_escalation_by_the_policy_tells_what_the_account_was_frozen_by_before
     factories.report((kestwick, "2026-09", "61"))
     said = sheet(client, newest(kestwick))
     assert "The resources of the frozen account were frozen, too An expenditure report was imported" in said
-    assert "Before Account, partner since 2026-09-15 10:00:00, by ann: Unpaid invoice" in said
+    assert "Before Account, partner since 2026-09-15 10:00:00 by ann: Unpaid invoice" in said
     assert "Account freezing upon budget exhaustion was Automatic, with resources:" in said
 
 
@@ -186,7 +186,7 @@ def test_unfreeze_now_tells_what_was_set_and_which_freeze_it_ended(client, kestw
     said = sheet(client, newest(kestwick))
     assert f"{told} Unfreezing was ticked with it." in said
     assert "The account was unfrozen" in said
-    assert "Before Account, partner since 2026-09-15 10:00:00, by ann: Unpaid invoice After Not frozen" in said
+    assert "Before Account, partner since 2026-09-15 10:00:00 by ann: Unpaid invoice After Not frozen" in said
     assert "A freeze ends by hand, by Unfreeze Now in Set Budget, or when a monthly budget restores" in said
 
 

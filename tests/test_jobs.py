@@ -215,7 +215,7 @@ def test_a_worker_reads_a_file_of_budgets(client, three, worker, transactional_d
     worker()
     shown = client.get(page)
     assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is no customer ID of yours"]
-    assert "Leave out the bad lines and review the others" in shown.content.decode()
+    assert "Exclude these lines and review the others" in shown.content.decode()
     client.post(shown.context["job"].link)
     assert [budget.amount for budget in Budget.objects.all()] == [Decimal(5)] * 3
     assert not in_files()
@@ -251,7 +251,7 @@ def test_what_is_being_carried_out_cannot_be_changed_any_more(client, three, ann
 def test_work_that_nobody_has_begun_says_so(client, three, ann, few, worker):
     page = client.post(review(three, ann))["Location"]
     Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2))
-    assert "No worker has begun it for a minute" in client.get(page).content.decode()
+    assert "No worker has started this for a minute" in client.get(page).content.decode()
 
 
 def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker):
@@ -264,7 +264,7 @@ def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker)
 def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, ann, few, worker, transactional_db):
     page = client.post(review(three, ann))["Location"]
     Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2), state="APPLYING")
-    assert "no sign of life" in client.get(page).content.decode()
+    assert "has not reported for a minute" in client.get(page).content.decode()
     client.post(f"{page}again/")
     assert DBTaskResult.objects.count() == 2
     worker()

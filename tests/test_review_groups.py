@@ -151,7 +151,7 @@ def test_a_batch_marks_and_lists_who_has_moved_on(client, three, ann):
     marked = {row["customer_id"]: row["moved_on"] for row in answer.context["page"].object_list}
     assert [marked[each.customer_id] for each in three] == [True, False, False]
     content = answer.content.decode()
-    assert "1 customer has moved on since." in content
+    assert "1 customer has changed since." in content
     assert f'href="{batch}?moved_on=1"' in content
     only = client.get(f"{batch}?moved_on=1")
     assert [row["customer_id"] for row in only.context["page"].object_list] == [three[0].customer_id]

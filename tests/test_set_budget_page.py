@@ -195,7 +195,7 @@ def test_a_budget_changed_meanwhile_is_shown_beside_what_was_typed(headers, clie
     response = post(client, customer, headers, version=version)
     assert response.status_code == 409
     content = response.content.decode()
-    assert "changed meanwhile. Nothing was changed." in content
+    assert "while you were editing. Your change was not saved." in content
     assert response.context["changes"] == [
         "Budget: One-time budget 50.00 (Manual) before, Monthly budget 77.70 (Automatic) now.",
         "Changed by ben at 2026-09-15 10:00.",

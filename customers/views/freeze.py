@@ -183,7 +183,7 @@ def _show(
         **(_about_one(request, one) if one else _about_many(request, customers)),
     }
     return page_or_partial(
-        request, "customers/by_hand.html", context, partial="form", target="dialog-body", status=status
+        request, "customers/freeze.html", context, partial="form", target="dialog-body", status=status
     )
 
 

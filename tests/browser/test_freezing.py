@@ -88,7 +88,7 @@ def test_many_are_reviewed_one_is_left_out_and_a_code_confirms(sit_down, ann, ac
     expect(person.window.get_by_role("heading", name="Freeze: Review")).to_be_visible()
     look_at_who_stays(person, frozen[0])
     person.window.get_by_role("link", name=re.compile("^Frozen 3")).click()
-    person.window.get_by_role("button", name=f"Leave out {free[0].account_name}").click()
+    person.window.get_by_role("button", name=f"Exclude {free[0].account_name}").click()
     expect(person.window.get_by_role("link", name=re.compile("^Left out 1"))).to_be_visible()
     person.code.fill(person.get_code())
     person.meets_no_barrier()

@@ -88,7 +88,7 @@ def test_enter_in_the_field_of_the_code_confirms_and_leaves_nobody_out(sit_down,
     page.goto(f"/budgets/batches/{batch}/")
     page.get_by_role("button", name="Review Undo").click()
     page.get_by_role("link", name="All to be set").click()
-    expect(page.get_by_role("button", name="Leave out").first).to_be_visible()
+    expect(page.get_by_role("button", name="Exclude").first).to_be_visible()
     page.get_by_role("button", name="Get Code").click()
     expect(page.get_by_text("A verification code has been sent to you by e-mail.")).to_be_visible()
     [code] = re.findall(r"^\s*(\d{6})$", str(mail.outbox[-1].body), re.MULTILINE)
