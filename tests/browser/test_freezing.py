@@ -99,9 +99,9 @@ def test_many_are_reviewed_one_is_left_out_and_a_code_confirms(sit_down, ann, ac
 
 
 def look_at_who_stays(person: Person, customer: Customer) -> None:
-    person.window.get_by_role("link", name=re.compile("^Frozen so already")).click()
+    person.window.get_by_role("link", name=re.compile("^Already frozen in this way")).click()
     expect(person.window.get_by_role("row", name=re.compile(customer.account_name))).to_contain_text(
-        re.compile(r"since 2026-09-15 \d\d:\d\d, association.*is frozen so already", re.DOTALL)
+        re.compile(r"since association on 2026-09-15 \d\d:\d\d.*is frozen so already", re.DOTALL)
     )
     person.meets_no_barrier()
 
