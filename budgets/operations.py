@@ -50,9 +50,11 @@ from partnercenter.operation_kinds import Summary
 
 
 class CustomerOperation(ReviewKind):
-    """An operation on reviewed customers: what all kinds have in common."""
+    """An operation on reviewed customers: what all kinds have in common.
 
-    review_template: ClassVar[str] = "budgets/review.html"
+    Several customers make a batch, with a review page and a page afterwards; one is confirmed on a plain page.
+    """
+
     head_template: ClassVar[str]
     items_template: ClassVar[str]
     batch_template: ClassVar[str]
@@ -62,8 +64,8 @@ class CustomerOperation(ReviewKind):
     can_be_undone: ClassVar[bool] = False
 
     @property
-    def template(self) -> str:  # type: ignore[override]  # one customer is confirmed on the plain page
-        return self.review_template if self.is_batch else "partnercenter/operation.html"
+    def template(self) -> str:  # type: ignore[override]  # a class variable for other kinds
+        return "budgets/review.html" if self.is_batch else "partnercenter/operation.html"
 
     @property
     def batch_path(self) -> str:
@@ -104,7 +106,7 @@ class CustomerOperation(ReviewKind):
         )
         context = {"review": review, "head_template": self.head_template, "items_template": self.items_template}
         if review.open is not None and any(row.get("error") for row in review.open["rows"]):
-            # The row shows the error; the page need not repeat it.
+            # The row shows the error, so the page does not repeat it.
             context["error"] = ""
         return context | self.head_context(review.number)
 
@@ -132,7 +134,7 @@ class CustomerOperation(ReviewKind):
     def typed_amounts(self, data: QueryDict) -> dict[str, Decimal]:
         """The amounts typed into rows, by customer ID. Raises InvalidRequest where the kind has no amounts."""
         if any(name.startswith(AMOUNT_PREFIX) for name in data):
-            raise InvalidRequest(_("Amounts cannot be changed here. To keep a customer's budget, leave it out."))
+            raise InvalidRequest(_("No amounts can be entered here. Leave out customers that are to stay unchanged."))
         return {}
 
     # --- The page of the batch ----------------------------------------------------------------------------------------
@@ -143,7 +145,7 @@ class CustomerOperation(ReviewKind):
 
     @abstractmethod
     def batch_listing(self, query: QueryDict) -> BatchListing:
-        """What the page of the batch lists."""
+        """What the page of the batch lists, as its query string asks for."""
 
 
 class BudgetOperation(CustomerOperation):
@@ -164,7 +166,7 @@ class BudgetOperation(CustomerOperation):
     @property
     @abstractmethod
     def why_not_unfrozen(self) -> str:
-        """Why an account stays frozen, where its budget would allow to unfreeze it."""
+        """Why an account stays frozen although its budget would allow to unfreeze it."""
 
     def edit_options(self, item: ReviewItem, typed: TypedAmount | None) -> Context:
         """How the operator can edit an item."""
@@ -182,11 +184,8 @@ class BudgetOperation(CustomerOperation):
         return summaries.customer_lines(item.customer) + lines
 
     def head_context(self, number: int) -> Context:
-        return {
-            "lead": self.lead(number),
-            "totals": budget_totals(self.operation),
-            "pools": show_pools(self.operation),
-        }
+        totals, pools = budget_totals(self.operation), show_pools(self.operation)
+        return {"lead": self.lead(number), "totals": totals, "pools": pools}
 
     def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[Context]:
         return [
@@ -204,11 +203,11 @@ class BudgetOperation(CustomerOperation):
 
 
 class SetBudget(BudgetOperation):
-    """Set the budget of one customer, or of many by the same terms."""
+    """Set the budget of one customer, or of many on the same terms."""
 
     @classmethod
     def from_operation(cls, operation: Operation) -> Self:
-        """An import is an operation of this kind, too: its terms have the name of the file."""
+        """An import is stored as this kind, too; its terms contain the name of the file."""
         kind = ImportBudgets if "import" in operation.terms else cls
         return cast(Self, kind(operation))
 
@@ -305,6 +304,7 @@ class Freeze(CustomerOperation):
 
     @property
     def request(self) -> FreezeRequest:
+        """What the operator asked for: kind, reason and agreement."""
         return freeze_request_from(self.operation.terms, freezes=self.freezes)
 
     def with_effects(self, items: QuerySet[ReviewItem], month: int) -> QuerySet[ReviewItem]:
