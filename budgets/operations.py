@@ -134,7 +134,7 @@ class CustomerOperation(ReviewKind):
     def typed_amounts(self, data: QueryDict) -> dict[str, Decimal]:
         """The amounts typed into rows, by customer ID. Raises InvalidRequest where the kind has no amounts."""
         if any(name.startswith(AMOUNT_PREFIX) for name in data):
-            raise InvalidRequest(_("No amounts can be entered here. Leave out customers that are to stay unchanged."))
+            raise InvalidRequest(_("No amounts can be entered here. Exclude customers that are to stay unchanged."))
         return {}
 
     # --- The page of the batch ----------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ class Freeze(CustomerOperation):
         return FreezeRecord.objects.filter(batch=self.operation.pk).order_by("pk")
 
     def batch_listing(self, query: QueryDict) -> BatchListing:
-        """The freeze records; with `left_out=1` the customers that the review left out instead."""
+        """The freeze records; with `left_out=1` the customers excluded in the review instead."""
         only_excluded = query.get("left_out") == "1"
         return list_freeze_batch(self.operation, self.records(), self.confirmed_summary(), only_excluded=only_excluded)
 

@@ -225,7 +225,7 @@ def test_the_review_says_to_whom_it_does_not_apply_and_the_message_how_many(clie
     page = client.get(f"{path}?group=FROZEN_SO").content.decode()
     assert "is frozen so already" in page
     assert "since association on 2026-09-20 12:00" in page
-    assert "3 accounts frozen. 1 customer was left out." in client.post(path, follow=True).content.decode()
+    assert "3 accounts frozen. 1 customer was excluded." in client.post(path, follow=True).content.decode()
 
 
 def test_of_the_review_some_are_left_out_and_taken_in_again(client, three):

@@ -82,7 +82,7 @@ def list_budget_batch(records: QuerySet[AdjustmentRecord], *, only_changed: bool
 def list_freeze_batch(
     operation: Operation, records: QuerySet[FreezeRecord], summary: Summary, *, only_excluded: bool
 ) -> BatchListing:
-    """The freeze records of a batch, or `only_excluded` the customers that its review left out."""
+    """The freeze records of a batch, or `only_excluded` the customers excluded in its review."""
     excluded = operation.reviewed.exclude(left_out=ExclusionReason.NONE)
     context = {"facts": summary, "left_out": excluded.count(), "only_left_out": only_excluded}
     if only_excluded:
@@ -107,7 +107,7 @@ def show_batch_records(records: Iterable[Any]) -> list[Context]:
 
 
 def show_excluded(items: Iterable[ReviewItem]) -> list[Context]:
-    """Customers left out of a review as rows, each with the reason."""
+    """Customers excluded in a review as rows, each with the reason."""
     return [
         {
             "account_name": item.customer.account_name,

@@ -86,7 +86,7 @@ def message_for_one_freeze(request: FreezeRequest) -> str:
 
 
 def message_for_freeze(result: BatchResult, request: FreezeRequest, *, excluded: int) -> str:
-    """After many accounts were frozen or unfrozen by hand: how many, and how many the review had left out."""
+    """After many accounts were frozen or unfrozen by hand: how many, and how many were excluded in the review."""
     number = result.customers
     if request.freezes_resources:
         done = ngettext(
@@ -98,8 +98,8 @@ def message_for_freeze(result: BatchResult, request: FreezeRequest, *, excluded:
         done = ngettext("%(n)s account unfrozen.", "%(n)s accounts unfrozen.", number)
     sentences = [done % {"n": show_number(number)}]
     if excluded:
-        left_out = ngettext("%(n)s customer was left out.", "%(n)s customers were left out.", excluded)
-        sentences.append(left_out % {"n": show_number(excluded)})
+        text = ngettext("%(n)s customer was excluded.", "%(n)s customers were excluded.", excluded)
+        sentences.append(text % {"n": show_number(excluded)})
     return " ".join([*sentences, *_skipped(result)])
 
 

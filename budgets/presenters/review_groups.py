@@ -32,7 +32,7 @@ CHANGES_TYPE = (
 FROZEN_BY_PARTNER = Q(customer__freeze_origin=FreezeOrigin.PARTNER)
 MOVED_ON = Q(left_out=ExclusionReason.MOVED_ON)
 ESCALATED = ReviewGroup(
-    _("Frozen already, now with their resources"), INCLUDED & Q(effect=FreezeEffect.ESCALATED), can_leave_out=True
+    _("Already frozen, now with their resources"), INCLUDED & Q(effect=FreezeEffect.ESCALATED), can_leave_out=True
 )
 
 BUDGET_GROUPS: ReviewGroups = {
@@ -49,21 +49,21 @@ BUDGET_GROUPS: ReviewGroups = {
         _("Nothing changes"), INCLUDED & ~Q(effect=FreezeEffect.UNFROZEN) & SAME_TERMS, can_leave_out=True
     ),
     "MOVED_ON": ReviewGroup(_("Changed since the batch: not restored"), MOVED_ON),
-    "LEFT_OUT": ReviewGroup(_("Left out"), ~INCLUDED & ~MOVED_ON),
+    "LEFT_OUT": ReviewGroup(_("Excluded"), ~INCLUDED & ~MOVED_ON),
     "ALL": ReviewGroup(_("All budgets to be set"), INCLUDED),
 }
 FREEZE_GROUPS: ReviewGroups = {
     "FROZEN": ReviewGroup(_("Frozen"), INCLUDED & Q(effect=FreezeEffect.FROZEN), can_leave_out=True),
     "ESCALATED": ESCALATED,
     "UNFROZEN": ReviewGroup(_("Unfrozen"), UNFROZEN, can_leave_out=True),
-    "USED_UP": ReviewGroup(_("Stay frozen: used up under automatic freezing"), Q(left_out=ExclusionReason.USED_UP)),
+    "USED_UP": ReviewGroup(_("Used up under automatic freezing: stay frozen"), Q(left_out=ExclusionReason.USED_UP)),
     "FROZEN_SO": ReviewGroup(_("Already frozen in this way: unchanged"), Q(left_out=ExclusionReason.FROZEN_SO)),
-    "OTHER_KIND": ReviewGroup(_("Frozen in another way: unchanged"), Q(left_out=ExclusionReason.OTHER_KIND)),
+    "OTHER_KIND": ReviewGroup(_("Frozen in the other way: unchanged"), Q(left_out=ExclusionReason.OTHER_KIND)),
     "NOT_FROZEN": ReviewGroup(_("Not frozen: unchanged"), Q(left_out=ExclusionReason.NOT_FROZEN)),
     "BEYOND": ReviewGroup(
         _("Not yours to act on"), Q(left_out__in=[ExclusionReason.REFERRAL, ExclusionReason.GRANTED])
     ),
-    "LEFT_OUT": ReviewGroup(_("Left out"), Q(left_out=ExclusionReason.BY_OPERATOR)),
+    "LEFT_OUT": ReviewGroup(_("Excluded"), Q(left_out=ExclusionReason.BY_OPERATOR)),
     "ALL": ReviewGroup(_("All customers to be frozen"), INCLUDED),
 }
 UNFREEZE_GROUPS: ReviewGroups = {

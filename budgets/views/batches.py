@@ -66,7 +66,7 @@ def batch(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """One batch: its records, and for budgets the undo.
 
     For budgets `moved_on=1` lists only customers whose budget has changed since; for freezing `left_out=1` lists the
-    customers that the review left out.
+    customers excluded in the review.
     """
     confirmation, kind = _own_batch(request, pk)
     listing = kind.batch_listing(request.GET)
