@@ -328,7 +328,7 @@ def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_i
     answer = upload(client, lines("one,ONE_TIME,5,,", "theirs,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"))
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "Nothing was set: 2 bad lines." in page
+    assert "2 lines have errors. Nothing was set." in page
     assert "The review of 1 line is ready." in page
     path = f"/operations/{Operation.objects.get().pk}/"
     assert f'href="{path}">Exclude these lines and review the others' in page
@@ -355,7 +355,7 @@ def test_a_file_that_changes_nothing_says_so(acme, ann, sign_in):
     factories.customer(acme, "one")
     client = sign_in(ann)
     assert upload(client, lines("one,,,,"))["Location"] == PAGE
-    assert "The file was read and changes nothing: 1 line." in client.get(PAGE).content.decode()
+    assert "Nothing to change: the line of the file matches the current budget." in client.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_after_a_change_the_page_gets_what_stands_now_alone(client, customer):
 def test_just_associated_it_is_frozen_without_a_budget_and_says_why(client, customer):
     said = text(client, customer)
     assert "Not set. Without a budget the customer cannot purchase." in said
-    assert "Frozen The account is frozen: since 2026-09-20 12:00, association No budget is set" in said
+    assert "Frozen Account frozen since association on 2026-09-20 12:00. No budget is set" in said
     assert "yearly/monthly and reserved instances No reason 1 Purchase, change: pay-per-use No reason 1" in said
     assert "No expenditure has been reported for these months yet." in said
     assert f'href="/customers/freeze-records/{customer.freeze_records.get().pk}/"' in html(client, customer)
@@ -147,7 +147,7 @@ def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_
     customer, ann, sign_in, september
 ):
     freeze(customer, ann, FreezeKind.ACCOUNT_AND_RESOURCE)
-    assert "After 2026-10-05 12:00 data may be deleted." in text(sign_in(ann), customer)
+    assert "Data may be deleted after 2026-10-05 12:00." in text(sign_in(ann), customer)
     seen = {}
     for day in ("2026-09-28 03:59", "2026-09-28 04:00", "2026-10-04 04:00", "2026-10-05 04:00"):
         september.move_to(factories.moment(day))
@@ -204,7 +204,7 @@ def test_below_a_restricted_reseller_the_customer_is_frozen_and_the_page_says_by
         status=Partner.Status.RESTRICTED, status_since=timezone.now(), status_reason="Unpaid"
     )
     said = text(client, customer)
-    assert "The account is frozen: reseller restricted since 2026-09-20 12:00" in said
+    assert "Account frozen: reseller restricted since 2026-09-20 12:00." in said
 
 
 @pytest.mark.parametrize(

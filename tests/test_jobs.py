@@ -20,12 +20,11 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from budgets import operations as budget_operations
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
 from budgets.months import month_name, month_of
-from budgets.presenters.messages import message_for_batch
+from budgets.presenters import messages
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions import jobs
 from partnercenter.actions.partners import give_grant
@@ -117,7 +116,7 @@ def test_a_worker_makes_the_review_of_many(client, three, few, worker, chosen, t
     assert page == f"/jobs/{Job.objects.get().pk}/"
     worker()
     job = client.get(page).context["job"]
-    assert "Nothing is set before it is confirmed." in job.message
+    assert "Nothing is set until you confirm it." in job.message
     assert client.get(job.link).context["review"].number == 3
     assert not Budget.objects.exists()
 
@@ -277,12 +276,13 @@ def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
     client, three, ann, few, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
+    message_for_batch = messages.message_for_batch
 
     def refused_meanwhile(*given: Any) -> str:
         Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="LockTimeout", status=409)
         return message_for_batch(*given)
 
-    monkeypatch.setattr(budget_operations, "message_for_batch", refused_meanwhile)
+    monkeypatch.setattr(messages, "message_for_batch", refused_meanwhile)
     worker()
     assert client.get(page).context["job"].state == "DONE"
     assert Budget.objects.count() == 3
@@ -292,7 +292,7 @@ def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
     client, three, ann, few, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
-    monkeypatch.setattr(budget_operations, "message_for_batch", lambda *args: 1 / 0)
+    monkeypatch.setattr(messages, "message_for_batch", lambda *args: 1 / 0)
     worker()
     assert "An error stopped it. Nothing was changed." in client.get(page).content.decode()
     assert not Budget.objects.exists()

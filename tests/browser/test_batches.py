@@ -113,7 +113,7 @@ def search(person: Person, text: str, *, finds: int) -> None:
 
 
 def edit_the_review(person: Person, *, out: list[Customer], other: Customer) -> None:
-    group(person, "All to be set").click()
+    group(person, "All budgets to be set").click()
     expect(person.window.get_by_role("button", name=re.compile("^Exclude "))).to_have_count(5)
     person.meets_no_barrier()
     for customer in out:
@@ -122,7 +122,7 @@ def edit_the_review(person: Person, *, out: list[Customer], other: Customer) -> 
     row.get_by_role("textbox").fill("250.50")
     row.get_by_role("button", name="Change").click()
     expect(person.window.get_by_role("region", name="Totals")).to_contain_text("450.50")
-    expect(person.window.get_by_text("3 customers are to be set.")).to_be_visible()
+    expect(person.window.get_by_text("The budgets of 3 customers will be set.")).to_be_visible()
 
 
 def undo(person: Person) -> None:
@@ -143,7 +143,7 @@ def undo(person: Person) -> None:
     code = re.findall(r"^\s*(\d{6})$", str(mail.outbox[-1].body), re.MULTILINE)[0]
     person.page.get_by_label("Verification Code", exact=True).fill(code)
     person.page.get_by_role("button", name="OK").click()
-    person.sees(re.compile("3 budgets are undone."))
+    person.sees(re.compile("3 budgets were restored to their previous values."))
 
 
 def test_an_amount_that_was_typed_and_not_taken_over_is_before_anything_is_set(sit_down, ann, thirty):
@@ -152,7 +152,7 @@ def test_an_amount_that_was_typed_and_not_taken_over_is_before_anything_is_set(s
     tick(person, *thirty[:3])
     open_dialog(person)
     send_terms(person, "100")
-    group(person, "All to be set").click()
+    group(person, "All budgets to be set").click()
     for customer, amount in ((thirty[0], "999"), (thirty[2], "7.50")):
         person.window.get_by_role("textbox", name=f"Budget of {customer.account_name}").fill(amount)
     person.ok.click()
@@ -219,13 +219,13 @@ def test_by_the_keyboard_alone(sit_down, ann, thirty):
     tab_to(person, person.page.get_by_role("button", name="Set Budget", exact=True), "Shift+Tab")
     person.page.keyboard.press("Enter")
     expect(person.window.get_by_role("heading", name="Set Budget")).to_be_visible()
-    press(person, person.window.get_by_role("radio", name="Leave as it is").first, "ArrowDown")
+    press(person, person.window.get_by_role("radio", name="Leave unchanged").first, "ArrowDown")
     write(person, person.window.get_by_label("Amount", exact=True).last, "55")
     press(person, person.window.get_by_role("button", name="Review"))
     expect(person.window.get_by_role("heading", name="Set Budget: Review")).to_be_visible()
-    press(person, group(person, "All to be set"))
+    press(person, group(person, "All budgets to be set"))
     press(person, person.window.get_by_role("button", name=f"Exclude {thirty[0].account_name}", exact=True))
-    expect(person.window.get_by_text("1 customer is to be set.")).to_be_visible()
+    expect(person.window.get_by_text("The budget of 1 customer will be set.")).to_be_visible()
     press(person, person.ok)
     person.sees(re.compile("1 budget is set"))
     assert amounts(thirty[:2]) == [None, Decimal(55)]

@@ -127,8 +127,8 @@ def set_budgets(page: Page, take: Take) -> None:
     take("set-budgets")
     window = dialog(page)
     window.get_by_role("button", name="Review").click()
-    window.get_by_role("link", name="All to be set").click()
-    expect(window.get_by_role("region", name="All to be set")).to_be_visible()
+    window.get_by_role("link", name="All budgets to be set").click()
+    expect(window.get_by_role("region", name="All budgets to be set")).to_be_visible()
     take("review")
     change_meanwhile(page)
     window.get_by_role("button", name="OK").click()
@@ -139,7 +139,7 @@ def set_budgets(page: Page, take: Take) -> None:
     expect(page.get_by_role("heading", name="Budget Batch of")).to_be_visible()
     take("batch", whole=True)
     page.get_by_role("button", name="Review Undo").click()
-    page.get_by_role("link", name="All to be set").click()
+    page.get_by_role("link", name="All budgets to be set").click()
     take("undo-review", whole=True)
 
 
