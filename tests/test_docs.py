@@ -18,7 +18,10 @@ from tests import factories
 from tests.screenshots.__main__ import SHOWN_IN_DOCUMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [*(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 ROOMS = ("partnercenter", "customers", "budgets")
 # What exists only once the console has run or was set up, and a time zone.
 NOT_IN_THE_TREE = ("var/", ".venv", "Asia/")
@@ -116,7 +119,9 @@ def test_the_documents_show_each_picture_that_is_kept_for_them():
 def test_architecture_names_every_folder_of_the_rooms():
     modules = {path for room in ROOMS for path in (ROOT / room).rglob("*.py") if path.name != "__init__.py"}
     folders = {folder for path in modules for folder in path.relative_to(ROOT).parent.parts}
-    assert {folder for folder in folders if f"`{folder}/`" not in text("docs/architecture.md")} - NAMED_BY_DJANGO == set()
+    assert {
+        folder for folder in folders if f"`{folder}/`" not in text("docs/architecture.md")
+    } - NAMED_BY_DJANGO == set()
 
 
 def test_architecture_shows_the_layers_that_are_checked():
