@@ -103,7 +103,7 @@ class CustomerOperation(ReviewKind):
         """What stands above the groups of a review in which this number of customers is included."""
         return {}
 
-    def page_context(self, query: QueryDict, month: int, error: ActionError | None) -> dict[str, Any]:
+    def extra_context(self, query: QueryDict, month: int, error: ActionError | None) -> dict[str, Any]:
         if not self.is_batch:
             return {}
         typed = error.typed if isinstance(error, InvalidAmounts) else {}
@@ -130,7 +130,7 @@ class CustomerOperation(ReviewKind):
             return self.operation
         return edit_review(self.operation, leave_out=leave_out, group=whole, take_in=take_in, amounts=amounts)
 
-    def take_typed_amounts(self, given: QueryDict) -> Operation | None:
+    def save_typed_amounts(self, given: QueryDict) -> Operation | None:
         amounts = self.typed_amounts(given)
         if not amounts:
             return None
@@ -166,7 +166,7 @@ class SetBudget(CustomerOperation):
     can_be_undone = True
 
     @classmethod
-    def of(cls, operation: Operation) -> Self:
+    def from_operation(cls, operation: Operation) -> Self:
         """Budgets that came from a file keep its name in their terms."""
         kind: Any = ImportBudgets if "import" in operation.terms else cls
         return kind(operation)
@@ -252,7 +252,7 @@ class UndoBatch(SetBudget):
     """Putting customers back to what they had before a batch."""
 
     @classmethod
-    def of(cls, operation: Operation) -> Self:
+    def from_operation(cls, operation: Operation) -> Self:
         return cls(operation)
 
     @property

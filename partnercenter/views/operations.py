@@ -50,7 +50,7 @@ def operation(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     form.is_valid()
     try:
         operations.ensure_not_finished(kind.operation)
-        if edited := kind.take_typed_amounts(request.POST):
+        if edited := kind.save_typed_amounts(request.POST):
             return _show_edited(request, kind_of(edited))
         return _confirm(request, kind)
     except SHOWN_ON_PAGE as error:
@@ -155,7 +155,7 @@ def _show(
         "error": error.message if error and error.field not in form.fields and not (outcome or stale) else "",
         "outcome": outcome,
         "stale": stale,
-    } | kind.page_context(request.GET, request.month, error)
+    } | kind.extra_context(request.GET, request.month, error)
     return page_or_partial(request, kind.template, context, partial="form", target="dialog-body", status=status)
 
 
