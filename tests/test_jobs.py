@@ -214,7 +214,7 @@ def test_a_worker_reads_a_file_of_budgets(client, three, worker, transactional_d
     page = client.post("/budgets/import/", {"file": SimpleUploadedFile("b.csv", text.encode())})["Location"]
     worker()
     shown = client.get(page)
-    assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is no customer ID of yours"]
+    assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is not the ID of one of your customers"]
     assert "Leave out the bad lines and review the others" in shown.content.decode()
     client.post(shown.context["job"].link)
     assert [budget.amount for budget in Budget.objects.all()] == [Decimal(5)] * 3
@@ -226,7 +226,7 @@ def test_bad_lines_of_a_report_are_on_the_page_of_the_job(client, worker, transa
     worker()
     shown = client.get(page)
     assert [problem[:17] for problem in shown.context["job"].problems] == ["plain.csv, line 2", "plain.csv, line 3"]
-    assert "nothing was changed" in shown.content.decode()
+    assert "Nothing was changed. Correct the errors" in shown.content.decode()
     assert not in_files()
 
 

@@ -166,10 +166,8 @@ def run_job(pk: str, do: Callable[[JobRun], None]) -> None:
             do(doing)
         except AlreadyFinished:
             logger.info("job %s was ended by another run", pk)
-        except BadFile as bad:
-            message = _("Refused as a whole: nothing was changed.")
-            problems = [str(line) for line in bad.bad_lines] + [_("and more")] * bad.more
-            _end(job, Job.State.REFUSED, message=message, problems=problems, status=422)
+        except BadFile as error:
+            _end(job, Job.State.REFUSED, message=error.message, problems=error.lines, status=422)
         except ActionError as refused:
             _end(job, Job.State.REFUSED, message=refused.message, link=doing.way_back, status=refused.status)
         except Exception:
