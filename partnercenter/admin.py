@@ -22,7 +22,7 @@ from partnercenter.actions.partners import give_grant, set_partner_status
 from partnercenter.actions.verification_switch import switch_verification
 from partnercenter.forms import PartnerStatusForm
 from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP
 from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
 from partnercenter.permissions import RESTRICT_RESELLERS
 

@@ -16,7 +16,7 @@ from django.utils.translation import get_language, gettext
 from jinja2 import Environment, StrictUndefined
 
 from partnercenter.lib.money import show_amount, show_number
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP
 
 register = template.Library()
 register.filter("amount", show_amount)
