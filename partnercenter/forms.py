@@ -3,8 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from partnercenter.models import Partner
-from partnercenter.permissions import LONGEST_REASON
+from partnercenter.models import LONGEST_REASON, Partner
 
 
 class CodeForm(forms.Form):

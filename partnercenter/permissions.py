@@ -34,7 +34,6 @@ DISTRIBUTOR_STAFF = {
     "partnercenter.view_partnerstatusrecord",
     RESTRICT_RESELLERS,
 }
-LONGEST_REASON = 256
 
 
 def why_not_budgets(user: User, partner: Partner, grant: Grant | None) -> str:

@@ -7,8 +7,7 @@ from django.utils.translation import gettext as _
 
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.transactions import lock_keys, write_transaction
-from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User
-from partnercenter.permissions import LONGEST_REASON
+from partnercenter.models import LONGEST_REASON, Grant, GrantRecord, Partner, PartnerStatusRecord, User
 
 
 @write_transaction()

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from partnercenter.lib.append_only import Record
-from partnercenter.models.partners import Partner
+from partnercenter.models.partners import LONGEST_REASON, Partner
 from partnercenter.models.users import User
 
 
@@ -42,7 +42,7 @@ class PartnerStatusRecord(Record):
     operator_name = models.CharField(_("operator"), max_length=150)
     status_before = models.CharField(_("status before"), max_length=10, choices=Partner.Status, blank=True)
     status_after = models.CharField(_("status after"), max_length=10, choices=Partner.Status, blank=True)
-    reason = models.CharField(_("reason"), max_length=256)
+    reason = models.CharField(_("reason"), max_length=LONGEST_REASON)
 
     class Meta:
         verbose_name = _("partner status record")

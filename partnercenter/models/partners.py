@@ -9,6 +9,9 @@ from django.db import models
 from django.db.models import PROTECT, Q
 from django.utils.translation import gettext_lazy as _
 
+# In characters: why an account was frozen, a reseller restricted, or a decision snoozed.
+LONGEST_REASON = 256
+
 
 class BudgetType(models.TextChoices):
     """What a budget is, and what a quota is granted for."""
@@ -73,7 +76,7 @@ class Partner(models.Model):
         _("status"), max_length=10, choices=Status, blank=True, default=Status.NORMAL, editable=False
     )
     status_since = models.DateTimeField(_("since"), null=True, editable=False)
-    status_reason = models.CharField(_("reason"), max_length=256, blank=True, editable=False)
+    status_reason = models.CharField(_("reason"), max_length=LONGEST_REASON, blank=True, editable=False)
     verification_required = models.BooleanField(
         _("verification code"),
         default=False,
