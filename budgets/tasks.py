@@ -33,7 +33,7 @@ def confirm(job: str) -> None:
 
 def _confirm(work: jobs.JobRun) -> None:
     operation: Any = work.job.operation
-    work.way_back = reverse("operation", args=[operation.pk])
+    work.link_if_refused = reverse("operation", args=[operation.pk])
     # Before any lock, as every view does.
     current_month()
     work.applying()

@@ -257,7 +257,7 @@ def test_work_that_nobody_has_begun_says_so(client, three, ann, few, worker):
 def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker):
     page = client.post(review(three, ann))["Location"]
     answer = client.post(f"{page}again/", follow=True)
-    assert "nothing to start again" in answer.content.decode()
+    assert "it cannot be started again" in answer.content.decode()
     assert DBTaskResult.objects.count() == 1
 
 
@@ -294,7 +294,7 @@ def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
     page = client.post(review(three, ann))["Location"]
     monkeypatch.setattr(budget_operations, "message_for_batch", lambda *args: 1 / 0)
     worker()
-    assert "An error stopped it. Nothing was changed." in client.get(page).content.decode()
+    assert "An error stopped the job. Nothing was changed." in client.get(page).content.decode()
     assert not Budget.objects.exists()
 
 
