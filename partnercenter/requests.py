@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from partnercenter.lib.htmx import HtmxRequest
 from partnercenter.models import Partner, User
 
 Parameters = ParamSpec("Parameters")
+
+
+def signed_in_user(request: HttpRequest) -> User:
+    """The user of a request that cannot be anonymous, such as one to the administration."""
+    return cast(User, request.user)
 
 
 class ConsoleRequest(HtmxRequest):
