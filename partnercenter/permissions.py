@@ -85,9 +85,9 @@ def contact_distributor(partner: Partner) -> str:
 
 
 def limiting_grant(user: User, partner: Partner, grant: Grant | None) -> Grant | None:
-    """The grant whose quotas limit the user: that of the user's own company. None limits a distributor's users.
+    """The grant whose quotas limit the user, if any (rule 5.2 (docs/rules.md)).
 
-    This is rule 5.2 (docs/rules.md).
+    A reseller's users are limited by its grant, its distributor's users are not limited.
     """
     return grant if user.partner == partner else None
 

@@ -62,7 +62,7 @@ def ensure_not_finished(operation: Operation) -> None:
 
 def lock_operation(operation: Operation) -> None:
     """Until the end of the transaction, let nobody else confirm or edit this operation. Raises OperationFinished."""
-    # An operation is a record, whose row cannot be locked, so its operator's row is locked instead.
+    # The operator's row serves as the lock for all operations of this operator.
     User.objects.select_for_update(no_key=True).get(pk=operation.operator_id)
     ensure_not_finished(operation)
 
