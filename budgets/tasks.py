@@ -49,7 +49,7 @@ def confirm(run: jobs.JobRun) -> None:
     """Apply a reviewed operation whose code, if it needs one, was accepted."""
     # Jobs of this task always have one.
     operation = cast(Operation, run.job.operation)
-    run.way_back = reverse("operation", args=[operation.pk])
+    run.link_if_refused = reverse("operation", args=[operation.pk])
     # The month is restored before any lock is taken.
     current_month()
     run.applying()

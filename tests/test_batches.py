@@ -143,7 +143,7 @@ def test_ok_takes_over_what_was_typed_before_it_sets_anything(client, three):
     typed = {f"amount_{each.customer_id}": "100.00" for each in three} | {f"amount_{three[1].customer_id}": "9,999"}
     answer = client.post(path, typed)
     assert not Budget.objects.exists()
-    assert "The amounts you typed are in the review now" in client.get(answer["Location"]).content.decode()
+    assert "The amounts you typed are now in the review" in client.get(answer["Location"]).content.decode()
     client.post(answer["Location"], typed)
     assert amounts(three) == [Decimal(100), Decimal(9999), Decimal(100)]
 

@@ -65,15 +65,15 @@ def test_a_referral_customer_is_not_frozen(acme, file):
     ("line", "reason"),
     [
         ("known,a,b,,,,,,acme-reseller", "known is associated already"),
-        (",a,b,,,,,,acme-reseller", "customer_id is absent"),
-        ("x,a,,,,,,,acme-reseller", "name is absent"),
-        ("x,a,b,,,,,,nobody", "'nobody' is no reseller"),
-        ("x,a,b,,,,,,dora-distribution", "'dora-distribution' is no reseller"),
-        ("x,a,b,FRIEND,,,,,acme-reseller", "'FRIEND' is no association type"),
-        ("x,a,b,,nobody,,,,acme-reseller", "'nobody' is no e-mail address"),
+        (",a,b,,,,,,acme-reseller", "customer_id is missing"),
+        ("x,a,,,,,,,acme-reseller", "name is missing"),
+        ("x,a,b,,,,,,nobody", "'nobody' is not a reseller"),
+        ("x,a,b,,,,,,dora-distribution", "'dora-distribution' is not a reseller"),
+        ("x,a,b,FRIEND,,,,,acme-reseller", "'FRIEND' is not an association type"),
+        ("x,a,b,,nobody,,,,acme-reseller", "'nobody' is not an e-mail address"),
         (f"{'x' * 129},a,b,,,,,,acme-reseller", "longer than 128"),
-        ("good,a,b,,,,,,acme-reseller", "good stands twice"),
-        ("x,a,b", "3 cells"),
+        ("good,a,b,,,,,,acme-reseller", "good occurs twice"),
+        ("x,a,b", "expected 9 cells"),
     ],
 )
 def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(acme, file, line, reason):

@@ -186,7 +186,7 @@ def test_people_of_a_frozen_reseller_find_no_unfreezing(client, customer, acme):
         status=Partner.Status.FROZEN, status_since=timezone.now(), status_reason="Unpaid"
     )
     assert "unfreeze" not in offered(client, customer)
-    assert "it cannot unfreeze customers" in html(client, customer)
+    assert "you cannot unfreeze customers" in html(client, customer)
 
 
 def test_a_referral_customer_has_no_budget_may_do_everything_and_nothing_warns(client, acme):

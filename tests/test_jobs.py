@@ -213,7 +213,7 @@ def test_a_worker_reads_a_file_of_budgets(client, three, worker, transactional_d
     page = client.post("/budgets/import/", {"file": SimpleUploadedFile("b.csv", text.encode())})["Location"]
     worker()
     shown = client.get(page)
-    assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is no customer ID of yours"]
+    assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is not the ID of one of your customers"]
     assert "Exclude these lines and review the others" in shown.content.decode()
     client.post(shown.context["job"].link)
     assert [budget.amount for budget in Budget.objects.all()] == [Decimal(5)] * 3
@@ -225,7 +225,7 @@ def test_bad_lines_of_a_report_are_on_the_page_of_the_job(client, worker, transa
     worker()
     shown = client.get(page)
     assert [problem[:17] for problem in shown.context["job"].problems] == ["plain.csv, line 2", "plain.csv, line 3"]
-    assert "nothing was changed" in shown.content.decode()
+    assert "Nothing was changed. Correct the errors" in shown.content.decode()
     assert not in_files()
 
 
@@ -256,7 +256,7 @@ def test_work_that_nobody_has_begun_says_so(client, three, ann, few, worker):
 def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker):
     page = client.post(review(three, ann))["Location"]
     answer = client.post(f"{page}again/", follow=True)
-    assert "nothing to start again" in answer.content.decode()
+    assert "it cannot be started again" in answer.content.decode()
     assert DBTaskResult.objects.count() == 1
 
 
@@ -294,7 +294,7 @@ def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
     page = client.post(review(three, ann))["Location"]
     monkeypatch.setattr(messages, "message_for_batch", lambda *args: 1 / 0)
     worker()
-    assert "An error stopped it. Nothing was changed." in client.get(page).content.decode()
+    assert "An error stopped the job. Nothing was changed." in client.get(page).content.decode()
     assert not Budget.objects.exists()
 
 

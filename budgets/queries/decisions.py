@@ -26,8 +26,7 @@ from customers.masking import mask_name
 from customers.models import Customer, Snooze
 from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import CENT, MoneyField, money, show_amount
-from partnercenter.lib.prepared import PreparedLookup
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP, PreparedLookup
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import why_not_budgets
 

@@ -156,7 +156,7 @@ def test_an_amount_that_was_typed_and_not_taken_over_is_before_anything_is_set(s
     for customer, amount in ((thirty[0], "999"), (thirty[2], "7.50")):
         person.window.get_by_role("textbox", name=f"Budget of {customer.account_name}").fill(amount)
     person.ok.click()
-    expect(person.window.get_by_text("The amounts you typed are in the review now")).to_be_visible()
+    expect(person.window.get_by_text("The amounts you typed are now in the review")).to_be_visible()
     expect(person.window.get_by_role("region", name="Totals")).to_contain_text("1,106.50")
     assert not Budget.objects.exists()
     person.ok.click()

@@ -140,8 +140,8 @@ def test_bad_lines_of_a_file_are_told_without_a_barrier_and_left_out(sit_down, a
     )
     person.page.get_by_role("button", name="Review").click()
     assert person.page.get_by_role("region", name="Errors in the file").get_by_role("listitem").all_inner_texts() == [
-        "budgets.csv, line 3: 'nobody' is no customer ID of yours",
-        "budgets.csv, line 4: customer_id is absent",
+        "budgets.csv, line 3: 'nobody' is not the ID of one of your customers",
+        "budgets.csv, line 4: customer_id is missing",
     ]
     person.meets_no_barrier()
     person.page.set_viewport_size(NARROW)
