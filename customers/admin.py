@@ -98,7 +98,7 @@ def _associate(form: Any, operator: Any) -> int:
             return number
         form.add_error(None, _("The file names no customer."))
     except BadFile as bad:
-        form.add_error("file", bad.told().splitlines())
+        form.add_error("file", [bad.message, *bad.lines])
     except IntegrityError:
         form.add_error(None, _("Somebody else associated one of them meanwhile. Nothing was changed."))
     return 0

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.actions.notes import LONGEST_NOTE
 from customers.agreement import agreement_field
-from customers.files import NewCustomer, already_associated_message, read_customers, split_tags, validate_newcomer
+from customers.files import NewCustomer, already_associated_message, read_customers, split_tags, validate_new_customer
 from customers.listing.filters import DayField, FilterForm, start_of_day
 from customers.models import Customer, FreezeKind
 from partnercenter.models import LONGEST_REASON, Channel, Partner
@@ -105,7 +105,7 @@ class AssociationForm(forms.ModelForm):
     def clean(self) -> None:
         if not self.errors:
             try:
-                validate_newcomer(self._newcomer())
+                validate_new_customer(self._newcomer())
             except ValueError as error:
                 raise ValidationError(str(error)) from error
 

@@ -19,8 +19,7 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessTha
 from budgets.models import Budget
 from customers.listing.status import ListedPartners, RequestedFlags, flag_conditions, split_by_budget
 from customers.models import FLAG_COMBINATIONS, AccountFlags, Customer, ListOwner
-from partnercenter.lib.prepared import CappedCount, MergedRanges, sorted_rows
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP, CappedCount, MergedRanges, sorted_rows
 
 # The partner said twice: each table then has an index that begins with it.
 OWN_BUDGET = Q(budget__partner=F("partner"))
@@ -189,7 +188,7 @@ def collect_sorted(customers: QuerySet[Any], column: str, *, descending: bool) -
     """The keys of these customers in order, each with its partner and state; None if they are too many to be sorted
     for a page.
     """
-    rows = sorted_rows(customers, (column, "pk", "partner", "state"), descending=descending, most=SORT_LIMIT + 1)
+    rows = sorted_rows(customers, (column, "pk", "partner", "state"), descending=descending, limit=SORT_LIMIT + 1)
     if len(rows) > SORT_LIMIT:
         return None
     # Stable: those without a budget come last, whatever the order.

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.models import Customer, ListOwner
-from partnercenter.lib.prepared import CappedCount
-from partnercenter.lib.sql import COUNT_CAP, db_datetime
+from partnercenter.lib.prepared import COUNT_CAP, CappedCount
+from partnercenter.lib.sql import db_datetime
 
 # The days before the deadline on which is warned of it.
 WEEK, DAY = timedelta(days=7), timedelta(days=1)

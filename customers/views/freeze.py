@@ -23,7 +23,7 @@ from budgets.actions.manual_freeze import freeze_now, review_freeze
 from budgets.actions.quota import actionable
 from budgets.actions.reviews import referral_message
 from budgets.presenters import dialogs
-from budgets.presenters.messages import message_for_freeze
+from budgets.presenters.messages import message_for_one_freeze
 from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
 from customers.agreement import CURRENT_VERSION
@@ -132,8 +132,8 @@ def _carry_out(
     user, version = request.user, form.cleaned_data["version"]
     expected = matches_version(version) if version and one else None
     if one and not request.partner.verification_required:
-        outcome = freeze_now(customers, asked, operator=user, expected=expected)
-        return action_done(request, message_for_freeze(outcome, asked, None))
+        freeze_now(customers, asked, operator=user, expected=expected)
+        return action_done(request, message_for_one_freeze(asked))
     if customers.count() > jobs.WORKER_THRESHOLD:
         return _review_by_job(request, asked)
     of_all = selects_all(request)
@@ -183,7 +183,7 @@ def _show(
         **(_about_one(request, one) if one else _about_many(request, customers)),
     }
     return page_or_partial(
-        request, "customers/by_hand.html", context, partial="form", target="dialog-body", status=status
+        request, "customers/freeze.html", context, partial="form", target="dialog-body", status=status
     )
 
 

@@ -1,4 +1,4 @@
-"""Partners, the people who sign in for them, what a distributor granted, and operations that wait for confirmation."""
+"""Partners and their users, the grants of resellers, operations that wait for confirmation, and background jobs."""
 
 from partnercenter.models.grants import Grant, GrantRecord, Pool
 from partnercenter.models.jobs import Job

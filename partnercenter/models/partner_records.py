@@ -1,4 +1,4 @@
-"""What was done to a partner as a whole, by whom: its status, and its verification switch."""
+"""The records of changes to a partner itself: its status, and its verification switch."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from partnercenter.models.users import User
 
 
 class VerificationSwitchRecord(Record):
-    """The verification code of a partner was turned on or off: by whom and when (rule 6.6 (docs/rules.md))."""
+    """A partner's verification code was turned on or off (rule 6.6 (docs/rules.md))."""
 
     partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("partner"), related_name="verification_switch_records")
     at = models.DateTimeField(_("time"), default=timezone.now)
@@ -31,10 +31,7 @@ class VerificationSwitchRecord(Record):
 
 
 class PartnerStatusRecord(Record):
-    """A reseller was restricted, frozen or let go again by its distributor: status before and after.
-
-    See rule 4.7 (docs/rules.md).
-    """
+    """A distributor changed the status of a reseller (rule 4.7 (docs/rules.md))."""
 
     partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("reseller"), related_name="status_records")
     at = models.DateTimeField(_("time"), default=timezone.now)

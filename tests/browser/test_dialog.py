@@ -41,7 +41,7 @@ def test_bad_input_is_said_first_and_what_was_typed_stays(person, kestwick):
     person.fill_in("12,34", freezing="Automatic")
     person.ok.click()
     expect(person.alert).to_be_focused()
-    expect(person.alert).to_have_text("Correct the fields below.")
+    expect(person.alert).to_have_text("Please correct the errors below.")
     expect(person.amount).to_have_attribute("aria-invalid", "true")
     expect(person.amount).to_have_value("12,34")
     expect(person.amount).to_have_accessible_description(re.compile("Enter an amount such as"))
