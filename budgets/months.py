@@ -56,7 +56,7 @@ def parse_month_of_date(text: str) -> int:
 
 @lru_cache(maxsize=8192)
 def parse_moment(text: str) -> datetime | None:
-    """The time that a report states, in UTC, which is also meant where no zone is given; None where it is no time."""
+    """The time that a report states, in UTC, which is the default for a time without a zone; None if it is invalid."""
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

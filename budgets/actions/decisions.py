@@ -51,7 +51,7 @@ def is_snoozed(at: datetime) -> Exists:
 def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, operator: User) -> int:
     """Snooze the decisions about these customers until a day begins in the operator's time zone; return how many.
 
-    Customers about whom nothing is to be decided any more are skipped. Raises InvalidRequest where the day is not
+    Customers who no longer need a decision are skipped. Raises InvalidRequest where the day is not
     between tomorrow and a year from now or the reason does not have 1 to 256 characters, and PermissionRefused.
     """
     zone = operator.partner.zone if operator.partner else timezone.get_current_timezone()

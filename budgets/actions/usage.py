@@ -25,7 +25,7 @@ CAN_BE_FROZEN_FURTHER = Q(freeze_kind=FreezeKind.NONE) | Q(
 )
 
 # Everything that depends on `used`, in one statement: one new row version per budget. `{new}` selects customer_id,
-# counted_from and used. A budget that restores and is used up again at the same moment is exhausted since then only.
+# counted_from and used. A budget that restores and is immediately used up again counts as exhausted since the restore.
 UPDATE_USED = """
 UPDATE budgets_budget SET
     counted_from = new.counted_from,
