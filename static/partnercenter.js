@@ -173,10 +173,10 @@
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
-  // A link that changes the list below leaves the menu it was in.
+  // A link that changes the list below leaves the menu it was in. What is loaded into the menu leaves it open.
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
     const menu = detail.elt.closest("details.menu");
-    if (!menu) return;
+    if (!menu || menu.contains(detail.target)) return;
     menu.open = false;
     menu.querySelector("summary").focus();
   });

@@ -105,6 +105,8 @@ def test_what_is_filtered_is_saved_under_a_name_replaced_and_deleted(person, wat
 def test_without_javascript_filters_are_taken_away_and_views_opened(person):
     page = person.page
     page.locator("summary", has_text="Views").click()
+    page.get_by_role("link", name="Your views").click()
+    person.meets_no_barrier()
     page.get_by_role("link", name="Near the limit", exact=True).click()
     expect(rows(page)).to_have_count(1)
     chip(page, "Usage: from 75 %").click()
