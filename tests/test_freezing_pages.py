@@ -444,8 +444,8 @@ def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, 
     Customer.objects.filter(pk=theirs.pk).update(
         freeze_kind="ACCOUNT_AND_RESOURCE", retention_until=timezone.now() + timedelta(hours=3)
     )
-    assert client.get("/customers/").context["ending"] == RetentionCounts(0, 0)
-    assert sign_in(carl).get("/customers/").context["ending"] == RetentionCounts(1, 1)
+    assert client.get("/customers/").context["retention_counts"] == RetentionCounts(0, 0)
+    assert sign_in(carl).get("/customers/").context["retention_counts"] == RetentionCounts(1, 1)
 
 
 def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, sign_in, september):

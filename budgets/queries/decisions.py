@@ -94,11 +94,11 @@ class Decisions:
     def _listed(self, *, snoozed: bool) -> QuerySet[Budget]:
         put_off = is_snoozed(self.at)
         listed = self._budgets.filter(put_off if snoozed else ~put_off)
-        if self.filters.wrong:
+        if self.filters.problems:
             return listed.none()
-        if not self.filters.asked:
+        if not self.filters.active:
             return listed
-        matching = narrow(self._customers, self.filters.asked, self.user)
+        matching = narrow(self._customers, self.filters.active, self.user)
         # Their state once more, for the index of customers that begins with it.
         return listed.filter(customer__in=matching.filter(state__in=EXHAUSTED_NOT_FROZEN))
 
