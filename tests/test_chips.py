@@ -72,7 +72,7 @@ def test_usage_from_75_90_and_100_percent_on_keeps_the_other_filters(client, acm
     pages = [client.get(f"/customers/{each.query}").context for each in ranges]
     assert [page["counts"].customers for page in pages] == [2, 1, 1]
     assert [each.chosen for each in pages[1]["usage_shortcuts"]] == [False, True, False]
-    assert len(pages[1]["chips"]) == 2
+    assert len(pages[1]["active_filters"]) == 2
 
 
 def test_the_form_of_the_filters_follows_a_chip_but_not_what_is_typed_into_it(client):

@@ -292,9 +292,7 @@ def test_woken_it_is_open_again_and_waking_twice_changes_nothing(client, kestwic
     response = client.post(WAKE, {"customer": "kestwick"}, follow=True)
     assert "1 decision is open again." in response.content.decode()
     assert list(rows(client)) == ["kestwick"]
-    assert (
-        "nothing left to decide" in client.post(WAKE, {"customer": "kestwick"}, follow=True).content.decode()
-    )
+    assert "nothing left to decide" in client.post(WAKE, {"customer": "kestwick"}, follow=True).content.decode()
     assert list(Snooze.objects.order_by("pk").values_list("until", flat=True)) == [
         factories.moment("2026-09-19 16:00"),
         NOW,

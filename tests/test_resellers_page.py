@@ -62,8 +62,8 @@ def test_each_with_its_customers_permissions_and_pools(client, resellers, ann):
     acme, _borealis, mono, plain = shown(client)
     assert (acme.customers, plain.customers) == (3, 0)
     assert [each.authorized for each in (acme, mono, plain)] == [
-        "Granted: monthly, one-time",
-        "Granted: monthly",
+        "Granted: monthly and one-time budgets",
+        "Granted: monthly budgets",
         "Not granted",
     ]
     monthly, one_time = acme.pools

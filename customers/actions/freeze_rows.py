@@ -1,6 +1,6 @@
 """Freezing and unfreezing locked rows of customers, as steps of a larger action.
 
-Call these from actions only. They leave alone the flags stored on the budget, which `budgets.actions` updates as well.
+Only actions call these. They do not update the flags stored on budgets; the actions in `budgets.actions` do.
 """
 
 from collections.abc import Mapping

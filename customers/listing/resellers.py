@@ -142,8 +142,12 @@ def reseller_rows(resellers: Iterable[Partner]) -> list[ResellerRow]:
 
 def _row(reseller: Partner, customers: int) -> ResellerRow:
     grant = reseller.grant
-    labels = [_("monthly"), _("one-time")]
-    granted = [label for kind, label in zip(POOLS, labels, strict=True) if kind in grant.types]
+    authorized = {
+        POOLS: _("Granted: monthly and one-time budgets"),
+        (BudgetType.MONTHLY,): Authorized.MONTHLY.label,
+        (BudgetType.ONE_TIME,): Authorized.ONE_TIME.label,
+        (): Authorized.NOT_GRANTED.label,
+    }
     return ResellerRow(
         key=reseller.pk,
         company=reseller.company,
@@ -152,6 +156,6 @@ def _row(reseller: Partner, customers: int) -> ResellerRow:
         status=reseller.status,
         status_label=reseller.get_status_display(),
         status_reason=reseller.status_reason,
-        authorized=_("Granted: %(what)s") % {"what": ", ".join(granted)} if granted else _("Not granted"),
+        authorized=str(authorized[tuple(kind for kind in POOLS if kind in grant.types)]),
         pools=[grant.pool(kind) for kind in POOLS],
     )

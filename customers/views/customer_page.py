@@ -40,7 +40,9 @@ def customer(request: ConsoleRequest) -> HttpResponse:
     if request.method != "POST":
         return _show(request, named)
     if not request.user.has_perm(WRITE_NOTES):
-        raise PermissionRefused(_("You are a viewer: ask somebody else of your company to write a note."))
+        raise PermissionRefused(
+            _("You are a viewer and cannot write notes: ask an operator or administrator of your company.")
+        )
     form = NoteForm(request.POST, label_suffix="")
     if not form.is_valid():
         form.fields["text"].widget.attrs["autofocus"] = True
@@ -69,12 +71,12 @@ def _show(
 def _current_state(request: ConsoleRequest, customer: Customer) -> Context:
     """Identity, standing, budget and expenditure. Revealed names are recorded: rule 7.3 (docs/rules.md)."""
     seconds = reveal(request, [customer])
-    [listed] = CUSTOMER_ROWS.in_order([customer.pk])
+    [values] = CUSTOMER_ROWS.in_order([customer.pk])
     months = last_months(customer, request.month)
     budget = getattr(customer, "budget", None)
     return {
         "customer": customer,
-        "row": customer_rows([listed], user=request.user, names_shown=seconds > 0)[0],
+        "row": customer_rows([values], user=request.user, names_shown=seconds > 0)[0],
         "email": customer.email if seconds else mask_email(customer.email),
         "mobile": customer.mobile if seconds else mask_mobile(customer.mobile),
         "tags": customer.tags.strip(";").split(";") if customer.tags else [],
@@ -83,7 +85,7 @@ def _current_state(request: ConsoleRequest, customer: Customer) -> Context:
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,
         "standing": standing_of(customer),
-        "budget": dialogs.show_budget(budget, listed.as_of),
+        "budget": dialogs.show_budget(budget, values.as_of),
         "snooze": snooze_of(budget, timezone.now(), timezone.get_current_timezone()),
         "run_out": explain_run_out(budget, months[-1].total, months[-1].as_of),
         "months": months,

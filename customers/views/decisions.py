@@ -27,24 +27,24 @@ from partnercenter.requests import ConsoleRequest, partner_required
 def decisions(request: ConsoleRequest) -> HttpResponse:
     """Decisions: the open ones, or with `snoozed=1` the snoozed ones; filtered, sorted, in pages."""
     user, partner, now = request.user, request.partner, timezone.now()
-    listed = Decisions(user, request.GET, now)
-    open_count, snoozed_count = listed.count()
-    page = listed.page(snoozed_count if listed.snoozed else open_count)
+    decision_list = Decisions(user, request.GET, now)
+    open_count, snoozed_count = decision_list.count()
+    page = decision_list.page(snoozed_count if decision_list.snoozed else open_count)
     seconds = reveal(request, page.object_list)
     page.object_list = decision_rows(
-        page.object_list, user=user, names_shown=seconds > 0, at=now, with_snooze=listed.snoozed
+        page.object_list, user=user, names_shown=seconds > 0, at=now, with_snooze=decision_list.snoozed
     )
     context = {
         "page": page,
-        "headers": decision_headers(listed, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
-        "filters": listed.filters,
-        "filtered": listed.filters.is_filtered,
+        "headers": decision_headers(decision_list, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
+        "filters": decision_list.filters,
+        "filtered": decision_list.filters.is_filtered,
         "without_filters": changed_query(request.GET, q=None, manager=None),
         "open_count": open_count,
         "open_query": changed_query(request.GET, snoozed=None),
         "snoozed_count": snoozed_count,
         "snoozed_query": changed_query(request.GET, snoozed=1),
-        "shows_snoozed": listed.snoozed,
+        "shows_snoozed": decision_list.snoozed,
         "show_reseller": partner.is_distributor,
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,

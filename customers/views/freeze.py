@@ -131,15 +131,14 @@ def _carry_out(
 
 
 def _review_by_job(request: ConsoleRequest, terms: FreezeRequest) -> HttpResponse:
-    kind = terms.operation_kind
     job_terms = {
         "all_matching": selects_all(request),
         "query": request.GET.urlencode(),
         "customers": _customer_ids(request),
-        "act": kind,
+        "act": terms.operation_kind,
         "terms": terms.as_json(),
     }
-    title = _("%(act)s: Review") % {"act": kind.label}
+    title = _("Freeze: Review") if terms.freezes else _("Unfreeze: Review")
     job = jobs.start_job(tasks.review_freezing, title, operator=request.user, terms=job_terms)
     if job.state == Job.State.REFUSED:
         raise jobs.job_error(job)
