@@ -74,9 +74,15 @@ def test_a_write_that_is_taken_back_leaves_nothing_to_find(acme):
 
 def many(partner: Partner, number: int) -> None:
     """So many customers besides, enough for an index to pay."""
-    names = [(f"name {n:05}", f"{partner.account_name} {n:05}") for n in range(number)]
+    names = [(f"name {n:05}", f"account {n:05}") for n in range(number)]
     Customer.objects.bulk_create(
-        Customer(partner=partner, customer_id=account, account_name=account, name=name, search=fold(name, account))
+        Customer(
+            partner=partner,
+            customer_id=f"{partner.pk} {account}",
+            account_name=account,
+            name=name,
+            search=fold(name, account),
+        )
         for name, account in names
     )
     run("ANALYZE customers_customer")
