@@ -45,17 +45,17 @@ class UsageShortcut:
 def active_filters(customers: CustomerList, query: QueryDict) -> list[ActiveFilter]:
     """The filters that are set and can be read, in the order of the form."""
     texts = {name: _value_text(customers, name) for name in customers.active}
-    shown = []
+    active = []
     for name in customers.form.filter_names():
         if name in RANGES:
             key, label, last = RANGES[name]
             if value := _range_text(texts.get(name, ""), texts.get(last, "")):
                 value = f"{value}%" if key == "usage" else value
-                shown.append(ActiveFilter(key, str(label), value, _without(query, name, last)))
+                active.append(ActiveFilter(key, str(label), value, _without(query, name, last)))
         elif name in texts and name not in LAST_ENDS:
             label_text = str(customers.form.fields[name].label)
-            shown.append(ActiveFilter(name, label_text, texts[name], _without(query, name)))
-    return shown
+            active.append(ActiveFilter(name, label_text, texts[name], _without(query, name)))
+    return active
 
 
 def _value_text(customers: CustomerList, name: str) -> str:
