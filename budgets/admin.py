@@ -1,18 +1,19 @@
-"""Adjustment records and reports in Django admin: to look at, for the platform's superusers."""
-
-from typing import Any
+"""Adjustment records, expenditure reports and unassociated accounts in Django admin, read-only, for superusers."""
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from budgets.models import AdjustmentRecord, ExpenditureReport, UnassociatedExpenditure
 from budgets.months import month_name
 from partnercenter.lib.admin import PlatformAdmin
+from partnercenter.lib.types import Context
 
 
 @admin.register(AdjustmentRecord)
@@ -30,7 +31,7 @@ class ExpenditureReportAdmin(PlatformAdmin):
 
 @admin.register(UnassociatedExpenditure)
 class UnassociatedExpenditureAdmin(PlatformAdmin):
-    """Accounts of reports that nobody knows, what they spent by month, each ready to be associated.
+    """Expenditure of accounts that no customer is associated with, by month, each with a link to associate it.
 
     See rule 8.4 (docs/rules.md).
     """
@@ -40,13 +41,13 @@ class UnassociatedExpenditureAdmin(PlatformAdmin):
     list_per_page = 50
     show_full_result_count = False
     search_fields = ["account__startswith"]
-    search_help_text = _("By how the customer ID begins.")
+    search_help_text = _("By the beginning of the customer ID.")
     ordering = ["-month", "account"]
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).filter(customer=None)
 
-    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": capfirst(self.opts.verbose_name_plural)})
 
     @admin.display(description=_("billing month"), ordering="month")
@@ -54,6 +55,6 @@ class UnassociatedExpenditureAdmin(PlatformAdmin):
         return month_name(spent.month)
 
     @admin.display(description=_("operation"))
-    def operation(self, spent: UnassociatedExpenditure) -> str:
+    def operation(self, spent: UnassociatedExpenditure) -> SafeString:
         path, query = reverse("admin:customers_customer_add"), urlencode({"customer_id": spent.account})
         return format_html('<a href="{}?{}">{}</a>', path, query, _("Associate"))

@@ -1,4 +1,4 @@
-"""Months of expenditure as a picture: where each bar, line and label of it goes, in units of its view box."""
+"""The bar chart of monthly expenditure: positions of bars, lines and labels, in units of the SVG view box."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ TOP, BOTTOM, GAP = 16, 40, 8
 BAR_SHARE = Decimal("0.56")
 CHARACTER_WIDTH = Decimal("6.4")
 MOST_LINES = 5
-# A budget so many times higher than any bar is left out: the bars would be flat beneath it.
-FITS = 3
+# A budget more than this many times as high as the highest bar is left out: it would flatten the bars.
+BUDGET_LIMIT = 3
 
 
 class Line(NamedTuple):
-    """A line across the picture at a round amount."""
+    """A grid line at a round amount."""
 
     y: int
     label: str
 
 
 class Bar(NamedTuple):
-    """A month: its bar, the names below it, and where a monthly budget reaches to (None: nowhere in the picture)."""
+    """The bar of a month, its labels, and the height of its monthly budget (None: without one, or left out)."""
 
     month: Month
     x: int
@@ -44,7 +44,7 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """The picture. All numbers are whole and below a thousand, so that no language writes them its own way."""
+    """The chart. All positions are integers below 1,000, which no language formats in its own way."""
 
     left: int
     zero: int
@@ -63,27 +63,28 @@ class Chart:
 
 
 def chart_of(months: Iterable[Month]) -> Chart | None:
-    """The picture of these months; None where nothing was reported of any."""
-    shown = list(months)
-    totals = [month.total for month in shown if month.total is not None]
+    """The chart of these months; None where nothing was reported for any of them."""
+    months = list(months)
+    totals = [month.total for month in months if month.total is not None]
     if not totals:
         return None
-    limit = max(map(abs, totals)) * FITS
-    budgets = [amount for month in shown if (amount := _monthly(month)) is not None and amount <= limit]
-    amounts = _round_amounts(min(Decimal(0), *totals), max(Decimal(1), *totals, *budgets))
+    limit = max(map(abs, totals)) * BUDGET_LIMIT
+    budgets = [amount for month in months if (amount := _monthly_budget(month)) is not None and amount <= limit]
+    amounts = _grid_amounts(min(Decimal(0), *totals), max(Decimal(1), *totals, *budgets))
     labels = [show_number(int(amount)) if amount == int(amount) else show_amount(amount) for amount in amounts]
     left = GAP + int(max(map(len, labels)) * CHARACTER_WIDTH)
     lines = tuple(Line(_y(amount, amounts), label) for amount, label in zip(amounts, labels, strict=True))
-    bars = tuple(_bar(place, month, shown, left, amounts) for place, month in enumerate(shown))
+    slot = Decimal(WIDTH - left - GAP) / len(months)
+    bars = tuple(_bar(place, month, slot, left, amounts) for place, month in enumerate(months))
     return Chart(left, _y(Decimal(0), amounts), lines, bars)
 
 
-def _monthly(month: Month) -> Decimal | None:
+def _monthly_budget(month: Month) -> Decimal | None:
     return month.amount if month.budget_type == BudgetType.MONTHLY else None
 
 
-def _round_amounts(lowest: Decimal, highest: Decimal) -> list[Decimal]:
-    """Round amounts at even distances, the first at or below the lowest, the last at or above the highest."""
+def _grid_amounts(lowest: Decimal, highest: Decimal) -> list[Decimal]:
+    """Evenly spaced round amounts, the first at or below the lowest, the last at or above the highest."""
     least = (highest - lowest) / MOST_LINES
     power = Decimal(1).scaleb(least.adjusted())
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
@@ -93,23 +94,23 @@ def _round_amounts(lowest: Decimal, highest: Decimal) -> list[Decimal]:
 
 
 def _y(amount: Decimal, amounts: list[Decimal]) -> int:
+    """The vertical position of an amount between the lowest and the highest grid line."""
     share = (amount - amounts[0]) / (amounts[-1] - amounts[0])
     return HEIGHT - BOTTOM - round(share * (HEIGHT - BOTTOM - TOP))
 
 
-def _bar(place: int, month: Month, shown: list[Month], left: int, amounts: list[Decimal]) -> Bar:
-    slot = Decimal(WIDTH - left - GAP) / len(shown)
+def _bar(place: int, month: Month, slot: Decimal, left: int, amounts: list[Decimal]) -> Bar:
     begin = left + GAP + int(slot * place)
     width = int(slot * BAR_SHARE)
     x = begin + int(slot - width) // 2
     zero, end = _y(Decimal(0), amounts), _y(month.total or Decimal(0), amounts)
-    amount, year = _monthly(month), month.name[:4]
+    budget, year = _monthly_budget(month), month.name[:4]
     return Bar(
         month,
         x=x,
         y=min(zero, end),
         width=width,
-        # Whatever was spent can be seen.
+        # Even the smallest expenditure is visible.
         height=max(abs(zero - end), 1 if month.total else 0),
         left=x - 5,
         middle=x + width // 2,
@@ -117,5 +118,5 @@ def _bar(place: int, month: Month, shown: list[Month], left: int, amounts: list[
         label=month.name[5:],
         year=year if place == 0 or month.name.endswith("-01") else "",
         total=show_amount(month.total),
-        budget_y=None if amount is None or amount > amounts[-1] else _y(amount, amounts),
+        budget_y=None if budget is None or budget > amounts[-1] else _y(budget, amounts),
     )

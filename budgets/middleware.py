@@ -1,19 +1,20 @@
-"""Every page of a partner's people finds the current billing month."""
+"""Middleware that restores the monthly budgets when a new billing month has begun."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from budgets.actions.billing_month import current_month
 from partnercenter.lib.errors import LockTimeout
 from partnercenter.middleware import refused_page
+from partnercenter.requests import ConsoleRequest
 
 
 class CurrentMonthMiddleware:
-    """The first request in a new billing month restores the monthly budgets, before any page reads them.
+    """Give views the current billing month as `request.month`; see rule 3.14 (docs/rules.md).
 
-    Views find the month as `request.month` (rule 3.14 (docs/rules.md)).
+    The first request in a new month restores the monthly budgets before any page reads them.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -22,11 +23,13 @@ class CurrentMonthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(self, request: Any, view: Callable[..., Any], *_arguments: Any) -> HttpResponse | None:
-        """See to the month where a page is for people of a partner, and somebody has signed in."""
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_arguments: object
+    ) -> HttpResponse | None:
+        """Set the month for pages of a partner's people, once signed in."""
         if getattr(view, "for_partner", False) and request.user.is_authenticated:
             try:
-                request.month = current_month()
+                cast(ConsoleRequest, request).month = current_month()
             except LockTimeout as error:
                 return refused_page(request, error)
         return None

@@ -1,22 +1,20 @@
-"""The kinds of operations on customers: setting budgets, importing them, undoing a batch, freezing and unfreezing.
+"""The kinds of operations on customers: set budgets, import them, undo a batch, freeze and unfreeze by hand.
 
-Each class says what its pages, mails and messages show and which actions do the work. The tests of a kind stand in its
-methods; nothing else asks of which kind an operation is.
+Each class says which actions carry its operation out and what its pages, mails and messages show. Everything else asks
+the class instead of testing `operation.kind`; see partnercenter.operation_kinds and budgets.actions.review_kinds.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Case, Q, QuerySet
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import FreezeRequest, freeze_exclusion, freeze_request_from, with_freeze_effects
@@ -33,50 +31,41 @@ from budgets.actions.reviews import ensure_confirmable, ensure_unchanged, includ
 from budgets.actions.set_budgets import apply_budgets
 from budgets.actions.terms import exclusion, with_budget_effects
 from budgets.actions.undo import batch_records, ensure_undo_confirmable, review_undo
-from budgets.forms.review_amounts import InvalidAmounts, TypedAmount, ensure_in_review, typed_amounts
-from budgets.presenters.messages import message_for_batch, message_for_freeze, message_for_one, message_for_undo
+from budgets.forms.review_amounts import AMOUNT_PREFIX, InvalidAmounts, TypedAmount, ensure_in_review, typed_amounts
+from budgets.models import AdjustmentRecord
+from budgets.presenters import messages, summaries
+from budgets.presenters.batches import BatchListing, list_budget_batch, list_freeze_batch
 from budgets.presenters.records import ADJUSTMENT_FILE
-from budgets.presenters.reviews import (
-    BUDGET_GROUPS,
-    FREEZE_GROUPS,
-    Groups,
-    budget_notes,
-    group_condition,
-    items_with_figures,
-    show_budget_item,
-    show_edits,
-    show_freeze_item,
-    show_pools,
-    show_review,
-    totals,
-)
-from budgets.presenters.summaries import effects_of_many, freeze_request_lines, one_budget, retention_line
+from budgets.presenters.review_groups import BUDGET_GROUPS, FREEZE_GROUPS, UNFREEZE_GROUPS, ReviewGroups
+from budgets.presenters.review_items import annotated_items, edit_options, show_budget_item, show_freeze_item
+from budgets.presenters.reviews import budget_totals, group_condition, show_pools, show_review
 from budgets.queries.conflicts import conflict_summary
 from customers.files import FREEZE_FILE, RecordFile
-from customers.masking import mask_name
 from customers.models import ExclusionReason, FreezeRecord, ReviewItem
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import ActionError, InvalidRequest
-from partnercenter.lib.money import show_amount, show_number
+from partnercenter.lib.types import Context
 from partnercenter.models import Channel, Operation
 from partnercenter.operation_kinds import Summary
 
 
 class CustomerOperation(ReviewKind):
-    """An operation on customers who were reviewed: what all its kinds have in common."""
+    """An operation on reviewed customers: what all kinds have in common.
 
-    review_template: ClassVar[str] = "budgets/review.html"
+    Several customers make a batch, with a review page and a page afterwards; one is confirmed on a plain page.
+    """
+
     head_template: ClassVar[str]
     items_template: ClassVar[str]
     batch_template: ClassVar[str]
-    groups: ClassVar[Groups]
+    groups: ClassVar[ReviewGroups]
     record_file: ClassVar[RecordFile]
     batch_file_name: ClassVar[str]
     can_be_undone: ClassVar[bool] = False
 
     @property
-    def template(self) -> str:  # type: ignore[override]  # one customer is confirmed on the plain page
-        return self.review_template if self.is_batch else "partnercenter/operation.html"
+    def template(self) -> str:  # type: ignore[override]  # a class variable for other kinds
+        return "budgets/review.html" if self.is_batch else "partnercenter/operation.html"
 
     @property
     def batch_path(self) -> str:
@@ -84,26 +73,26 @@ class CustomerOperation(ReviewKind):
 
     @property
     def is_large(self) -> bool:
-        few = jobs.WORKER_THRESHOLD
-        return included_items(self.operation)[: few + 1].count() > few
+        threshold = jobs.WORKER_THRESHOLD
+        return included_items(self.operation)[: threshold + 1].count() > threshold
 
     def ensure_unchanged(self) -> None:
         ensure_unchanged(self.operation)
 
-    def conflict_summary(self, month: int) -> dict[str, Any] | None:
+    def conflict_summary(self, month: int) -> Context | None:
         return conflict_summary(self.operation, month) if self.is_batch else None
 
-    # --- Its review ---------------------------------------------------------------------------------------------------
+    # --- The page of the review ---------------------------------------------------------------------------------------
 
-    def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[dict[str, Any]]:
-        """Items of the review, by their keys, as rows of a page."""
-        raise NotImplementedError
+    @abstractmethod
+    def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[Context]:
+        """Items of the review, given by their keys, as rows; `typed` are amounts to show again, by customer ID."""
 
-    def figures(self, number: int) -> dict[str, Any]:
-        """What stands above the groups of a review in which this number of customers is included."""
+    def head_context(self, number: int) -> Context:
+        """What `head_template` shows above the groups of a review of this number of customers."""
         return {}
 
-    def page_context(self, query: QueryDict, month: int, error: ActionError | None) -> dict[str, Any]:
+    def extra_context(self, query: QueryDict, month: int, error: ActionError | None) -> Context:
         if not self.is_batch:
             return {}
         typed = error.typed if isinstance(error, InvalidAmounts) else {}
@@ -113,49 +102,54 @@ class CustomerOperation(ReviewKind):
             lambda keys: self.show_items(keys, month, typed),
             key=query.get("group", ""),
             page=query.get("page"),
-            wrong={customer_id for customer_id, each in typed.items() if each.error},
+            invalid={customer_id for customer_id, amount in typed.items() if amount.error},
         )
         context = {"review": review, "head_template": self.head_template, "items_template": self.items_template}
-        said_in_row = review.open is not None and any(row.get("error") for row in review.open["rows"])
-        return context | self.figures(review.number) | ({"error": ""} if said_in_row else {})
+        if review.open is not None and any(row.get("error") for row in review.open["rows"]):
+            # The row shows the error, so the page does not repeat it.
+            context["error"] = ""
+        return context | self.head_context(review.number)
 
-    def edit(self, given: QueryDict) -> Operation:
-        if given.get("again"):
+    # --- Edits of the review ------------------------------------------------------------------------------------------
+
+    def edit(self, data: QueryDict) -> Operation:
+        if data.get("again"):
             return self.review_again()
-        amounts = self.typed_amounts(given)
-        leave_out, take_in = given.getlist("leave_out"), given.getlist("take_in")
-        whole = group_condition(self.groups, key) if (key := given.get("leave_out_group")) else NO_ROWS
+        amounts = self.typed_amounts(data)
+        leave_out, take_in = data.getlist("leave_out"), data.getlist("take_in")
+        key = data.get("leave_out_group")
+        group = group_condition(self.groups, key) if key else NO_ROWS
         ensure_in_review(self.operation, {*leave_out, *take_in})
-        if not (leave_out or take_in or amounts or whole != NO_ROWS):
+        if not (leave_out or take_in or amounts or group != NO_ROWS):
             return self.operation
-        return edit_review(self.operation, leave_out=leave_out, group=whole, take_in=take_in, amounts=amounts)
+        return edit_review(self.operation, leave_out=leave_out, group=group, take_in=take_in, amounts=amounts)
 
-    def take_typed_amounts(self, given: QueryDict) -> Operation | None:
-        amounts = self.typed_amounts(given)
+    def save_typed_amounts(self, data: QueryDict) -> Operation | None:
+        amounts = self.typed_amounts(data)
         if not amounts:
             return None
         jobs.ensure_not_under_way(self.operation)
         return edit_review(self.operation, amounts=amounts)
 
-    def typed_amounts(self, given: QueryDict) -> dict[str, Decimal]:
-        """The amounts typed into rows, by customer ID. Raises InvalidRequest where this kind sets none."""
-        if any(name.startswith("amount_") for name in given):
-            raise InvalidRequest(_("No amount is set by this: leave a customer out to keep it as it is."))
+    def typed_amounts(self, data: QueryDict) -> dict[str, Decimal]:
+        """The amounts typed into rows, by customer ID. Raises InvalidRequest where the kind has no amounts."""
+        if any(name.startswith(AMOUNT_PREFIX) for name in data):
+            raise InvalidRequest(_("No amounts can be entered here. Exclude customers that are to stay unchanged."))
         return {}
 
-    # --- Its batch ----------------------------------------------------------------------------------------------------
+    # --- The page of the batch ----------------------------------------------------------------------------------------
 
-    def records(self) -> QuerySet[Any]:
-        """The records that applying it has left, in the order in which they were written."""
-        raise NotImplementedError
+    @abstractmethod
+    def records(self) -> QuerySet:
+        """The records that the operation left, in the order in which they were written."""
 
-    def confirmed_summary(self) -> Summary:
-        """What was confirmed, as its batch shows it: the summary without what depends on the day."""
-        return self.summary()
+    @abstractmethod
+    def batch_listing(self, query: QueryDict) -> BatchListing:
+        """What the page of the batch lists, as its query string asks for."""
 
 
-class SetBudget(CustomerOperation):
-    """Setting the budget of one customer or many."""
+class BudgetOperation(CustomerOperation):
+    """An operation that gives each of its customers a budget."""
 
     head_template = "budgets/_review_figures.html"
     items_template = "budgets/_review_rows.html"
@@ -165,14 +159,57 @@ class SetBudget(CustomerOperation):
     batch_file_name = "budget-batch"
     can_be_undone = True
 
-    @classmethod
-    def of(cls, operation: Operation) -> Self:
-        """Budgets that came from a file keep its name in their terms."""
-        kind: Any = ImportBudgets if "import" in operation.terms else cls
-        return kind(operation)
+    @abstractmethod
+    def lead(self, number: int) -> SafeString:
+        """The first sentence of the review of this number of customers."""
+
+    @property
+    @abstractmethod
+    def why_not_unfrozen(self) -> str:
+        """Why an account stays frozen although its budget would allow to unfreeze it."""
+
+    def edit_options(self, item: ReviewItem, typed: TypedAmount | None) -> Context:
+        """How the operator can edit an item."""
+        return edit_options(item, typed)
 
     def with_effects(self, items: QuerySet[ReviewItem], month: int) -> QuerySet[ReviewItem]:
         return with_budget_effects(items, month, prefix="customer__")
+
+    def summary(self) -> Summary:
+        if self.is_batch:
+            return summaries.customer_count_line(self.operation) + summaries.many_budgets_lines(self.operation)
+        month = current_month()
+        item = annotated_items(self.operation, [self.operation.reviewed.get().pk], month).get()
+        lines = summaries.one_budget_lines(item, month, self.why_not_unfrozen)
+        return summaries.customer_lines(item.customer) + lines
+
+    def head_context(self, number: int) -> Context:
+        totals, pools = budget_totals(self.operation), show_pools(self.operation)
+        return {"lead": self.lead(number), "totals": totals, "pools": pools}
+
+    def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[Context]:
+        return [
+            show_budget_item(item, month, self.why_not_unfrozen)
+            | self.edit_options(item, typed.get(item.customer.customer_id))
+            for item in annotated_items(self.operation, keys, month)
+        ]
+
+    def records(self) -> QuerySet[AdjustmentRecord]:
+        return batch_records(self.operation.pk, self.operation.operator).order_by("pk")
+
+    def batch_listing(self, query: QueryDict) -> BatchListing:
+        """The adjustment records; with `moved_on=1` only those of customers whose budget has changed since."""
+        return list_budget_batch(self.records(), only_changed=query.get("moved_on") == "1")
+
+
+class SetBudget(BudgetOperation):
+    """Set the budget of one customer, or of many on the same terms."""
+
+    @classmethod
+    def from_operation(cls, operation: Operation) -> Self:
+        """An import is stored as this kind, too; its terms contain the name of the file."""
+        kind = ImportBudgets if "import" in operation.terms else cls
+        return cast(Self, kind(operation))
 
     def exclusion(self) -> Case:
         return exclusion(Q(new_type__isnull=True) | Q(new_amount__isnull=True))
@@ -186,74 +223,35 @@ class SetBudget(CustomerOperation):
     def apply(self, *, only_unchanged: bool = False) -> str:
         result = apply_budgets(self.operation, only_unchanged=only_unchanged)
         if self.is_batch:
-            return message_for_batch(result)
-        return message_for_one(result, self.operation.reviewed.get().budget_type)
-
-    def summary(self) -> Summary:
-        if self.is_batch:
-            return self._summary_of_many()
-        month = current_month()
-        item = items_with_figures(self.operation, [self.operation.reviewed.get().pk], month).get()
-        return one_budget(item, month, self.why_not_unfrozen())
-
-    def _summary_of_many(self) -> Summary:
-        lines = [(_("Customers"), str(included_items(self.operation).count()))]
-        for total in totals(self.operation):
-            if total["before"] or total["after"]:
-                change = f"{settings.CURRENCY} {show_amount(total['before'])} > {show_amount(total['after'])}"
-                lines.append((str(total["label"]), change))
-        return lines + effects_of_many(self.operation)
+            return messages.message_for_batch(result)
+        return messages.message_for_one(result, self.operation.reviewed.get().budget_type)
 
     def lead(self, number: int) -> SafeString:
-        """The first sentence of the review."""
-        customers = ngettext("{n} customer is to be set.", "{n} customers are to be set.", number)
-        replaced = _("The new budgets will replace the earlier budgets.")
-        return format_html("{} {}", format_html(customers, n=_strong(number)), replaced)
+        return summaries.budgets_lead(number)
 
-    def figures(self, number: int) -> dict[str, Any]:
-        return {"lead": self.lead(number), "totals": totals(self.operation), "pools": show_pools(self.operation)}
-
-    def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[dict[str, Any]]:
-        return [
-            show_budget_item(item)
-            | {"notes": budget_notes(item, month, self.why_not_unfrozen())}
-            | self.edits(item, typed.get(item.customer.customer_id))
-            for item in items_with_figures(self.operation, keys, month)
-        ]
-
-    def edits(self, item: ReviewItem, typed: TypedAmount | None) -> dict[str, Any]:
-        """What can be edited of an item."""
-        return show_edits(item, typed)
-
+    @property
     def why_not_unfrozen(self) -> str:
-        """Why an account that stays frozen is not unfrozen, apart from its budget."""
-        return _("Unfreezing is not ticked")
+        return _("Unfreezing is not ticked.")
 
-    def typed_amounts(self, given: QueryDict) -> dict[str, Decimal]:
-        return typed_amounts(given, self.operation)
-
-    def records(self) -> QuerySet[Any]:
-        return batch_records(self.operation.pk, self.operation.operator).order_by("pk")
+    def typed_amounts(self, data: QueryDict) -> dict[str, Decimal]:
+        return typed_amounts(data, self.operation)
 
 
 class ImportBudgets(SetBudget):
-    """Setting the budgets of a file, in which each customer has its own terms."""
+    """Set the budgets of a file, in which each customer has its own terms."""
 
     channel = Channel.IMPORT
 
     def review_again(self) -> Operation:
         return review_items_again(self.operation)
 
+    @property
     def why_not_unfrozen(self) -> str:
-        return _("The file does not ask to unfreeze it")
+        return _("The file does not ask to unfreeze it.")
 
 
-class UndoBatch(SetBudget):
-    """Putting customers back to what they had before a batch."""
-
-    @classmethod
-    def of(cls, operation: Operation) -> Self:
-        return cls(operation)
+class UndoBatch(BudgetOperation):
+    """Give customers back the budgets they had before a batch."""
 
     @property
     def is_batch(self) -> bool:
@@ -261,11 +259,11 @@ class UndoBatch(SetBudget):
 
     @property
     def cancel_path(self) -> str:
-        """The batch, which stays as it is."""
+        """The page of the batch to be undone."""
         return reverse("batch", args=[self.operation.terms["undo"]])
 
     def exclusion(self) -> Case:
-        # An item without type and amount takes a first budget away: nothing is missing there.
+        # An item without type and amount removes a first budget: nothing is missing.
         return exclusion(NO_ROWS)
 
     def ensure_confirmable(self, month: int) -> None:
@@ -276,29 +274,24 @@ class UndoBatch(SetBudget):
         return review_undo(batch, operator=self.operation.operator, unfreeze=unfreeze, replaces=self.operation)
 
     def apply(self, *, only_unchanged: bool = False) -> str:
-        return message_for_undo(apply_budgets(self.operation, only_unchanged=only_unchanged))
+        return messages.message_for_undo(apply_budgets(self.operation, only_unchanged=only_unchanged))
 
     def lead(self, number: int) -> SafeString:
-        customers = ngettext(
-            "{n} customer is to go back to what it had before the batch.",
-            "{n} customers are to go back to what they had before the batch.",
-            number,
-        )
-        return format_html(customers, n=_strong(number))
+        return summaries.undo_lead(number)
 
-    def edits(self, item: ReviewItem, typed: TypedAmount | None) -> dict[str, Any]:
-        can_take_in = item.left_out == ExclusionReason.BY_OPERATOR
-        return show_edits(item, typed) | {"can_change": False, "can_take_in": can_take_in}
-
+    @property
     def why_not_unfrozen(self) -> str:
-        return _("It was not frozen by this batch") if self.operation.terms["unfreeze"] else super().why_not_unfrozen()
+        if self.operation.terms["unfreeze"]:
+            return _("It was not frozen by this batch.")
+        return _("Unfreezing is not ticked.")
 
-    def typed_amounts(self, given: QueryDict) -> dict[str, Decimal]:
-        return CustomerOperation.typed_amounts(self, given)
+    def edit_options(self, item: ReviewItem, typed: TypedAmount | None) -> Context:
+        can_take_in = item.left_out == ExclusionReason.BY_OPERATOR
+        return super().edit_options(item, typed) | {"can_change": False, "can_take_in": can_take_in}
 
 
 class Freeze(CustomerOperation):
-    """Freezing accounts by hand."""
+    """Freeze accounts by hand."""
 
     freezes: ClassVar[bool] = True
     compares_budgets = False
@@ -311,7 +304,7 @@ class Freeze(CustomerOperation):
 
     @property
     def request(self) -> FreezeRequest:
-        """What was asked for."""
+        """What the operator asked for: kind, reason and agreement."""
         return freeze_request_from(self.operation.terms, freezes=self.freezes)
 
     def with_effects(self, items: QuerySet[ReviewItem], month: int) -> QuerySet[ReviewItem]:
@@ -328,33 +321,36 @@ class Freeze(CustomerOperation):
 
     def apply(self, *, only_unchanged: bool = False) -> str:
         result = apply_freeze(self.operation, self.request, only_unchanged=only_unchanged)
-        excluded = self.operation.reviewed.exclude(left_out="").count() if self.is_batch else None
-        return message_for_freeze(result, self.request, excluded)
+        if not self.is_batch:
+            return messages.message_for_one_freeze(self.request)
+        excluded = self.operation.reviewed.exclude(left_out=ExclusionReason.NONE).count()
+        return messages.message_for_freeze(result, self.request, excluded=excluded)
 
     def summary(self) -> Summary:
-        return self.confirmed_summary() + retention_line(self.request)
+        return self.confirmed_summary() + summaries.retention_line(self.request)
 
     def confirmed_summary(self) -> Summary:
-        """What was confirmed: the summary without what depends on the day."""
+        """What was confirmed: the summary without the retention deadline, which depends on the day."""
         if self.is_batch:
-            who = [(_("Customers"), show_number(included_items(self.operation).count()))]
+            subject = summaries.customer_count_line(self.operation)
         else:
-            customer = self.operation.reviewed.select_related("customer").get().customer
-            who = [(_("Account Name"), customer.account_name), (_("Customer Name"), mask_name(customer.name))]
-        return who + freeze_request_lines(self.request)
+            subject = summaries.customer_lines(self.operation.reviewed.select_related("customer").get().customer)
+        return subject + summaries.freeze_request_lines(self.request)
 
-    def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[dict[str, Any]]:
-        return [show_freeze_item(item) for item in items_with_figures(self.operation, keys, month)]
+    def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[Context]:
+        return [show_freeze_item(item) for item in annotated_items(self.operation, keys, month)]
 
-    def records(self) -> QuerySet[Any]:
+    def records(self) -> QuerySet[FreezeRecord]:
         return FreezeRecord.objects.filter(batch=self.operation.pk).order_by("pk")
+
+    def batch_listing(self, query: QueryDict) -> BatchListing:
+        """The freeze records; with `left_out=1` the customers excluded in the review instead."""
+        only_excluded = query.get("left_out") == "1"
+        return list_freeze_batch(self.operation, self.records(), self.confirmed_summary(), only_excluded=only_excluded)
 
 
 class Unfreeze(Freeze):
-    """Unfreezing accounts by hand."""
+    """Unfreeze accounts by hand."""
 
     freezes = False
-
-
-def _strong(number: int) -> SafeString:
-    return format_html("<strong>{}</strong>", show_number(number))
+    groups = UNFREEZE_GROUPS

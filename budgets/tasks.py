@@ -1,11 +1,20 @@
-"""What is done outside the request, as it may take long: read and checked first, then one step."""
+"""The tasks that jobs run outside the request, because they may take long.
 
-from typing import Any
+Jobs wait in the database while a new version is installed. So the dotted paths of these functions
+(`budgets.tasks.confirm`, ..) and the keys of `Job.terms` that they read must not change.
+
+Each task first reads and checks, then makes its changes in one transaction in which it also ends the job.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import cast
 
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_tasks import task
+from django_tasks.base import Task
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import freeze_request_from
@@ -15,8 +24,7 @@ from budgets.actions.manual_freeze import review_freeze
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import terms_from_json
 from budgets.files.expenditure_reports import read_report
-from budgets.presenters.messages import message_for_import
-from budgets.presenters.reports import message_for_report
+from budgets.presenters.messages import message_for_import, message_for_report
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.actions import jobs, operations
@@ -25,102 +33,94 @@ from partnercenter.models import Job, Operation
 from partnercenter.operation_kinds import kind_of
 
 
-@task()
-def confirm(job: str) -> None:
+def job_task(do: Callable[[jobs.JobRun], None]) -> Task[[str], None]:
+    """Make a function that does the work of a job into a task, which takes the key of the job."""
+
+    # The queue stores the path of the task: with `wraps` it is that of the decorated function.
+    @wraps(do)
+    def run(job: str) -> None:
+        jobs.run_job(job, do)
+
+    return task()(run)
+
+
+@job_task
+def confirm(run: jobs.JobRun) -> None:
     """Apply a reviewed operation whose code, if it needs one, was accepted."""
-    jobs.run_job(job, _confirm)
-
-
-def _confirm(work: jobs.JobRun) -> None:
-    operation: Any = work.job.operation
-    work.way_back = reverse("operation", args=[operation.pk])
-    # Before any lock, as every view does.
+    # Jobs of this task always have one.
+    operation = cast(Operation, run.job.operation)
+    run.link_if_refused = reverse("operation", args=[operation.pk])
+    # The month is restored before any lock is taken.
     current_month()
-    work.applying()
+    run.applying()
 
     def apply() -> None:
-        message = kind_of(operation).apply(only_unchanged=work.job.terms["only_unchanged"])
-        work.end(message, link=reverse("batch", args=[operation.pk]))
+        message = kind_of(operation).apply(only_unchanged=run.job.terms["only_unchanged"])
+        run.end(message, link=reverse("batch", args=[operation.pk]))
 
     operations.confirm_operation(operation, "", apply)
 
 
-@task()
-def review(job: str) -> None:
-    """Make the review of many customers: it then waits for its OK."""
-    jobs.run_job(job, _review)
-
-
-def _review(work: jobs.JobRun) -> None:
-    given = work.job.terms
-    customers, of_all = _chosen(work.job)
+@job_task
+def review(run: jobs.JobRun) -> None:
+    """Make the review of new budgets for many customers."""
+    terms = run.job.terms
+    customers, all_matching = _selected_customers(run.job)
     current_month()
     with write_transaction():
         operation = review_budgets(
             customers,
-            terms_from_json(given["terms"]),
-            operator=work.job.operator,
-            unfreeze=given["terms"]["unfreeze"],
-            all_matching=of_all,
+            terms_from_json(terms["terms"]),
+            operator=run.job.operator,
+            unfreeze=terms["terms"]["unfreeze"],
+            all_matching=all_matching,
         )
-        said = _("The review is ready. Nothing is set before it is confirmed.")
-        work.end(said, link=reverse("operation", args=[operation.pk]))
+        message = _("The review is ready. Nothing is set until you confirm it.")
+        run.end(message, link=reverse("operation", args=[operation.pk]))
 
 
-def _chosen(job: Job) -> tuple[CustomerQuerySet, bool]:
-    """Whom a review is to be about, and whether these are all that match."""
-    given = job.terms
-    if given["all_matching"]:
-        matching: Any = CustomerList(QueryDict(given["query"]), job.operator)
-        matching.refuse_unreadable()
-        return matching.queryset, True
-    return Customer.objects.visible_to(job.operator).filter(customer_id__in_array=given["customers"]), False
-
-
-@task()
-def review_freezing(job: str) -> None:
-    """Make the review of freezing or unfreezing many customers by hand: it then waits for its OK."""
-    jobs.run_job(job, _review_freezing)
-
-
-def _review_freezing(work: jobs.JobRun) -> None:
-    given = work.job.terms
-    customers, of_all = _chosen(work.job)
+@job_task
+def review_freezing(run: jobs.JobRun) -> None:
+    """Make the review of freezing or unfreezing many customers by hand."""
+    terms = run.job.terms
+    customers, all_matching = _selected_customers(run.job)
     current_month()
     with write_transaction():
-        asked = freeze_request_from(given["terms"], freezes=given["act"] == Operation.Kind.FREEZE)
-        operation = review_freeze(customers, asked, operator=work.job.operator, all_matching=of_all)
-        said = _("The review is ready. Nothing is done before it is confirmed.")
-        work.end(said, link=reverse("operation", args=[operation.pk]))
+        request = freeze_request_from(terms["terms"], freezes=terms["act"] == Operation.Kind.FREEZE)
+        operation = review_freeze(customers, request, operator=run.job.operator, all_matching=all_matching)
+        message = _("The review is ready. No account is changed until you confirm it.")
+        run.end(message, link=reverse("operation", args=[operation.pk]))
 
 
-@task()
-def import_budgets(job: str) -> None:
-    """Read a CSV file of budgets and make the review of its good lines; it then waits for its OK."""
-    jobs.run_job(job, _import_budgets)
+def _selected_customers(job: Job) -> tuple[CustomerQuerySet, bool]:
+    """The customers that a review is for, and whether these are all that match the filters of a list."""
+    if job.terms["all_matching"]:
+        matching = CustomerList(QueryDict(job.terms["query"]), job.operator)
+        matching.refuse_unreadable()
+        return matching.queryset, True
+    return Customer.objects.visible_to(job.operator).filter(customer_id__in_array=job.terms["customers"]), False
 
 
-def _import_budgets(work: jobs.JobRun) -> None:
-    with work.files() as [(name, content)]:
-        agreement = work.job.terms.get("agreement", "")
-        told = review_import(name, content, operator=work.job.operator, agreement=agreement, progress=work.progress)
-    link = reverse("operation", args=[told.operation.pk]) if told.operation else ""
-    work.end(message_for_import(told), link=link, problems=map(str, told.bad_lines), status=422 if told.bad else 200)
+@job_task
+def import_budgets(run: jobs.JobRun) -> None:
+    """Read a CSV file of budgets and make the review of its good lines."""
+    with run.files() as [(name, content)]:
+        agreement = run.job.terms.get("agreement", "")
+        result = review_import(name, content, operator=run.job.operator, agreement=agreement, progress=run.progress)
+    link = reverse("operation", args=[result.operation.pk]) if result.operation else ""
+    status = 422 if result.bad else 200
+    run.end(message_for_import(result), link=link, problems=map(str, result.bad_lines), status=status)
 
 
-@task()
-def take_in(job: str) -> None:
+@job_task
+def take_in(run: jobs.JobRun) -> None:
     """Import an expenditure report for the operator's own customers; see rule 8.5 (docs/rules.md)."""
-    jobs.run_job(job, _take_in)
-
-
-def _take_in(work: jobs.JobRun) -> None:
-    with work.files() as files:
-        read = read_report(files, progress=work.progress)
-    operator = work.job.operator
-    work.applying()
+    with run.files() as files:
+        report = read_report(files, progress=run.progress)
+    operator = run.job.operator
+    run.applying()
     with write_transaction():
-        # Of when it was sent, however long it waited.
-        taken = import_report(read, operator=operator, reported_at=work.job.created_at, only=operator.partner)
-        link = reverse("expenditure_report", args=[taken.report]) if taken.report else ""
-        work.end(message_for_report(taken), link=link)
+        # The time of the report is when it was sent, however long the job waited.
+        result = import_report(report, operator=operator, reported_at=run.job.created_at, only=operator.partner)
+        link = reverse("expenditure_report", args=[result.report]) if result.report else ""
+        run.end(message_for_report(result), link=link)

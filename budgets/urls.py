@@ -1,4 +1,4 @@
-"""Addresses of budgets, their records, and expenditure."""
+"""URLs of budgets, batches, records and expenditure."""
 
 from django.urls import path
 

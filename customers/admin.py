@@ -46,7 +46,7 @@ class CustomerAdmin(PlatformAdmin):
     exclude = ["name", "search", "email", "mobile"]
     actions = ["disassociate"]
 
-    def has_add_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return self.has_view_permission(request)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Context | None = None) -> HttpResponse:
@@ -77,7 +77,7 @@ class CustomerAdmin(PlatformAdmin):
                 return number
             form.add_error(None, _("The file contains no customers."))
         except BadFile as bad:
-            form.add_error("file", bad.told().splitlines())
+            form.add_error("file", [bad.message, *bad.lines])
         except IntegrityError:
             form.add_error(None, _("Somebody else has associated one of these customers. Nothing was changed."))
         return 0

@@ -1,42 +1,47 @@
-"""Reading files of customers to associate, and of those to disassociate."""
+"""Customer files: reading those to associate or disassociate, writing freeze records."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from itertools import islice
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import Field
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.masking import mask_name
 from customers.models import Customer, FreezeRecord
-from partnercenter.lib.csv_files import BadLines, CsvFile
+from partnercenter.lib.csv_files import BadLines, CsvFile, CsvHeader, require_value
 from partnercenter.models import Partner
 
-NEEDED_COLUMNS = ("customer_id", "account_name", "name", "partner")
-CUSTOMER_COLUMNS = (*NEEDED_COLUMNS, "association_type", "email", "mobile", "account_manager", "tags")
-LEAVING_COLUMNS = ("customer_id", "partner")
-LINES_AT_ONCE = 2_000
+REQUIRED_CUSTOMER_COLUMNS = ("customer_id", "account_name", "name", "partner")
+OPTIONAL_CUSTOMER_COLUMNS = ("association_type", "email", "mobile", "account_manager", "tags")
+CUSTOMER_COLUMNS = (*REQUIRED_CUSTOMER_COLUMNS, *OPTIONAL_CUSTOMER_COLUMNS)
+DISASSOCIATION_COLUMNS = ("customer_id", "partner")
+LINES_PER_CHUNK = 2_000
 
-Meant = TypeVar("Meant")
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
 class RecordFile:
-    """How records become a file: its name, its columns, and what makes a row of a record in a time zone."""
+    """How records are written to a CSV file: its name, its columns, and what turns a record into a row.
+
+    `as_row` takes the record and the time zone to write times in.
+    """
 
     name: str
     columns: Sequence[str]
-    as_row: Callable[..., list[Any]]
+    as_row: Callable[..., list[object]]
 
 
 @dataclass(frozen=True)
 class NewCustomer:
-    """A customer to associate. `tags` are plain words."""
+    """A customer to associate."""
 
     customer_id: str
     account_name: str
@@ -52,173 +57,150 @@ class NewCustomer:
 def read_customers(name: str, content: BinaryIO) -> Iterator[NewCustomer]:
     """The customers of a file to associate, as a stream.
 
-    Raises BadFile at its end where any line was bad; see rule 8.4 (docs/rules.md).
-
-    Bad are: a missing value, an ID that is associated already or stands twice, an unknown partner or one that has no
-    customers of its own, an unknown association type, an e-mail address that is none, a text too long.
+    At its end raises BadFile if any line was bad (rule 8.4 (docs/rules.md)). A line is bad if a value is missing or not
+    valid, if its ID is associated already or occurred before, or if its partner has no customers of its own.
     """
-    reading = _Reading(CsvFile(name, content, None), NEEDED_COLUMNS, CUSTOMER_COLUMNS)
-    for chunk in reading.chunks(reading.newcomer):
-        yield from reading.not_associated(chunk)
+    reader = _CustomerReader(CsvFile(name, content, None), REQUIRED_CUSTOMER_COLUMNS, OPTIONAL_CUSTOMER_COLUMNS)
+    for chunk in reader.chunks(reader.parse_customer):
+        yield from reader.not_associated(chunk)
 
 
-def read_leaving(name: str, content: BinaryIO) -> list[int]:
-    """The keys of the customers of a file to disassociate, each named by its ID and its partner.
+def read_disassociations(name: str, content: BinaryIO) -> list[int]:
+    """The primary keys of the customers of a file to disassociate. Each line names a customer ID and its partner.
 
-    Raises BadFile where any line is bad: a missing value, an ID that stands twice, a partner that has no such customer.
+    Raises BadFile if any line is bad: a value is missing, an ID occurred before, or the partner has no such customer.
     """
-    reading = _Reading(CsvFile(name, content, None), LEAVING_COLUMNS, LEAVING_COLUMNS)
-    return [key for chunk in reading.chunks(reading.named) for key in reading.keys(chunk)]
+    reader = _CustomerReader(CsvFile(name, content, None), DISASSOCIATION_COLUMNS)
+    return [pk for chunk in reader.chunks(reader.parse_reference) for pk in reader.pks(chunk)]
 
 
-class _Reading:
-    """A file of customers as far as it has been read."""
+class _CustomerReader:
+    """Reads a file of customers in chunks, and collects its bad lines."""
 
-    def __init__(self, file: CsvFile, needed: Sequence[str], columns: Sequence[str]) -> None:
+    def __init__(self, file: CsvFile, required: Sequence[str], optional: Sequence[str] = ()) -> None:
         self.file = file
-        self.needed, self.columns = needed, columns
+        self.required, self.optional = required, optional
         self.bad_lines = BadLines()
-        self.seen: set[str] = set()
-        selling = Partner.objects.exclude(kind=Partner.Kind.DISTRIBUTOR)
-        self.partners = {partner.account_name: partner for partner in selling}
+        self.seen_ids: set[str] = set()
+        partners = Partner.objects.exclude(kind=Partner.Kind.DISTRIBUTOR)
+        self.partners = {partner.account_name: partner for partner in partners}
 
-    def chunks(self, understand: Callable[[dict[str, str]], Meant]) -> Iterator[list[tuple[int, Meant]]]:
-        """What its good lines mean, with their numbers, so many at once; then BadFile where any was bad."""
-        meant = self._read(understand)
-        while chunk := list(islice(meant, LINES_AT_ONCE)):
+    def chunks(self, parse: Callable[[dict[str, str]], Parsed]) -> Iterator[list[tuple[int, Parsed]]]:
+        """The good lines as line number and parsed value, in chunks. At its end raises BadFile if any line was bad."""
+        lines = self._lines(parse)
+        while chunk := list(islice(lines, LINES_PER_CHUNK)):
             yield chunk
-        self.bad_lines.refuse()
+        self.bad_lines.raise_if_any()
 
-    def _read(self, understand: Callable[[dict[str, str]], Meant]) -> Iterator[tuple[int, Meant]]:
+    def _lines(self, parse: Callable[[dict[str, str]], Parsed]) -> Iterator[tuple[int, Parsed]]:
         try:
-            header = _header(self.file.next_record(), self.needed, self.columns)
+            pick = CsvHeader(self.file).picker(self.required, self.optional)
         except ValueError as error:
             self.bad_lines.add(self.file, error)
             return
+        columns = (*self.required, *self.optional)
         while True:
             try:
                 row = self.file.next_record()
                 if not row:
                     return
-                cells = dict(zip(header, (cell.strip() for cell in row), strict=True))
-                yield self.file.record_line, understand(cells)
+                yield self.file.record_line, parse(dict(zip(columns, pick(row), strict=True)))
             except ValueError as error:
                 self.bad_lines.add(self.file, error)
 
-    def named(self, cells: dict[str, str]) -> tuple[str, Partner]:
-        """Whom a line is about: ID and partner."""
-        for column in self.needed:
-            if not cells[column]:
-                raise ValueError(_("%(column)s is absent") % {"column": column})
-        partner = self.partners.get(cells["partner"])
+    def parse_reference(self, cells: dict[str, str]) -> tuple[str, Partner]:
+        """The customer ID and the partner of a line."""
+        for column in self.required:
+            require_value(column, cells[column])
+        customer_id, partner = cells["customer_id"], self.partners.get(cells["partner"])
         if partner is None:
-            raise ValueError(_("%(partner)r is no reseller or solution provider") % {"partner": cells["partner"]})
-        if cells["customer_id"] in self.seen:
-            raise ValueError(_("%(id)s stands twice in the file") % {"id": cells["customer_id"]})
-        self.seen.add(cells["customer_id"])
-        return cells["customer_id"], partner
+            raise ValueError(_("%(partner)r is not a reseller or solution provider") % {"partner": cells["partner"]})
+        if customer_id in self.seen_ids:
+            raise ValueError(_("%(id)s occurs twice in the file") % {"id": customer_id})
+        self.seen_ids.add(customer_id)
+        return customer_id, partner
 
-    def newcomer(self, cells: dict[str, str]) -> NewCustomer:
+    def parse_customer(self, cells: dict[str, str]) -> NewCustomer:
         """The customer that a line describes."""
-        customer_id, partner = self.named(cells)
-        optional = {name: cells[name] for name in ("email", "mobile", "account_manager") if cells.get(name)}
-        newcomer = NewCustomer(
+        customer_id, partner = self.parse_reference(cells)
+        association_type = cells["association_type"].upper() or Customer.AssociationType.RESELLER
+        if association_type not in Customer.AssociationType.values:
+            names = {"text": cells["association_type"]}
+            raise ValueError(_("%(text)r is not an association type: write RESELLER or REFERRAL") % names)
+        customer = NewCustomer(
             customer_id=customer_id,
             account_name=cells["account_name"],
             name=cells["name"],
             partner=partner,
-            association_type=_association_type(cells.get("association_type", "")),
-            tags=split_tags(cells.get("tags", "")),
-            **optional,
+            association_type=association_type,
+            email=cells["email"],
+            mobile=cells["mobile"],
+            account_manager=cells["account_manager"],
+            tags=split_tags(cells["tags"]),
         )
-        validate_newcomer(newcomer)
-        return newcomer
+        validate_new_customer(customer)
+        return customer
 
     def not_associated(self, chunk: list[tuple[int, NewCustomer]]) -> Iterator[NewCustomer]:
-        """Those whose ID nobody has yet."""
-        associated = _associated([newcomer.customer_id for _line, newcomer in chunk])
-        for line, newcomer in chunk:
-            if newcomer.customer_id in associated:
-                self._refuse(line, already_associated_message(newcomer.customer_id))
+        """The customers of a chunk whose ID is not associated yet; the others become bad lines."""
+        associated = self._associated([customer.customer_id for _line, customer in chunk])
+        for line, customer in chunk:
+            if customer.customer_id in associated:
+                self._add_bad_line(line, already_associated_message(customer.customer_id))
             else:
-                yield newcomer
+                yield customer
 
-    def keys(self, chunk: list[tuple[int, tuple[str, Partner]]]) -> Iterator[int]:
-        """The keys of those who are customers of the partner named with them."""
-        associated = _associated([customer_id for _line, (customer_id, _partner) in chunk])
+    def pks(self, chunk: list[tuple[int, tuple[str, Partner]]]) -> Iterator[int]:
+        """The primary keys of a chunk's customers; those that the partner does not have become bad lines."""
+        associated = self._associated([customer_id for _line, (customer_id, _partner) in chunk])
         for line, (customer_id, partner) in chunk:
             customer = associated.get(customer_id)
             if customer and customer.partner_id == partner.pk:
                 yield customer.pk
             else:
                 names = {"id": customer_id, "partner": partner}
-                self._refuse(line, _("%(id)s is no customer of %(partner)s") % names)
+                self._add_bad_line(line, _("%(id)s is not a customer of %(partner)s") % names)
 
-    def _refuse(self, line: int, reason: str) -> None:
+    @staticmethod
+    def _associated(customer_ids: list[str]) -> dict[str, Customer]:
+        current = Customer.objects.current().filter(customer_id__in_array=customer_ids).only("customer_id", "partner")
+        return {customer.customer_id: customer for customer in current}
+
+    def _add_bad_line(self, line: int, reason: str) -> None:
         self.bad_lines.add(self.file, ValueError(reason), line)
 
 
-def _associated(ids: list[str]) -> dict[str, Customer]:
-    current = Customer.objects.current().filter(customer_id__in_array=ids).only("customer_id", "partner")
-    return {customer.customer_id: customer for customer in current}
-
-
 def already_associated_message(customer_id: str) -> str:
-    """Why nobody can be associated under this ID again."""
+    """Why a customer ID cannot be associated: it is already."""
     return _("%(id)s is associated already") % {"id": customer_id}
 
 
 def split_tags(text: str) -> tuple[str, ...]:
-    """The words of a text that separates them by semicolons."""
+    """The tags of a text in which semicolons separate them."""
     return tuple(tag.strip() for tag in text.split(";") if tag.strip())
 
 
-def _header(cells: list[str], needed: Sequence[str], columns: Sequence[str]) -> list[str]:
-    names = [name.strip() for name in cells]
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise ValueError(_("the header lacks columns (%(columns)s)") % {"columns": ", ".join(missing)})
-    for name in columns:
-        if names.count(name) > 1:
-            raise ValueError(_("the header has the column %(name)s twice") % {"name": name})
-    return names
-
-
-def _association_type(text: str) -> str:
-    kind = text.upper() or Customer.AssociationType.RESELLER
-    if kind not in Customer.AssociationType.values:
-        raise ValueError(_("%(text)r is no association type: RESELLER or REFERRAL") % {"text": text})
-    return kind
-
-
-def validate_newcomer(newcomer: NewCustomer) -> None:
-    """ValueError where a value does not fit its column, or an address is none."""
+def validate_new_customer(customer: NewCustomer) -> None:
+    """Raises ValueError if a value does not fit its column, or the e-mail address is not valid."""
     for column in ("customer_id", "account_name", "name", "email", "mobile", "account_manager"):
-        text, longest = getattr(newcomer, column), _longest(column)
-        if len(text) > longest or not _is_text(text):
-            raise ValueError(
-                _("%(column)s is longer than %(longest)s characters or not printable")
-                % {"column": column, "longest": longest}
-            )
-    if not newcomer.customer_id.isprintable():
-        raise ValueError(_("the customer ID is not printable"))
-    if sum(len(tag) + 1 for tag in newcomer.tags) >= _longest("tags"):
+        text, max_length = getattr(customer, column), _max_length(column)
+        # Control characters, surrogates and line ends. Spaces and joiners of every script are allowed.
+        if len(text) > max_length or any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
+            names = {"column": column, "max": max_length}
+            raise ValueError(_("%(column)s is longer than %(max)s characters or contains control characters") % names)
+    if not customer.customer_id.isprintable():
+        raise ValueError(_("the customer ID contains characters that cannot be printed"))
+    if sum(len(tag) + 1 for tag in customer.tags) >= _max_length("tags"):
         raise ValueError(_("too many tags"))
-    if newcomer.email:
+    if customer.email:
         try:
-            validate_email(newcomer.email)
+            validate_email(customer.email)
         except ValidationError:
-            raise ValueError(_("%(text)r is no e-mail address") % {"text": newcomer.email}) from None
+            raise ValueError(_("%(text)r is not an e-mail address") % {"text": customer.email}) from None
 
 
-def _is_text(text: str) -> bool:
-    """No control characters, line ends or halves of one; every space and joiner of any script is text."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
-
-
-def _longest(column: str) -> int:
-    field: Any = Customer._meta.get_field(column)
-    return field.max_length
+def _max_length(column: str) -> int:
+    return cast(Field, Customer._meta.get_field(column)).max_length or 0
 
 
 FREEZE_COLUMNS = (
@@ -246,25 +228,21 @@ FREEZE_COLUMNS = (
 )
 
 
-MOMENTS = {"retention_until", "reported_at", "covers_until", "imported_at"}
-
-
-def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[Any]:
-    """A freeze record as a row of `FREEZE_COLUMNS`, its customer's name masked; see rule 7.1 (docs/rules.md)."""
+def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[object]:
+    """The values of `FREEZE_COLUMNS`, with the customer's name masked (rule 7.1 (docs/rules.md))."""
     customer = record.customer
-    return [
-        timezone.localtime(record.at, zone).isoformat(" ", "seconds"),
+    values: list[object] = [
+        record.at,
         record.operator_name,
         customer.customer_id,
         customer.account_name,
         mask_name(customer.name),
-        *(_cell(record, name, zone) for name in FREEZE_COLUMNS[5:]),
+        *(getattr(record, name) for name in FREEZE_COLUMNS[5:]),
     ]
-
-
-def _cell(record: FreezeRecord, name: str, zone: tzinfo) -> Any:
-    value = getattr(record, name)
-    return timezone.localtime(value, zone).isoformat(" ", "seconds") if value and name in MOMENTS else value
+    return [
+        timezone.localtime(value, zone).isoformat(" ", "seconds") if isinstance(value, datetime) else value
+        for value in values
+    ]
 
 
 FREEZE_FILE = RecordFile("freeze-records", FREEZE_COLUMNS, freeze_record_as_row)

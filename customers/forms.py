@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.actions.notes import LONGEST_NOTE
 from customers.agreement import agreement_field
-from customers.files import NewCustomer, already_associated_message, read_customers, split_tags, validate_newcomer
+from customers.files import NewCustomer, already_associated_message, read_customers, split_tags, validate_new_customer
 from customers.listing.filters import DayField, FilterForm, start_of_day
 from customers.models import Customer, FreezeKind
-from partnercenter.models import Channel, Partner
+from partnercenter.models import LONGEST_REASON, Channel, Partner
 
 FREEZE_KINDS = [(kind.value, kind.label) for kind in (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)]
 
@@ -27,7 +27,9 @@ class UnfreezeForm(forms.Form):
     """Unfreeze accounts that are frozen in this kind. `version` is the state that the form showed, "" if none."""
 
     kind = forms.ChoiceField(label=_("Frozen"), choices=FREEZE_KINDS, widget=forms.RadioSelect)
-    reason = forms.CharField(label=_("Reason"), max_length=256, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    reason = forms.CharField(
+        label=_("Reason"), max_length=LONGEST_REASON, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
@@ -56,7 +58,7 @@ class SnoozeForm(forms.Form):
     until = DayField(label=_("Decide again on"), help_text=_("From tomorrow up to one year from now."))
     reason = forms.CharField(
         label=_("Reason"),
-        max_length=256,
+        max_length=LONGEST_REASON,
         help_text=_("Up to 256 characters, for the next person who looks at it."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -100,7 +102,7 @@ class AssociationForm(forms.ModelForm):
     def clean(self) -> None:
         if not self.errors:
             try:
-                validate_newcomer(self._newcomer())
+                validate_new_customer(self._newcomer())
             except ValueError as error:
                 raise ValidationError(str(error)) from error
 

@@ -1,1 +1,1 @@
-"""The console itself, and who signs in to it."""
+"""The project's settings, partners and users, and operations that are reviewed and confirmed."""

@@ -1,19 +1,21 @@
-"""Django admin for the platform and for distributors' staff: partners, users and grants.
+"""Django admin for partners, users, grants and their records.
 
-See rule 5.7 (docs/rules.md).
+Superusers belong to the platform and see everything. A distributor's staff see their own resellers, with the users,
+grants and records of these (rule 5.7 (docs/rules.md)).
 """
 
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
@@ -22,9 +24,13 @@ from partnercenter.actions.partners import give_grant, set_partner_status
 from partnercenter.actions.verification_switch import switch_verification
 from partnercenter.forms import PartnerStatusForm
 from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP
 from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
 from partnercenter.permissions import RESTRICT_RESELLERS
+from partnercenter.requests import signed_in_user
+
+if TYPE_CHECKING:
+    from django.contrib.admin.options import _FieldGroups, _FieldsetSpec
 
 admin.site.site_header = admin.site.site_title = _("Partner Center Administration")
 admin.site.disable_action("delete_selected")
@@ -32,26 +38,32 @@ admin.site.disable_action("delete_selected")
 
 @login_not_required
 def sign_in_to_admin(request: HttpRequest) -> HttpResponse:
-    """One sign-in page for console and administration; who is signed in and may not enter is told so."""
+    """Replaces the administration's own sign-in page by the console's. A user without access gets 403."""
     if request.user.is_authenticated and request.user.is_staff:
         return redirect("admin:index")
     if request.user.is_authenticated:
-        raise PermissionDenied(_("Your account may not enter the administration."))
+        raise PermissionDenied(_("Your account has no access to the administration."))
     return redirect(f"{resolve_url('sign_in')}?{urlencode({'next': request.GET.get('next', '/admin/')})}")
 
 
-def own_partners(user: Any) -> Any:
-    """The partners whose users and grants this person administers: a distributor's staff only its own resellers."""
+def own_partners(request: HttpRequest) -> QuerySet[Partner]:
+    """The partners that the user administers: all for a superuser, for a distributor's staff its resellers."""
+    user = signed_in_user(request)
     if user.is_superuser:
         return Partner.objects.all()
     return Partner.objects.filter(distributor=user.partner, distributor__isnull=False)
 
 
+class OwnPartnersAdmin(admin.ModelAdmin):
+    """Base class: shows only the rows of partners that the user administers."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).filter(partner__in=own_partners(request)).select_related("partner")
+
+
 @admin.register(Partner)
 class PartnerAdmin(admin.ModelAdmin):
-    """Partners; a distributor's staff look at their resellers and restrict or freeze them, only the platform adds and
-    changes.
-    """
+    """Partners. Only the platform adds and changes them; a distributor's staff change the status of their resellers."""
 
     list_display = ["account_name", "company", "kind", "distributor", "status"]
     list_filter = ["kind", "status"]
@@ -59,35 +71,36 @@ class PartnerAdmin(admin.ModelAdmin):
     fields = ["kind", "account_name", "company", "distributor", "time_zone", "verification_required"]
     status_fields = ["status", "status_since", "status_reason"]
 
-    def get_queryset(self, request: Any) -> Any:
-        return super().get_queryset(request).filter(pk__in=own_partners(request.user)).select_related("distributor")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Partner]:
+        return super().get_queryset(request).filter(pk__in=own_partners(request)).select_related("distributor")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Partner | None = None) -> "_FieldGroups":
         return [*self.fields, *self.status_fields] if obj and obj.is_reseller else self.fields
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        # What a partner is decides who sees its customers: it is said once.
+    def get_readonly_fields(self, request: HttpRequest, obj: Partner | None = None) -> list[str]:
+        # Kind and distributor decide who sees the partner's customers, so they can never change.
         return ["kind", "distributor", *self.status_fields] if obj else []
 
-    def get_urls(self) -> Any:
+    def get_urls(self) -> list[URLPattern]:
         status = self.admin_site.admin_view(self.change_status)
         return [path("<int:pk>/status/", status, name="partnercenter_partner_status"), *super().get_urls()]
 
-    def change_status(self, request: Any, pk: int) -> HttpResponse:
-        """Restrict or freeze a reseller, or let it be: asked for with a reason, said back, and done.
-
-        See rule 4.7 (docs/rules.md).
-        """
-        if not request.user.has_perm(RESTRICT_RESELLERS):
+    def change_status(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Restrict or freeze a reseller, or lift that, after a page that asks for confirmation."""
+        user = signed_in_user(request)
+        if not user.has_perm(RESTRICT_RESELLERS):
             raise PermissionDenied
         reseller = get_object_or_404(self.get_queryset(request), pk=pk, kind=Partner.Kind.RESELLER)
         form = PartnerStatusForm(request.POST or None, initial={"status": reseller.status}, label_suffix="")
         if form.is_valid() and "confirmed" in request.POST:
-            changed = set_partner_status(reseller, **form.cleaned_data, operator=request.user)
-            said = _("The status is changed.") if changed else _("The status stands as it was.")
-            messages.add_message(request, messages.SUCCESS if changed else messages.INFO, said)
+            if set_partner_status(reseller, **form.cleaned_data, operator=user):
+                messages.success(request, _("The status was changed."))
+            else:
+                messages.info(request, _("Nothing to change: this is the status already."))
             return redirect("admin:partnercenter_partner_change", reseller.pk)
-        below = Customer.objects.current().filter(partner=reseller, association_type=Customer.AssociationType.RESELLER)
+        customers = Customer.objects.current().filter(
+            partner=reseller, association_type=Customer.AssociationType.RESELLER
+        )
         context = {
             **self.admin_site.each_context(request),
             "title": _("Change status"),
@@ -95,29 +108,29 @@ class PartnerAdmin(admin.ModelAdmin):
             "original": reseller,
             "form": form,
             "confirming": form.is_valid(),
-            "customers": below[: COUNT_CAP + 1].count(),
+            "customers": customers[: COUNT_CAP + 1].count(),
         }
         status = 422 if form.errors else 200
         return render(request, "admin/partnercenter/partner/status.html", context, status=status)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Partner | None = None) -> bool:
         return False
 
-    def save_model(self, request: Any, obj: Partner, form: Any, change: bool) -> None:
-        switched = change and "verification_required" in form.changed_data
-        if switched:
-            # The action writes it, with its record.
+    def save_model(self, request: HttpRequest, obj: Partner, form: forms.ModelForm, change: bool) -> None:
+        is_switched = change and "verification_required" in form.changed_data
+        if is_switched:
+            # Saved unchanged, because switching is an action that leaves a record.
             obj.verification_required = not obj.verification_required
         super().save_model(request, obj, form, change)
-        if switched:
-            switch_verification(obj, on=not obj.verification_required, operator=request.user)
+        if is_switched:
+            switch_verification(obj, on=not obj.verification_required, operator=signed_in_user(request))
         if obj.is_reseller:
             Grant.objects.get_or_create(partner=obj)
 
 
 @admin.register(User)
 class PartnerUserAdmin(UserAdmin):
-    """Users; a distributor's staff only those of their resellers, without passwords, staff or superuser rights."""
+    """Users. A distributor's staff see those of their resellers, and give no passwords, staff or superuser rights."""
 
     list_display = ["username", "partner", "role", "email", "is_active"]
     list_filter = ["role", "is_active"]
@@ -131,78 +144,84 @@ class PartnerUserAdmin(UserAdmin):
     add_form = forms.modelform_factory(User, fields=["username", "partner", "role", "email"])
     add_form_template = None
 
-    def get_queryset(self, request: Any) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users = super().get_queryset(request).select_related("partner")
-        if request.user.is_superuser:
+        if signed_in_user(request).is_superuser:
             return users
-        return users.filter(partner__in=own_partners(request.user), is_superuser=False, is_staff=False)
+        return users.filter(partner__in=own_partners(request), is_superuser=False, is_staff=False)
 
-    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> "_FieldsetSpec":
         if obj is None:
             return self.add_fieldsets
-        extra = [(_("Platform"), {"fields": ["password", *self.platform_fields]})] if request.user.is_superuser else []
-        return [*self.fieldsets, *extra]
+        if signed_in_user(request).is_superuser:
+            return [*self.fieldsets, (_("Platform"), {"fields": ["password", *self.platform_fields]})]
+        return self.fieldsets
 
-    def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
-        # Whoever changes the address of an account can choose its password.
-        return ["username", "partner", "email"] if obj and not request.user.is_superuser else []
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        # Whoever may change the e-mail address of an account can also set its password.
+        return ["username", "partner", "email"] if obj and not signed_in_user(request).is_superuser else []
 
-    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
+    ) -> forms.ModelChoiceField | None:
         if db_field.name == "partner":
-            kwargs["queryset"] = own_partners(request.user)
+            kwargs["queryset"] = own_partners(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        if not request.user.is_superuser and "partner" in form.base_fields:
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        # A user without a partner would belong to the platform.
+        if not signed_in_user(request).is_superuser and "partner" in form.base_fields:
             form.base_fields["partner"].required = True
         return form
 
-    def user_change_password(self, request: Any, id: str, form_url: str = "") -> Any:
-        if not request.user.is_superuser:
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        if not signed_in_user(request).is_superuser:
             raise PermissionDenied
         return super().user_change_password(request, id, form_url)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Records name the operator: who leaves is deactivated.
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        # Records refer to their operator, so users who leave are deactivated.
         return False
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
         if not change:
-            # Nobody knows it: the new user sets their own through "Forgot your password?".
+            # A random password that nobody knows.
             obj.set_password(secrets.token_urlsafe(32))
             messages.info(request, _("The new user sets a password through “Forgot your password?”."))
         super().save_model(request, obj, form, change)
 
 
 @admin.register(Grant)
-class GrantAdmin(admin.ModelAdmin):
-    """Grants: enter a quota to grant, change it, clear both to revoke; each leaves a grant record."""
+class GrantAdmin(OwnPartnersAdmin):
+    """Grants. Entering a quota gives the grant, clearing both quotas revokes it."""
 
     list_display = ["partner", "monthly_quota", "monthly_allocated", "one_time_quota", "one_time_allocated"]
     search_fields = ["partner__account_name", "partner__company"]
     fields = ["partner", "monthly_quota", "monthly_allocated", "one_time_quota", "one_time_allocated"]
     readonly_fields = ["partner", "monthly_allocated", "one_time_allocated"]
 
-    def get_queryset(self, request: Any) -> Any:
-        return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # There is one from the reseller's first moment.
+    def has_add_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
+        # Every reseller has its row from the beginning.
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
         return False
 
-    def save_model(self, request: Any, obj: Grant, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Grant, form: forms.ModelForm, change: bool) -> None:
         give_grant(
-            obj.partner, monthly_quota=obj.monthly_quota, one_time_quota=obj.one_time_quota, operator=request.user
+            obj.partner,
+            monthly_quota=obj.monthly_quota,
+            one_time_quota=obj.one_time_quota,
+            operator=signed_in_user(request),
         )
 
 
 @admin.register(GrantRecord)
-class GrantRecordAdmin(ReadOnlyAdmin):
-    """Every giving, change and revocation of a grant."""
+class GrantRecordAdmin(OwnPartnersAdmin, ReadOnlyAdmin):
+    """The records of grants that were given, changed and revoked."""
 
     list_display = [
         "partner",
@@ -214,23 +233,17 @@ class GrantRecordAdmin(ReadOnlyAdmin):
         "one_time_quota_after",
     ]
 
-    def get_queryset(self, request: Any) -> Any:
-        return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")
+
+@admin.register(PartnerStatusRecord)
+class PartnerStatusRecordAdmin(OwnPartnersAdmin, ReadOnlyAdmin):
+    """The records of resellers' changes of status."""
+
+    list_display = ["partner", "at", "operator_name", "status_before", "status_after", "reason"]
 
 
 @admin.register(VerificationSwitchRecord)
 class VerificationSwitchRecordAdmin(PlatformAdmin):
-    """Every turning on and off of a partner's verification code."""
+    """The records of verification codes that were turned on and off."""
 
     list_display = ["partner", "at", "operator_name", "turned_on"]
     list_select_related = ["partner"]
-
-
-@admin.register(PartnerStatusRecord)
-class PartnerStatusRecordAdmin(ReadOnlyAdmin):
-    """Every restricting, freezing and letting go of a reseller."""
-
-    list_display = ["partner", "at", "operator_name", "status_before", "status_after", "reason"]
-
-    def get_queryset(self, request: Any) -> Any:
-        return super().get_queryset(request).filter(partner__in=own_partners(request.user)).select_related("partner")

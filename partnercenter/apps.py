@@ -1,11 +1,11 @@
-"""The application of the console."""
+"""The Django app configuration."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
 class PartnerCenterConfig(AppConfig):
-    """Registers the one signal of the house: after every migration the records get their triggers back."""
+    """Connects the project's only signal handler: after every migration the record tables get their triggers."""
 
     name = "partnercenter"
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,14 +1,13 @@
-"""The forms of the console itself."""
+"""Forms for confirming an operation and for changing a reseller's status."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from partnercenter.models import Partner
-from partnercenter.permissions import LONGEST_REASON
+from partnercenter.models import LONGEST_REASON, Partner
 
 
 class CodeForm(forms.Form):
-    """The verification code of an operation; what is wrong with it the check itself says."""
+    """The verification code of an operation. It is checked by `partnercenter.actions.operations`, not here."""
 
     verification_code = forms.CharField(
         label=_("Verification Code"),
@@ -21,12 +20,12 @@ class CodeForm(forms.Form):
 
 
 class PartnerStatusForm(forms.Form):
-    """What a distributor makes of a reseller, and why."""
+    """A reseller's status, as its distributor sets it, with the reason (rule 5.7 (docs/rules.md))."""
 
     status = forms.ChoiceField(label=_("Status"), choices=Partner.Status.choices, required=False)
     reason = forms.CharField(
         label=_("Reason"),
         max_length=LONGEST_REASON,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("1 to 256 characters. The reseller reads it on its pages."),
+        help_text=_("1 to 256 characters. The reseller sees it on every page."),
     )

@@ -1,7 +1,6 @@
-"""What every request goes through: the partner's time zone, no caches, ended sessions, refusals as pages."""
+"""Middleware for every request: the partner's time zone, no caching, ended sessions, refused actions as pages."""
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -18,27 +17,32 @@ from django.utils.http import urlencode
 from django.views.defaults import permission_denied
 
 from partnercenter.lib.errors import ActionError, PermissionRefused
+from partnercenter.lib.htmx import HtmxRequest
 from partnercenter.lib.transactions import is_lock_timeout, lock_timeout
-
-Respond = Callable[[HttpRequest], HttpResponse]
 
 
 class ConsoleMiddleware:
-    """Times in the partner's own zone, nothing kept by any cache, and an ended session leads to sign-in."""
+    """Shows times in the partner's zone, forbids caching, and turns refused actions and ended sessions into answers."""
 
-    def __init__(self, get_response: Respond) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: Any) -> HttpResponse:
+    def __call__(self, request: HtmxRequest) -> HttpResponse:
         partner = getattr(request.user, "partner", None)
         with timezone.override(partner.zone if partner else ZoneInfo(settings.BILLING_TIME_ZONE)):
             response = self.get_response(request)
         add_never_cache_headers(response)
         patch_vary_headers(response, ["HX-Request"])
-        return _to_sign_in(request) if _ended_session(request, response) else response
+        sign_in = resolve_url(settings.LOGIN_URL)
+        is_redirect = isinstance(response, HttpResponseRedirect)
+        if request.htmx and is_redirect and urlsplit(response.headers["Location"]).path == sign_in:
+            # The session has ended. HTMX would follow the redirect and put the sign-in page into the dialog.
+            query = urlencode({"next": request.htmx.current_url_abs_path or "/"})
+            return HttpResponse(status=204, headers={"HX-Redirect": f"{sign_in}?{query}"})
+        return response
 
-    def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
-        """A refusal that no view had a better answer to: the page says why, with its status."""
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Show an ActionError that the view did not handle as a page with its message and status."""
         if isinstance(exception, OperationalError) and is_lock_timeout(exception):
             exception = lock_timeout()
         if isinstance(exception, PermissionRefused):
@@ -46,34 +50,20 @@ class ConsoleMiddleware:
         return refused_page(request, exception) if isinstance(exception, ActionError) else None
 
 
-def refused_page(request: Any, refusal: ActionError) -> HttpResponse:
-    """A page that says why an action was refused, with its status."""
-    return render(request, "partnercenter/refused.html", {"message": refusal.message}, status=refusal.status)
+def refused_page(request: HttpRequest, error: ActionError) -> HttpResponse:
+    """A page that says why an action was refused, with the error's status."""
+    return render(request, "partnercenter/refused.html", {"message": error.message}, status=error.status)
 
 
 class ConsoleSessionMiddleware(SessionMiddleware):
-    """A session that cannot be saved since the database is busy, as SQLite may be, is told like every other wait."""
+    """Answers with the page of a lock timeout if the session cannot be saved because the database is locked."""
 
-    def process_response(self, request: Any, response: Any) -> Any:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
         except (OperationalError, SessionInterrupted) as error:
+            # Django raises SessionInterrupted from an UpdateError, and this from the error of the database.
             causes = (error, error.__context__, getattr(error.__context__, "__context__", None))
             if not any(cause is not None and is_lock_timeout(cause) for cause in causes):
                 raise
             return refused_page(request, lock_timeout())
-
-
-def _ended_session(request: Any, response: HttpResponse) -> bool:
-    """A fragment asked for without a session: following the redirect would put the sign-in page into the dialog."""
-    return bool(
-        request.htmx
-        and isinstance(response, HttpResponseRedirect)
-        and urlsplit(response.url).path == resolve_url(settings.LOGIN_URL)
-    )
-
-
-def _to_sign_in(request: Any) -> HttpResponse:
-    back = request.htmx.current_url_abs_path or "/"
-    query = urlencode({"next": back})
-    return HttpResponse(status=204, headers={"HX-Redirect": f"{resolve_url(settings.LOGIN_URL)}?{query}"})

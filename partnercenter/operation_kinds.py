@@ -1,11 +1,12 @@
-"""What an operation does and says, whatever its kind: one interface, and the class of each kind.
+"""The interface of a kind of operation, and the table from each kind to its class.
 
-An operation is reviewed, may ask for a verification code, is confirmed once and then applied. Pages, jobs and actions
-ask `kind_of(operation)` and never look at `operation.kind`. A new kind is one class and one line in `CLASSES`.
+An operation is a change that an operator reviews and then confirms. Each kind of operation (Set Budget, Freeze, ..) is
+a subclass of `OperationKind`, which says what its page and mail show and what confirming does. Everything else calls
+`kind_of(operation)` and never compares `operation.kind`. To add a kind, write the class and add it to `KIND_CLASSES`.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -13,13 +14,14 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from partnercenter.lib.errors import ActionError, InvalidRequest
+from partnercenter.lib.types import Context
 from partnercenter.models import Operation
 
 # What is to be confirmed, line by line: label and text.
 Summary = list[tuple[str, str]]
 
-# Dotted paths, because the classes know rooms that this module must not know.
-CLASSES: dict[str, str] = {
+# Dotted paths, since most of these classes live in packages that this module must not import.
+KIND_CLASSES: dict[str, str] = {
     Operation.Kind.SET_BUDGET: "budgets.operations.SetBudget",
     Operation.Kind.UNDO_BATCH: "budgets.operations.UndoBatch",
     Operation.Kind.FREEZE: "budgets.operations.Freeze",
@@ -29,74 +31,88 @@ CLASSES: dict[str, str] = {
 
 
 class OperationKind(ABC):
-    """One operation, seen through its kind."""
+    """One operation with the behaviour of its kind.
+
+    A kind must define `summary`, `ensure_unchanged` and `apply`. The rest has defaults that suit an operation without
+    a batch, without a review that can be edited, and small enough to be applied within a request.
+    """
 
     template: ClassVar[str] = "partnercenter/operation.html"
+    """The page that asks for confirmation."""
+
     done_page: ClassVar[str] = "customers"
-    """The name of the page that follows, confirmed or cancelled."""
+    """The URL name of the page shown after confirming or cancelling."""
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
 
     @classmethod
-    def of(cls, operation: Operation) -> Self:
-        """The operation seen through this class, or through a more special one."""
+    def from_operation(cls, operation: Operation) -> Self:
+        """An instance for this operation. Override it where the operation's terms call for a subclass."""
         return cls(operation)
+
+    # --- What every kind defines --------------------------------------------------------------------------------------
 
     @abstractmethod
     def summary(self) -> Summary:
-        """What is to be confirmed, with masked names: for the page and for the mail with the code."""
+        """What is to be confirmed, for the page and for the mail with the verification code. Names are masked."""
 
     @abstractmethod
     def ensure_unchanged(self) -> None:
         """Check that the operation can still be applied as it was reviewed.
 
-        Raises PermissionRefused where the operator no longer may, Conflict where something has changed since.
+        Raises PermissionRefused if the operator may no longer do this, Conflict if anything has changed since.
         """
 
     @abstractmethod
     def apply(self, *, only_unchanged: bool = False) -> str:
-        """Do what was reviewed, in the transaction of the caller; returns the message of success.
+        """Carry out the operation in the caller's transaction and return the success message.
 
-        Where customers have changed since the review Conflict is raised, or with `only_unchanged` they are skipped.
+        If customers have changed since the review, raises Conflict, or skips them where `only_unchanged` is set.
         """
+
+    # --- What a kind may override -------------------------------------------------------------------------------------
 
     @property
     def cancel_path(self) -> str:
-        """Where Cancel leads."""
+        """The address of the page shown after cancelling."""
         return reverse(self.done_page)
 
     @property
     def batch_path(self) -> str:
-        """The page of the batch that confirming leaves, "" where it leaves none."""
+        """The address of the batch's page after confirming, "" if this kind leaves no batch."""
         return ""
 
     @property
     def is_large(self) -> bool:
-        """Whether applying it is left to a worker, where there is one."""
+        """Whether applying it takes so long that a worker should do it, where one is set up."""
         return False
 
-    def page_context(self, query: QueryDict, month: int, error: ActionError | None) -> dict[str, Any]:
-        """What `template` needs beside the summary, the code and the outcome."""
+    def extra_context(self, query: QueryDict, month: int, error: ActionError | None) -> Context:
+        """What `template` needs in addition to what the view provides for every kind."""
         return {}
 
-    def conflict_summary(self, month: int) -> dict[str, Any] | None:
-        """Which customers have changed since the review; None where the message of the conflict says it all."""
+    def conflict_summary(self, month: int) -> Context | None:
+        """Which customers have changed since the review; None if the message of the Conflict is enough."""
         return None
 
-    def edit(self, given: QueryDict) -> Operation:
-        """The review that takes the place of this one: with customers left out or taken back, or other amounts.
+    def edit(self, data: QueryDict) -> Operation:
+        """Save the posted edits (customers excluded or included again, other amounts) as a new review.
 
-        The same operation where nothing was edited. Raises InvalidRequest where nothing can be edited.
+        Returns the new operation, or the present one if nothing was edited. Raises InvalidRequest if this kind has
+        nothing to edit.
         """
-        raise InvalidRequest(_("Nothing of this can be changed."))
+        raise InvalidRequest(_("This operation cannot be edited."))
 
-    def take_typed_amounts(self, given: QueryDict) -> Operation | None:
-        """The review with the amounts that stand beside the pressed OK and are not in it yet; None without any."""
+    def save_typed_amounts(self, data: QueryDict) -> Operation | None:
+        """Save amounts that were typed into the rows but not saved before OK was pressed, as a new review.
+
+        Returns None if there are none.
+        """
         return None
 
 
 def kind_of(operation: Operation) -> OperationKind:
-    """The operation, seen through the class of its kind."""
-    kind: type[OperationKind] = import_string(CLASSES[operation.kind])
-    return kind.of(operation)
+    """The operation with the behaviour of its kind."""
+    kind: type[OperationKind] = import_string(KIND_CLASSES[operation.kind])
+    return kind.from_operation(operation)

@@ -1,10 +1,10 @@
-"""The request as views get it: who sent it, for which partner, in which billing month."""
+"""The type of request that console views get, and the decorator that provides its partner."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from partnercenter.lib.htmx import HtmxRequest
@@ -13,8 +13,13 @@ from partnercenter.models import Partner, User
 Parameters = ParamSpec("Parameters")
 
 
+def signed_in_user(request: HttpRequest) -> User:
+    """The user of a request that cannot be anonymous, such as one to the administration."""
+    return cast(User, request.user)
+
+
 class ConsoleRequest(HtmxRequest):
-    """A request by somebody who is signed in for a partner. `month` (YYYYMM) is the current billing month."""
+    """A request of a partner's user. `month` (YYYYMM) is the current billing month, set by middleware."""
 
     user: User
     partner: Partner
@@ -25,18 +30,18 @@ View = Callable[Concatenate[ConsoleRequest, Parameters], HttpResponseBase]
 
 
 def partner_required(view: View[Parameters]) -> View[Parameters]:
-    """Let only people of a partner see a page, and give the view their partner as `request.partner`.
+    """Decorator for views that only a partner's users may see. It sets `request.partner`.
 
-    Platform staff without a partner get 403 and a page that says where they work (rule 5.8 (docs/rules.md)).
+    Users without a partner get 403 and a page that sends them to the administration (rule 5.8 (docs/rules.md)).
     """
 
     @wraps(view)
-    def guarded(request: ConsoleRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponseBase:
+    def wrapper(request: ConsoleRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponseBase:
         partner = request.user.partner
         if partner is None:
             return render(request, "partnercenter/home.html", status=403)
         request.partner = partner
         return view(request, *args, **kwargs)
 
-    guarded.for_partner = True  # type: ignore[attr-defined]  # read by middleware
-    return guarded
+    wrapper.for_partner = True  # type: ignore[attr-defined]  # read by CurrentMonthMiddleware
+    return wrapper

@@ -1,10 +1,9 @@
-"""All settings, read from the environment; safe without any, and documented in docs/operating.md."""
+"""Django settings. What an installation may change is read from the environment, see docs/operating.md."""
 
 import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import available_timezones
 
 import dj_database_url
@@ -25,7 +24,7 @@ env = Env()
 env.read_env(BASE_DIR / ".env", recurse=False)
 TESTING = "PYTEST_VERSION" in os.environ
 
-# --- What an operations engineer sets ---------------------------------------------------------------------------------
+# --- What an installation may change ----------------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
@@ -36,22 +35,19 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 CURRENCY = env.str("CURRENCY", "USD")
 BILLING_TIME_ZONE = env.str("BILLING_TIME_ZONE", "Asia/Shanghai")
 if BILLING_TIME_ZONE not in available_timezones():
-    raise ImproperlyConfigured("BILLING_TIME_ZONE names no time zone: write one such as Asia/Shanghai")
+    raise ImproperlyConfigured("BILLING_TIME_ZONE is not a time zone. Write one such as Asia/Shanghai.")
 UPLOAD_MAX_MEGABYTES = env.int("UPLOAD_MAX_MEGABYTES", 200)
 PAY_PER_USE_WHEN_EXHAUSTED = env.bool("PAY_PER_USE_WHEN_EXHAUSTED", True)
 RESOURCE_RETENTION_DAYS = env.int("RESOURCE_RETENTION_DAYS", 15)
 
-
-def _kept_secret() -> str:
-    """A random key of this installation's own, made on the first start and kept beside the database."""
-    path = VAR / "secret_key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(64))
-    return path.read_text()
-
-
-SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret()
+SECRET_KEY = env.str("SECRET_KEY", "")
+if not SECRET_KEY:
+    # A random key, generated on the first start and stored for the next.
+    secret_key_file = VAR / "secret_key"
+    if not secret_key_file.exists():
+        secret_key_file.touch(mode=0o600)
+        secret_key_file.write_text(secrets.token_urlsafe(64))
+    SECRET_KEY = secret_key_file.read_text()
 
 # --- Database ---------------------------------------------------------------------------------------------------------
 
@@ -59,37 +55,36 @@ DATABASE_URL = env.str("DATABASE_URL", "") or f"sqlite:///{VAR / 'partnercenter.
 if TESTING:
     DATABASE_URL = env.str("TEST_DATABASE_URL", "") or env.str("DATABASE_URL", "") or "sqlite://:memory:"
 
-# A long-lived connection: a new one per request costs several times the page's own queries.
-DATABASES: dict[str, Any] = {
-    "default": {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # A writer takes its lock when the transaction begins, so two of them wait instead of failing half-way.
-    DATABASES["default"]["OPTIONS"] = {
+# Connections are reused, since opening one takes several times longer than the queries of a page.
+database = dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
+if database["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE takes the write lock when a transaction begins, so a second writer waits instead of failing later on.
+    database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+DATABASES = {"default": database}
 
-# --- Mail: to a folder unless EMAIL_URL names a server ----------------------------------------------------------------
+# --- Mail: saved to a folder unless EMAIL_URL is set ------------------------------------------------------------------
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = str(VAR / "mail")
 if env.str("EMAIL_URL", ""):
     MAIL = env.dj_email_url("EMAIL_URL")
     if "EMAIL_BACKEND" not in MAIL:
-        raise ImproperlyConfigured("EMAIL_URL names no kind of mail: write smtp://, smtps:// or file:///")
+        raise ImproperlyConfigured("EMAIL_URL has no known scheme. Write smtp://, smtps:// or file:///.")
     globals().update(MAIL)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "partner-center@localhost")
 
-# --- Work that takes long: in the request, or by `manage.py db_worker` -----------------------------------------------
+# --- Background jobs: within the request, or by `manage.py db_worker` -------------------------------------------------
 
 TASKS_BACKEND = env.str("TASKS_BACKEND", "immediate")
 if TASKS_BACKEND not in TASK_BACKENDS:
-    raise ImproperlyConfigured("TASKS_BACKEND is no way to work: write immediate or database")
+    raise ImproperlyConfigured("TASKS_BACKEND must be immediate or database.")
 TASKS = {"default": {"BACKEND": TASK_BACKENDS[TASKS_BACKEND]}}
-# Files that a worker is to read; a worker on another machine needs the same folder.
+# Uploaded files that a worker will read. A worker on another machine needs access to the same folder.
 MEDIA_ROOT = VAR / "uploads"
 
 # --- The application --------------------------------------------------------------------------------------------------
@@ -152,7 +147,7 @@ TEMPLATES = [
             ],
         },
     },
-    # Only what a page asks it to draw: see templatetags/console.py.
+    # Only for what `{% include_jinja %}` includes, see templatetags/console.py.
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates"],
@@ -178,14 +173,14 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# On SQLite an index leaves out what it only carries along.
+# SQLite does not support INCLUDE in an index, and creates the index without it.
 SILENCED_SYSTEM_CHECKS = ["models.W040"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-# More than as many customers as may be ticked: whoever ticks more is told so in words.
+# More fields than customers that may be selected one by one, so that too many get a message and not an error 400.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
-# --- Who signs in -----------------------------------------------------------------------------------------------------
+# --- Signing in -------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "partnercenter.User"
 AUTHENTICATION_BACKENDS = [
@@ -202,15 +197,15 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 if TESTING:
-    # Hundreds of people sign in during a run; how slowly a password is hashed is not what the tests ask.
+    # The tests sign in often, and do not depend on how passwords are hashed.
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign_in"
 PASSWORD_RESET_TIMEOUT = 3600 * 24
 
-# Guessing: five tries for a pair of account and address, so that nobody can lock out another from elsewhere, and a
-# bound per address high enough for an office behind one address.
+# Guessing passwords: five attempts per pair of account and IP address, so that nobody can lock out somebody else from
+# elsewhere, and a limit per IP address that is high enough for an office behind one address.
 AXES_HANDLER = "partnercenter.auth.PairAndAddressHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
@@ -230,12 +225,12 @@ OTP_EMAIL_THROTTLE_FACTOR = 1
 OTP_EMAIL_SENDER = DEFAULT_FROM_EMAIL
 OTP_EMAIL_SUBJECT = "Partner Center verification code"
 OTP_EMAIL_BODY_TEMPLATE_PATH = "partnercenter/verification_email.txt"
-# A code that can be read in the administration confirms nothing.
+# Otherwise staff could read codes in the administration and confirm operations with them.
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 CODES_PER_HOUR = 15
 CODES_PER_DAY = 60
 
-# --- Safe by default --------------------------------------------------------------------------------------------------
+# --- Security ---------------------------------------------------------------------------------------------------------
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

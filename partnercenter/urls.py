@@ -1,11 +1,11 @@
-"""Every address of the console."""
+"""The root URL configuration."""
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from partnercenter.admin import sign_in_to_admin
-from partnercenter.auth import NewPassword
+from partnercenter.auth import NewPasswordView
 from partnercenter.views.home import healthz, home
 from partnercenter.views.jobs import job, job_again
 from partnercenter.views.operations import operation, operation_code, operation_edit
@@ -46,7 +46,7 @@ urlpatterns = [
     ),
     path(
         "password/reset/<uidb64>/<token>/",
-        NewPassword.as_view(),
+        NewPasswordView.as_view(),
         name="password_reset_confirm",
     ),
     path(

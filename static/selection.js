@@ -1,5 +1,5 @@
-// The customers that are selected in the list, across its pages, orders and filters; the server looks at every ID again.
-// Without this file the boxes of the page in sight are sent, or all that match.
+// The selection of customers in the list, across its pages, orders and filters. The server checks every ID again.
+// Without this script, the boxes ticked on the current page are sent, or all customers that match.
 "use strict";
 
 (() => {
@@ -9,39 +9,39 @@
   const boxes = () => [...document.querySelectorAll("#customer-list [name=customer]")];
 
   const ids = new Set();
-  let allOf = ""; // where all that match the filters are selected: the address that means just these
-  let counted = ""; // how many these are, once they were all counted
+  let allOf = ""; // if all that match are selected: the form's address, which has their filters
+  let exactCount = ""; // how many these are, once the server has counted them all
 
-  const shown = () => (allOf ? counted || form().dataset.matching : ids.size.toLocaleString(document.documentElement.lang));
+  const countText = () => (allOf ? exactCount || form().dataset.matching : ids.size.toLocaleString(document.documentElement.lang));
   const isSelected = (box) => Boolean(allOf) || ids.has(box.value);
 
-  function say(text) {
+  function warn(text) {
     document.dispatchEvent(new CustomEvent("toast", { detail: { level: "warning", text } }));
   }
 
-  // ---- What is seen of the selection ----------------------------------------------------------------------------------
+  // ---- Showing the selection ------------------------------------------------------------------------------------------
 
-  function showHead(page) {
-    const head = byId("select-page");
-    if (!head) return;
+  function showSelectPage(page) {
+    const selectPage = byId("select-page");
+    if (!selectPage) return;
     const ticked = page.filter((box) => box.checked).length;
-    head.hidden = page.length === 0;
-    head.checked = ticked > 0 && ticked === page.length;
-    head.indeterminate = ticked > 0 && ticked < page.length;
+    selectPage.hidden = page.length === 0;
+    selectPage.checked = ticked > 0 && ticked === page.length;
+    selectPage.indeterminate = ticked > 0 && ticked < page.length;
   }
 
   function show() {
     const page = boxes();
     for (const box of page) box.checked = isSelected(box);
-    showHead(page);
-    const words = (allOf ? texts().all : texts().some).replace("{n}", shown());
-    if (byId("selected").textContent !== words) byId("selected").textContent = words;
-    const all = byId("select-all-matching");
-    if (all) all.hidden = Boolean(allOf) || form().dataset.matching === "0";
+    showSelectPage(page);
+    const text = (allOf ? texts().all : texts().some).replace("{n}", countText());
+    if (byId("selected").textContent !== text) byId("selected").textContent = text;
+    const selectAll = byId("select-all-matching");
+    if (selectAll) selectAll.hidden = Boolean(allOf) || form().dataset.matching === "0";
     byId("clear-selection").hidden = !allOf && ids.size === 0;
   }
 
-  // ---- What changes it ------------------------------------------------------------------------------------------------
+  // ---- Changing the selection -----------------------------------------------------------------------------------------
 
   function clear() {
     ids.clear();
@@ -49,45 +49,45 @@
     show();
   }
 
-  // Who unticks one of all that match keeps what is ticked in sight, and sees the number fall.
-  function backToTicked() {
+  // Unticking one of all that match leaves only the others on this page selected.
+  function keepOnlyThisPage() {
     allOf = "";
     for (const box of boxes()) ids.add(box.value);
-    say(texts().allEnded);
+    warn(texts().allEnded);
   }
 
   function tick(page, on) {
-    if (allOf) backToTicked();
+    if (allOf) keepOnlyThisPage();
     const changed = page.map((box) => box.value).filter((id) => ids.has(id) !== on);
     const tooMany = on && ids.size + changed.length > Number(texts().most);
-    if (tooMany) say(texts().tooMany);
+    if (tooMany) warn(texts().tooMany);
     else for (const id of changed) on ? ids.add(id) : ids.delete(id);
     show();
   }
 
-  // The list itself stops counting where counting costs; who selects them all is told how many they are.
+  // The list stops counting at its limit; only when all are selected is the exact number fetched.
   async function countAll() {
-    const meant = allOf;
-    const answer = await fetch(form().dataset.countPath).catch(() => null);
-    if (!answer?.ok || answer.redirected || allOf !== meant) return;
-    counted = await answer.text();
+    const counted = allOf;
+    const response = await fetch(form().dataset.countPath).catch(() => null);
+    if (!response?.ok || response.redirected || allOf !== counted) return;
+    exactCount = await response.text();
     show();
   }
 
   function selectAllMatching() {
     ids.clear();
     allOf = form().action;
-    counted = "";
+    exactCount = "";
     show();
     byId("batch-set-budget").focus();
     if (form().dataset.matching.endsWith("+")) countAll();
   }
 
-  // All that match was said of other filters than those that are set now.
-  function afterList() {
+  // Other filters end the selection of all that match.
+  function afterListSwap() {
     if (allOf && allOf !== form().action) {
       allOf = "";
-      say(texts().filtersChanged);
+      warn(texts().filtersChanged);
     }
     show();
   }
@@ -111,15 +111,15 @@
     form().querySelector("button").focus();
   });
 
-  // Before HTMX hears of it: nothing would come of it.
+  // With nothing selected the form is not sent: captured before HTMX sees the event.
   document.addEventListener("submit", (event) => {
     if (event.target !== form() || allOf || ids.size) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    say(texts().none);
+    warn(texts().none);
   }, true);
 
-  // Whatever is sent, by HTMX or by the browser, is the selection and not only what is in sight of it.
+  // What HTMX or the browser sends is the whole selection, not only the boxes of this page.
   document.addEventListener("formdata", (event) => {
     if (event.target !== form()) return;
     event.formData.delete("customer");
@@ -130,7 +130,7 @@
   document.addEventListener("selection:clear", () => form() && clear());
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target?.id === "customer-list" && form()) afterList();
+    if (event.detail.target?.id === "customer-list" && form()) afterListSwap();
   });
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -260,7 +260,7 @@ def test_a_reseller_the_platform_adds_has_its_grant_from_the_first_moment(platfo
     given = {"kind": "RESELLER", "account_name": "new-reseller", "company": "New", "time_zone": "Asia/Shanghai"}
     client = sign_in(platform)
     refused = client.post(f"{PARTNERS}add/", given)
-    assert "A reseller has a distributor" in str(refused.context["adminform"].form.errors)
+    assert "A reseller must have a distributor" in str(refused.context["adminform"].form.errors)
     assert client.post(f"{PARTNERS}add/", given | {"distributor": dora_distribution.pk}).status_code == 302
     assert not Grant.objects.get(partner__account_name="new-reseller").given
 

@@ -46,7 +46,7 @@ def set_for() -> set[str]:
 def test_a_customer_of_the_referral_model_is_left_out_and_says_why(client, two, referral):
     page = client.post(TERMS, ALL)
     assert (page.context["number"], page.context["left_out"]) == (3, 1)
-    assert "matching, 1 of which is left out" in page.content.decode()
+    assert "matching; 1 of them is excluded" in page.content.decode()
     assert referral.account_name not in page.context["first"]
     path = client.post(SET, ALL | HUNDRED)["Location"]
     assert left_out(client, path) == {"referral": "a customer of the referral model"}

@@ -79,8 +79,8 @@ def test_a_referral_customer_is_associated_without_a_freeze(client, acme):
         ({"customer_id": "known"}, "customer_id", "known is associated already"),
         ({"customer_id": ""}, "customer_id", "required"),
         ({"customer_id": "x" * 129}, "customer_id", "at most 128"),
-        ({"customer_id": "a\u200bb"}, "__all__", "not printable"),
-        ({"name": "a\u2028b"}, "__all__", "not printable"),
+        ({"customer_id": "a\u200bb"}, "__all__", "cannot be printed"),
+        ({"name": "a\u2028b"}, "__all__", "control characters"),
         ({"association_type": "FRIEND"}, "association_type", "valid choice"),
         ({"email": "nobody"}, "email", "valid email"),
         ({"tags": "x" * 1024}, "__all__", "too many tags"),
@@ -123,8 +123,11 @@ def test_the_customers_of_a_file_are_associated(client, acme, borealis, platform
 @pytest.mark.parametrize(
     ("lines", "reasons"),
     [
-        (["1,a,A,acme-reseller", ",b,B,nobody"], ["new.csv, line 3: customer_id is absent", "Refused as a whole"]),
-        (["1,a,A,acme-reseller", "1,a,A,acme-reseller"], ["line 3: 1 stands twice"]),
+        (
+            ["1,a,A,acme-reseller", ",b,B,nobody"],
+            ["new.csv, line 3: customer_id is missing", "Correct the errors in the file"],
+        ),
+        (["1,a,A,acme-reseller", "1,a,A,acme-reseller"], ["line 3: 1 occurs twice"]),
         ([], ["The file contains no customers."]),
     ],
 )

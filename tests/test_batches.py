@@ -143,7 +143,7 @@ def test_ok_takes_over_what_was_typed_before_it_sets_anything(client, three):
     typed = {f"amount_{each.customer_id}": "100.00" for each in three} | {f"amount_{three[1].customer_id}": "9,999"}
     answer = client.post(path, typed)
     assert not Budget.objects.exists()
-    assert "The amounts you typed are in the review now" in client.get(answer["Location"]).content.decode()
+    assert "The amounts you typed are now in the review" in client.get(answer["Location"]).content.decode()
     client.post(answer["Location"], typed)
     assert amounts(three) == [Decimal(100), Decimal(9999), Decimal(100)]
 
@@ -366,8 +366,11 @@ def test_a_batch_is_listed_and_undone_to_what_stood_before(client, acme, ann):
     client.post(path)
     batch = f"/budgets/batches/{path.split('/')[-2]}/"
     assert batch in client.get("/budgets/batches/").content.decode()
-    assert client.get(batch).context["standing"] == 2
-    assert "2 budgets are undone." in client.post(undo(client, path), follow=True).content.decode()
+    assert client.get(batch).context["undoable"] == 2
+    assert (
+        "2 budgets were restored to their previous values."
+        in client.post(undo(client, path), follow=True).content.decode()
+    )
     stands = factories.stored(with_budget)
     assert (stands.budget_type, stands.amount, stands.account_freezing) == ("MONTHLY", Decimal(70), "MANUAL")
     assert not Budget.objects.filter(customer=first).exists()
@@ -380,7 +383,7 @@ def test_batches_say_by_what_way_they_came(client, three, ann):
     client.post(path)
     nothing = review(client, three)
     said = client.post(nothing, follow=True).content.decode()
-    assert "The budgets stand as they were: nothing was set." in said
+    assert "Nothing to change: the budgets are already set to these values." in said
     batches = client.get("/budgets/batches/").context["page"].object_list
     assert {str(batch["pk"]): batch["channel_label"] for batch in batches} == {path.split("/")[-2]: "Console"}, (
         "what changed nothing is no batch"
@@ -563,4 +566,4 @@ def test_the_review_names_frozen_resources_and_until_when_data_is_kept(client, a
     factories.report((customers[0], "2026-09", "150"))
     back = undo(client, path)
     opened: Any = client.get(f"{back}?group=FROZEN").context["review"].open
-    assert [row["notes"] for row in opened["rows"]] == [["With its resources: data is kept until 2026-10-05"]]
+    assert [row["notes"] for row in opened["rows"]] == [["Frozen with its resources: data is kept until 2026-10-05."]]

@@ -96,33 +96,33 @@ def test_columns_are_found_by_name_and_others_ignored(acme, ann):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("nobody,ONE_TIME,5,,", "'nobody' is no customer ID of yours"),
-        ("theirs,ONE_TIME,5,,", "'theirs' is no customer ID of yours"),
-        ("left,ONE_TIME,5,,", "'left' is no customer ID of yours"),
-        (f"{'x' * 129},ONE_TIME,5,,", f"'{'x' * 60}' is no customer ID of yours"),
+        ("nobody,ONE_TIME,5,,", "'nobody' is not the ID of one of your customers"),
+        ("theirs,ONE_TIME,5,,", "'theirs' is not the ID of one of your customers"),
+        ("left,ONE_TIME,5,,", "'left' is not the ID of one of your customers"),
+        (f"{'x' * 129},ONE_TIME,5,,", f"'{'x' * 60}' is not the ID of one of your customers"),
         ("referral,ONE_TIME,5,,", "A customer of the referral model has no budget."),
         ("good,,5,,", "good stands in line 2 already"),
-        (",ONE_TIME,5,,", "customer_id is absent"),
-        ("other,YEARLY,5,,", "budget_type is 'YEARLY', it must be ONE_TIME or MONTHLY"),
+        (",ONE_TIME,5,,", "customer_id is missing"),
+        ("other,YEARLY,5,,", "budget_type is 'YEARLY', it must be one of: ONE_TIME, MONTHLY"),
         ("other,ONE_TIME,1.234,,", "Enter an amount such as 1200 or 1,200.50, with at most two decimal places."),
         ("other,ONE_TIME,0,,", "Enter an amount greater than 0."),
         ("other,ONE_TIME,2147483647.01,,", "Enter an amount of at most 2,147,483,647.00."),
         (
             "other,ONE_TIME,5,NEVER,",
-            "account_freezing is 'NEVER', it must be AUTOMATIC or MANUAL or AUTOMATIC_WITH_RESOURCES",
+            "account_freezing is 'NEVER', it must be one of: AUTOMATIC, MANUAL, AUTOMATIC_WITH_RESOURCES",
         ),
         (
             "other,ONE_TIME,5,AUTOMATIC_WITH_RESOURCES,",
             "Tick the agreement: resources are frozen only with it.",
         ),
-        ("other,ONE_TIME,5,,maybe", "unfreeze_now is 'maybe', it must be 1 or 0"),
+        ("other,ONE_TIME,5,,maybe", "unfreeze_now is 'maybe', it must be one of: 1, 0"),
         ("other,ONE_TIME,,,", "The customer has no budget: budget_type and amount are needed."),
         ("other,,5,,", "The customer has no budget: budget_type and amount are needed."),
         ("other,,,,1", "The customer has no budget: budget_type and amount are needed."),
         ("other,MONTHLY,5,,", "Contact your distributor to be granted a monthly budget quota."),
-        ("other,ONE_TIME,5", "3 cells, the header has 5"),
+        ("other,ONE_TIME,5", "expected 5 cells as in the header, found 3"),
         ('other,ONE_TIME,"5" x,,', "broken quoting, or a cell too long"),
-        ("other,ONE_TIME,5\0,,", "a NUL character"),
+        ("other,ONE_TIME,5\0,,", "contains a NUL character"),
     ],
 )
 def test_bad_lines_are_told_by_number_and_reason(acme, borealis, ann, line, reason):
@@ -158,7 +158,7 @@ def test_a_quote_that_takes_in_other_lines_refuses_the_file(acme, ann, lost):
     with pytest.raises(BadFile) as refused:
         read(f"{HEADER}one,ONE_TIME,5,,\n{lost}", ann)
     assert [str(bad) for bad in refused.value.bad_lines] == [
-        "budgets.csv, line 3: broken quoting, or a cell too long, which takes in the lines up to 4"
+        "budgets.csv, line 3: broken quoting, or a cell too long (this record runs on to line 4)"
     ]
 
 
@@ -171,9 +171,9 @@ def test_the_first_hundred_bad_lines_are_told_and_all_counted(acme, ann):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "the file is empty, it needs a header"),
-        (b"customer_id,budget_type\n", "the header lacks columns (amount)"),
-        (b"customer_id,amount,amount\n", "the header has the column amount twice"),
+        (b"", "the file is empty: it needs a header line"),
+        (b"customer_id,budget_type\n", "missing columns: amount"),
+        (b"customer_id,amount,amount\n", "columns that occur twice: amount"),
         (gzip.compress(HEADER.encode() * 999, mtime=0)[:40], "the gzip data is damaged or cut off"),
     ],
 )
@@ -328,10 +328,10 @@ def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_i
     answer = upload(client, lines("one,ONE_TIME,5,,", "theirs,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"))
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "Nothing was set: 2 bad lines." in page
+    assert "2 lines have errors. Nothing was set." in page
     assert "The review of 1 line is ready." in page
     path = f"/operations/{Operation.objects.get().pk}/"
-    assert f'href="{path}">Leave out the bad lines and review the others' in page
+    assert f'href="{path}">Exclude these lines and review the others' in page
     assert not Budget.objects.exists()
     client.post(path)
     assert factories.stored(one).amount == 5
@@ -355,13 +355,13 @@ def test_a_file_that_changes_nothing_says_so(acme, ann, sign_in):
     factories.customer(acme, "one")
     client = sign_in(ann)
     assert upload(client, lines("one,,,,"))["Location"] == PAGE
-    assert "The file was read and changes nothing: 1 line." in client.get(PAGE).content.decode()
+    assert "Nothing to change: the line of the file matches the current budget." in client.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("customer_id\none\n", "the header lacks columns (amount)"),
+        ("customer_id\none\n", "missing columns: amount"),
         (lines("one,ONE_TIME,1000000.01,,"), "this needs 1,000,000.01"),
     ],
 )

@@ -65,15 +65,15 @@ def test_a_referral_customer_is_not_frozen(acme, file):
     ("line", "reason"),
     [
         ("known,a,b,,,,,,acme-reseller", "known is associated already"),
-        (",a,b,,,,,,acme-reseller", "customer_id is absent"),
-        ("x,a,,,,,,,acme-reseller", "name is absent"),
-        ("x,a,b,,,,,,nobody", "'nobody' is no reseller"),
-        ("x,a,b,,,,,,dora-distribution", "'dora-distribution' is no reseller"),
-        ("x,a,b,FRIEND,,,,,acme-reseller", "'FRIEND' is no association type"),
-        ("x,a,b,,nobody,,,,acme-reseller", "'nobody' is no e-mail address"),
+        (",a,b,,,,,,acme-reseller", "customer_id is missing"),
+        ("x,a,,,,,,,acme-reseller", "name is missing"),
+        ("x,a,b,,,,,,nobody", "'nobody' is not a reseller"),
+        ("x,a,b,,,,,,dora-distribution", "'dora-distribution' is not a reseller"),
+        ("x,a,b,FRIEND,,,,,acme-reseller", "'FRIEND' is not an association type"),
+        ("x,a,b,,nobody,,,,acme-reseller", "'nobody' is not an e-mail address"),
         (f"{'x' * 129},a,b,,,,,,acme-reseller", "longer than 128"),
-        ("good,a,b,,,,,,acme-reseller", "good stands twice"),
-        ("x,a,b", "3 cells"),
+        ("good,a,b,,,,,,acme-reseller", "good occurs twice"),
+        ("x,a,b", "expected 9 cells"),
     ],
 )
 def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(acme, file, line, reason):
@@ -88,7 +88,7 @@ def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(acme, file, line
 def test_may_purchase_answers_with_its_reason(acme, ann, time_machine):
     time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
     customer = factories.customer(acme, "/subscriptions/0a/b c")
-    assert run("may_purchase", customer.customer_id).startswith("no: The account is frozen: since")
+    assert run("may_purchase", customer.customer_id).startswith("no: Account frozen since")
     factories.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
     assert run("may_purchase", customer.customer_id).startswith("yes: The budget suffices: 0.00 of 100.00")
     factories.report((customer, "2026-09", "100"))
@@ -98,7 +98,7 @@ def test_may_purchase_answers_with_its_reason(acme, ann, time_machine):
 
 def test_may_purchase_tells_times_in_the_billing_time_zone(acme, time_machine):
     time_machine.move_to("2026-09-20T20:30:00Z", tick=False)
-    assert "since 2026-09-21 04:30" in run("may_purchase", factories.customer(acme).customer_id)
+    assert "since association on 2026-09-21 04:30" in run("may_purchase", factories.customer(acme).customer_id)
 
 
 def test_without_a_budget_a_customer_cannot_purchase(acme):
@@ -108,7 +108,7 @@ def test_without_a_budget_a_customer_cannot_purchase(acme):
 
 
 def test_may_purchase_of_an_unknown_id_is_an_error(db):
-    with pytest.raises(CommandError, match="No customer is associated under the ID 4711"):
+    with pytest.raises(CommandError, match="No customer with the ID 4711 is associated"):
         run("may_purchase", "4711")
 
 
@@ -155,9 +155,12 @@ def test_check_budgets_is_content_with_what_actions_wrote(acme, ann, time_machin
         (lambda: Budget.objects.update(partner=0), "partner of a budget: stored 0"),
         (
             lambda: Customer.objects.update(state=AccountFlags.FROZEN),
-            "state by which the list is filtered: stored 8, derived 2",
+            "account flags: stored 8, derived 2",
         ),
-        (lambda: Budget.objects.update(state=AccountFlags.FROZEN), "the same beside the budget: stored 8, derived 2"),
+        (
+            lambda: Budget.objects.update(state=AccountFlags.FROZEN),
+            "account flags copied to the budget: stored 8, derived 2",
+        ),
     ],
 )
 def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):

@@ -56,14 +56,14 @@ def facts(client: Client, customer: Customer, **terms: str) -> dict[str, list[st
 def test_a_change_of_type_names_what_it_replaces_and_forgets(client, customer):
     told = facts(client, customer, budget_type="MONTHLY", amount="100", account_freezing="MANUAL")
     assert told["Budget until now"] == ["One-time budget, USD 500.00, Manual"]
-    assert told["Change of type"] == ["2026-09 to 2026-10 no longer count"]
+    assert told["Change of type"] == ["2026-09 to 2026-10 no longer count."]
     assert told["Effect"][0] == "The account stays frozen."
     assert told["Effect"][-1] == "Unfreezing is not ticked."
 
 
 def test_used_up_at_once_is_said_under_any_policy(client, customer):
     told = facts(client, customer, budget_type="ONE_TIME", amount="150", account_freezing="MANUAL", unfreeze_now="on")
-    assert told["Effect"] == ["The budget is used up at once: 230.00 of 150.00.", "The account is unfrozen."]
+    assert told["Effect"] == ["The budget is used up immediately: 230.00 of 150.00.", "The account is unfrozen."]
     assert "Change of type" not in told
 
 

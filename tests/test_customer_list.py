@@ -230,7 +230,7 @@ def test_without_permission_it_warns_and_offers_no_set_budget(who, said, acme, u
     person = request.getfixturevalue(who)
     customer = factories.customer(person.partner)
     content = sign_in(person).get("/customers/").content.decode()
-    assert said in content.split('<p class="strip strip-warning">')[1].split("</p>")[0]
+    assert said in content.split('<p class="notice notice-warning">')[1].split("</p>")[0]
     assert "/budgets/set/" not in content
     assert said in rows(sign_in(person))[customer.customer_id]
     assert "/budgets/records/" in content
@@ -245,7 +245,7 @@ def test_a_row_says_what_is_known_of_budget_estimate_and_freezing(mixed, client)
     shown = rows(client)
     assert "Normal Monthly budget 100.00 90.00 as of 2026-09-15 09:00 90% 2026-09-16 Automatic" in shown["monthly"]
     assert "Budget used up One-time budget 10.00 50.40 as of 2026-09-15 09:00 504% -- Manual" in shown["over"]
-    assert "Frozen since 2026-09-15 10:00, association -- -- -- -- --" in shown["new"]
+    assert "Frozen since association on 2026-09-15 10:00 -- -- -- -- --" in shown["new"]
 
 
 def test_a_frozen_row_says_since_when_and_why_with_the_figures_of_then(mixed, client):

@@ -106,9 +106,9 @@ def test_after_a_change_the_page_gets_what_stands_now_alone(client, customer):
 def test_just_associated_it_is_frozen_without_a_budget_and_says_why(client, customer):
     said = text(client, customer)
     assert "Not set. Without a budget the customer cannot purchase." in said
-    assert "Frozen The account is frozen: since 2026-09-20 12:00, association No budget is set" in said
+    assert "Frozen Account frozen since association on 2026-09-20 12:00. No budget is set" in said
     assert "yearly/monthly and reserved instances No reason 1 Purchase, change: pay-per-use No reason 1" in said
-    assert "Nothing was reported of these months yet." in said
+    assert "No expenditure has been reported for these months yet." in said
     assert f'href="/customers/freeze-records/{customer.freeze_records.get().pk}/"' in html(client, customer)
 
 
@@ -140,19 +140,19 @@ def test_a_one_time_budget_beside_it_is_drawn_without_a_line(client, customer, a
     assert "Monthly budget" not in text(client, customer)
 
 
-STRIP = re.compile(r'strip strip-(\w+)">(?:(?!</p>).)*The resources are frozen: (.*?)</p>', re.DOTALL)
+NOTICE = re.compile(r'notice notice-(\w+)">(?:(?!</p>).)*The resources are frozen: (.*?)</p>', re.DOTALL)
 
 
 def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_before(
     customer, ann, sign_in, september
 ):
     freeze(customer, ann, FreezeKind.ACCOUNT_AND_RESOURCE)
-    assert "After 2026-10-05 12:00 data may be deleted." in text(sign_in(ann), customer)
+    assert "Data may be deleted after 2026-10-05 12:00." in text(sign_in(ann), customer)
     seen = {}
     for day in ("2026-09-28 03:59", "2026-09-28 04:00", "2026-10-04 04:00", "2026-10-05 04:00"):
         september.move_to(factories.moment(day))
-        strip = STRIP.search(html(sign_in(ann), customer))
-        seen[day[5:]] = strip.groups() if strip else None
+        notice = NOTICE.search(html(sign_in(ann), customer))
+        seen[day[5:]] = notice.groups() if notice else None
     assert seen == {
         "09-28 03:59": None,
         "09-28 04:00": ("warning", "data kept until 2026-10-05."),
@@ -186,15 +186,15 @@ def test_people_of_a_frozen_reseller_find_no_unfreezing(client, customer, acme):
         status=Partner.Status.FROZEN, status_since=timezone.now(), status_reason="Unpaid"
     )
     assert "unfreeze" not in offered(client, customer)
-    assert "it cannot unfreeze customers" in html(client, customer)
+    assert "you cannot unfreeze customers" in html(client, customer)
 
 
 def test_a_referral_customer_has_no_budget_may_do_everything_and_nothing_warns(client, acme):
     customer = factories.customer(acme, association_type=Customer.AssociationType.REFERRAL)
     said = text(client, customer)
     assert "Budget A customer of the referral model has no budget." in said
-    assert "The account was never frozen." in text(client, customer, "freezes")
-    assert "strip-warning" not in html(client, customer)
+    assert "The account has never been frozen." in text(client, customer, "freezes")
+    assert "notice-warning" not in html(client, customer)
     assert "No reason" not in said
 
 
@@ -204,7 +204,7 @@ def test_below_a_restricted_reseller_the_customer_is_frozen_and_the_page_says_by
         status=Partner.Status.RESTRICTED, status_since=timezone.now(), status_reason="Unpaid"
     )
     said = text(client, customer)
-    assert "The account is frozen: reseller restricted since 2026-09-20 12:00" in said
+    assert "Account frozen: reseller restricted since 2026-09-20 12:00." in said
 
 
 @pytest.mark.parametrize(

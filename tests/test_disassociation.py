@@ -90,7 +90,7 @@ def test_who_left_does_not_exist_any_more(customer, ann, sign_in):
     assert not client.get("/customers/").context["page"].object_list
     for path in ("/budgets/set/", "/budgets/records/"):
         assert client.get(path, {"customer": customer.customer_id}).status_code == 404
-    with pytest.raises(CommandError, match="No customer is associated"):
+    with pytest.raises(CommandError, match=r"No customer with the ID .* is associated"):
         run("may_purchase", customer.customer_id)
 
 
@@ -231,14 +231,14 @@ def test_the_command_disassociates_the_customers_of_a_file(customer, acme, file)
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("nobody,acme-reseller", "nobody is no customer of acme-reseller"),
-        ("there,acme-reseller", "there is no customer of acme-reseller"),
-        ("left,acme-reseller", "left is no customer of acme-reseller"),
-        ("there,nobody", "'nobody' is no reseller or solution provider"),
-        (",acme-reseller", "customer_id is absent"),
-        ("there,", "partner is absent"),
-        ("/subscriptions/0a,acme-reseller", "/subscriptions/0a stands twice"),
-        ("there", "1 cells"),
+        ("nobody,acme-reseller", "nobody is not a customer of acme-reseller"),
+        ("there,acme-reseller", "there is not a customer of acme-reseller"),
+        ("left,acme-reseller", "left is not a customer of acme-reseller"),
+        ("there,nobody", "'nobody' is not a reseller or solution provider"),
+        (",acme-reseller", "customer_id is missing"),
+        ("there,", "partner is missing"),
+        ("/subscriptions/0a,acme-reseller", "/subscriptions/0a occurs twice"),
+        ("there", "expected 2 cells as in the header, found 1"),
     ],
 )
 def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(customer, acme, borealis, file, line, reason):
@@ -253,5 +253,5 @@ def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(customer, acme, 
 def test_the_header_must_name_both(customer, tmp_path):
     path = tmp_path / "leaving.csv"
     path.write_text("customer_id\n/subscriptions/0a\n")
-    with pytest.raises(CommandError, match=r"lacks columns \(partner\)"):
+    with pytest.raises(CommandError, match=r"missing columns: partner"):
         run("disassociate_customers", path)

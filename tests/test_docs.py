@@ -15,12 +15,18 @@ from budgets.management.commands.seed_demo import accounts_table
 from customers.models import Customer, FreezeOrigin
 from partnercenter.models import User
 from tests import factories
+from tests.screenshots.__main__ import SHOWN_IN_DOCUMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 ROOMS = ("partnercenter", "customers", "budgets")
 # What exists only once the console has run or was set up, and a time zone.
 NOT_IN_THE_TREE = ("var/", ".venv", "Asia/")
+# Folders whose names Django decides, inside those that the page names.
+NAMED_BY_DJANGO = {"migrations", "commands", "templatetags"}
 A_FILE = re.compile(r"\.?[\w-]+(/[\w.-]+)+/?|[\w-]+/|[\w.-]+\.(py|md|toml|txt|html|js|css)|\.env\.example")
 
 
@@ -93,7 +99,10 @@ def test_the_variables_of_make_are_there():
 def test_files_named_exist(document):
     prose = re.sub(r"^ *```.*?^ *```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     named = [name for name in re.findall(r"`([^`\s]+)`", prose) if A_FILE.fullmatch(name)]
-    assert [name for name in named if not name.startswith(NOT_IN_THE_TREE) and not (ROOT / name).exists()] == []
+    # A bare name such as `models/` is one that some room has.
+    places = [ROOT, *(ROOT / room for room in ROOMS)]
+    missing = [name for name in named if not any((place / name).exists() for place in places)]
+    assert [name for name in missing if not name.startswith(NOT_IN_THE_TREE)] == []
 
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda document: document.name)
@@ -102,14 +111,17 @@ def test_links_lead_to_files(document):
     assert [each for each in targets if "://" not in each and not (document.parent / each).exists()] == []
 
 
-def test_architecture_names_every_module():
-    modules = {
-        path.relative_to(ROOT).as_posix()
-        for room in ROOMS
-        for path in (ROOT / room).rglob("*.py")
-        if path.name != "__init__.py" and "migrations" not in path.parts
-    }
-    assert {module for module in modules if f"`{module}`" not in text("docs/architecture.md")} == set()
+def test_the_documents_show_each_picture_that_is_kept_for_them():
+    kept = {path.stem for path in (ROOT / "docs/screenshots").iterdir()}
+    assert kept == set(SHOWN_IN_DOCUMENTS) == set(re.findall(r"screenshots/([\w-]+)\.png\)", all_pages()))
+
+
+def test_architecture_names_every_folder_of_the_rooms():
+    modules = {path for room in ROOMS for path in (ROOT / room).rglob("*.py") if path.name != "__init__.py"}
+    folders = {folder for path in modules for folder in path.relative_to(ROOT).parent.parts}
+    assert {
+        folder for folder in folders if f"`{folder}/`" not in text("docs/architecture.md")
+    } - NAMED_BY_DJANGO == set()
 
 
 def test_architecture_shows_the_layers_that_are_checked():

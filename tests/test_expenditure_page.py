@@ -90,7 +90,7 @@ def test_a_report_larger_than_the_bound_is_refused(ann, sign_in, settings):
 def test_a_report_that_changes_nothing_says_so_and_leaves_no_row(acme, ann, sign_in):
     client = sign_in(ann)
     answer = client.post(PAGE, {"file": SimpleUploadedFile("a.csv", HEADER.encode())}, follow=True)
-    assert "changes nothing" in answer.content.decode()
+    assert "Nothing to update: the report has no lines." in answer.content.decode()
     assert not ExpenditureReport.objects.exists()
 
 
@@ -113,7 +113,7 @@ def test_who_uploads_another_partners_file_is_told_whose_it_is_not(borealis, ann
     answer = sign_in(ann).post(
         PAGE, {"file": SimpleUploadedFile("a.csv", f"{HEADER}theirs,2026-09,1\n".encode())}, follow=True
     )
-    assert "1 customer IDs in it are not yours." in answer.content.decode()
+    assert "the only line does not concern your customers (unknown IDs: 1)." in answer.content.decode()
 
 
 def test_another_partners_report_does_not_exist(acme, borealis, ann, carl, sign_in):

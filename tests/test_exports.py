@@ -172,7 +172,7 @@ def test_every_export_is_in_the_history_before_a_byte_is_sent(acme, ann, carl, s
     record = ExportRecord.objects.get()
     assert (record.operator, record.partner, record.query, record.rows) == (ann, acme, "status=FROZEN", 2)
     assert "status: FROZEN" in client.get(HISTORY).content.decode()
-    assert "Nothing was exported yet." in sign_in(carl).get(HISTORY).content.decode()
+    assert "Nothing has been exported yet." in sign_in(carl).get(HISTORY).content.decode()
 
 
 def batch_of(customers: list[Customer], client: Client) -> str:

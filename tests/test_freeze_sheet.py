@@ -124,14 +124,14 @@ def test_a_report_of_the_platform_does_not_tell_its_files(client, kestwick, ann)
     said = sheet(client, newest(kestwick))
     assert "Report: all customers of the platform" in said
     assert "plain.csv" not in said
-    assert "Latest usage covered not stated by the report --" in said
+    assert "Latest usage covered not stated in the report --" in said
 
 
 def test_a_freeze_by_association_has_no_budget_and_no_report(client, kestwick):
     said = sheet(client, newest(kestwick))
     assert "The account was frozen The customer was associated with the partner." in said
     assert "An account is frozen from the moment of association, and needs a budget to purchase." in said
-    assert "The Budget in Force Then" not in said
+    assert "The Budget at That Time" not in said
     assert "From Usage to Freezing" not in said
 
 
@@ -140,7 +140,7 @@ def test_a_budget_set_below_what_is_used_tells_the_setting(client, kestwick, ann
     factories.report((kestwick, "2026-09", "60"))
     factories.budget(kestwick, ann, "50")
     said = sheet(client, newest(kestwick))
-    assert "ann set the budget from 100.00 to 50.00. What was used by then had used it up." in said
+    assert "ann set the budget from 100.00 to 50.00. The expenditure so far had already used it up." in said
     assert "One-time budget (USD) 50.00 Used (USD) 60.00" in said
 
 
@@ -150,7 +150,7 @@ def test_a_freeze_by_the_new_month_says_so(sign_in, kestwick, ann, clock):
     clock.move_to(factories.moment("2026-10-01 00:00"))
     restore_budgets()
     said = sheet(sign_in(ann), newest(kestwick))
-    assert "A new billing month began, and what was spent in it so far had used up the budget." in said
+    assert "A new billing month began, and its expenditure so far had already used up the budget." in said
     assert "Counted from 2026-10" in said
 
 
@@ -158,7 +158,7 @@ def test_a_freeze_by_hand_tells_who_and_the_reason_and_until_when_data_is_kept(c
     factories.budget(kestwick, ann, "50")
     by_hand(kestwick, ann, FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice <17>")
     said = sheet(client, newest(kestwick))
-    assert "The account and its resources were frozen ann did it by hand." in said
+    assert "The account and its resources were frozen ann did this by hand." in said
     assert "By ann Console Reason Unpaid invoice <17>" in said
     assert "Data is kept until 2026-09-30 10:00" in said
     assert "A partner may freeze the accounts of its customers; it has to state the reason." in said
@@ -172,21 +172,22 @@ def test_an_escalation_by_the_policy_tells_what_the_account_was_frozen_by_before
     factories.report((kestwick, "2026-09", "61"))
     said = sheet(client, newest(kestwick))
     assert "The resources of the frozen account were frozen, too An expenditure report was imported" in said
-    assert "Before Account, partner since 2026-09-15 10:00:00, by ann: Unpaid invoice" in said
+    assert "Before Account, partner since 2026-09-15 10:00:00 by ann: Unpaid invoice" in said
     assert "Account freezing upon budget exhaustion was Automatic, with resources:" in said
 
 
 @pytest.mark.parametrize(
-    ("amount", "told"), [("700", "ann set the budget from 500.00 to 700.00."), ("500", "stood as it was (ann).")]
+    ("amount", "told"),
+    [("700", "ann set the budget from 500.00 to 700.00."), ("500", "ann left the budget unchanged.")],
 )
 def test_unfreeze_now_tells_what_was_set_and_which_freeze_it_ended(client, kestwick, ann, amount, told):
     factories.budget(kestwick, ann, "500")
     by_hand(kestwick, ann, FreezeKind.ACCOUNT, "Unpaid invoice")
     factories.budget(kestwick, ann, amount)
     said = sheet(client, newest(kestwick))
-    assert f"{told} Unfreezing was ticked with it." in said
+    assert f"{told} Unfreezing was ticked as well." in said
     assert "The account was unfrozen" in said
-    assert "Before Account, partner since 2026-09-15 10:00:00, by ann: Unpaid invoice After Not frozen" in said
+    assert "Before Account, partner since 2026-09-15 10:00:00 by ann: Unpaid invoice After Not frozen" in said
     assert "A freeze ends by hand, by Unfreeze Now in Set Budget, or when a monthly budget restores" in said
 
 
@@ -194,7 +195,7 @@ def test_unfreezing_by_hand_tells_its_own_reason_and_that_of_the_freeze(client, 
     by_hand(kestwick, ann, FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice")
     by_hand(kestwick, ann, None, "Paid by bank transfer")
     said = sheet(client, newest(kestwick))
-    assert "The account and its resources were unfrozen ann did it by hand." in said
+    assert "The account and its resources were unfrozen ann did this by hand." in said
     assert "Reason Paid by bank transfer" in said
 
 

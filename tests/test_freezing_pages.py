@@ -101,7 +101,7 @@ def test_unfreezing_offers_the_kind_of_the_freeze_and_says_since_when(client, fr
     client.post(FREEZE, {"customer": free.customer_id, **RESOURCES})
     page = client.get(UNFREEZE, {"customer": free.customer_id})
     assert page.context["form"]["kind"].value() == "ACCOUNT_AND_RESOURCE"
-    assert "since 2026-09-20 12:00, partner ann: Unpaid invoice" in page.content.decode()
+    assert "since 2026-09-20 12:00 by ann: Unpaid invoice" in page.content.decode()
     assert "2026-10-05" in page.content.decode()
 
 
@@ -224,8 +224,8 @@ def test_the_review_says_to_whom_it_does_not_apply_and_the_message_how_many(clie
     assert groups(client, path) == {"FROZEN": 3, "FROZEN_SO": 1, "ALL": 3}
     page = client.get(f"{path}?group=FROZEN_SO").content.decode()
     assert "already frozen in this way" in page
-    assert "since 2026-09-20 12:00, association" in page
-    assert "3 accounts frozen. 1 customer was left out." in client.post(path, follow=True).content.decode()
+    assert "since association on 2026-09-20 12:00" in page
+    assert "3 accounts frozen. 1 customer was excluded." in client.post(path, follow=True).content.decode()
 
 
 def test_of_the_review_some_are_left_out_and_taken_in_again(client, three):
@@ -313,9 +313,9 @@ def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_done(cli
     answer = client.post(path)
     stale = answer.context["stale"]
     assert (answer.status_code, stale["count"], stale["unchanged"]) == (409, 1, 2)
-    assert "The account was frozen meanwhile" in answer.content.decode()
+    assert "The account is now frozen since" in answer.content.decode()
     said = client.post(path, {"apply": "unchanged"}, follow=True).content.decode()
-    assert "2 accounts frozen. 1 had changed and was left as it is." in said
+    assert "2 accounts frozen. 1 customer had changed since the review and was skipped." in said
     assert FreezeRecord.objects.filter(batch=path.split("/")[-2]).count() == 2
 
 

@@ -20,12 +20,11 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from budgets import operations as budget_operations
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
 from budgets.months import month_name, month_of
-from budgets.presenters.messages import message_for_batch
+from budgets.presenters import messages
 from customers.models import AccountFreezing, Customer
 from partnercenter.actions import jobs
 from partnercenter.actions.partners import give_grant
@@ -117,7 +116,7 @@ def test_a_worker_makes_the_review_of_many(client, three, few, worker, chosen, t
     assert page == f"/jobs/{Job.objects.get().pk}/"
     worker()
     job = client.get(page).context["job"]
-    assert "Nothing is set before it is confirmed." in job.message
+    assert "Nothing is set until you confirm it." in job.message
     assert client.get(job.link).context["review"].number == 3
     assert not Budget.objects.exists()
 
@@ -214,8 +213,8 @@ def test_a_worker_reads_a_file_of_budgets(client, three, worker, transactional_d
     page = client.post("/budgets/import/", {"file": SimpleUploadedFile("b.csv", text.encode())})["Location"]
     worker()
     shown = client.get(page)
-    assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is no customer ID of yours"]
-    assert "Leave out the bad lines and review the others" in shown.content.decode()
+    assert shown.context["job"].problems == ["b.csv, line 5: 'nobody' is not the ID of one of your customers"]
+    assert "Exclude these lines and review the others" in shown.content.decode()
     client.post(shown.context["job"].link)
     assert [budget.amount for budget in Budget.objects.all()] == [Decimal(5)] * 3
     assert not in_files()
@@ -226,7 +225,7 @@ def test_bad_lines_of_a_report_are_on_the_page_of_the_job(client, worker, transa
     worker()
     shown = client.get(page)
     assert [problem[:17] for problem in shown.context["job"].problems] == ["plain.csv, line 2", "plain.csv, line 3"]
-    assert "nothing was changed" in shown.content.decode()
+    assert "Nothing was changed. Correct the errors" in shown.content.decode()
     assert not in_files()
 
 
@@ -251,20 +250,20 @@ def test_what_is_being_carried_out_cannot_be_changed_any_more(client, three, ann
 def test_work_that_nobody_has_begun_says_so(client, three, ann, few, worker):
     page = client.post(review(three, ann))["Location"]
     Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2))
-    assert "No worker has begun it for a minute" in client.get(page).content.decode()
+    assert "No worker has started this for a minute" in client.get(page).content.decode()
 
 
 def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker):
     page = client.post(review(three, ann))["Location"]
     answer = client.post(f"{page}again/", follow=True)
-    assert "nothing to start again" in answer.content.decode()
+    assert "it cannot be started again" in answer.content.decode()
     assert DBTaskResult.objects.count() == 1
 
 
 def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, ann, few, worker, transactional_db):
     page = client.post(review(three, ann))["Location"]
     Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2), state="APPLYING")
-    assert "no sign of life" in client.get(page).content.decode()
+    assert "has not reported for a minute" in client.get(page).content.decode()
     client.post(f"{page}again/")
     assert DBTaskResult.objects.count() == 2
     worker()
@@ -277,12 +276,13 @@ def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
     client, three, ann, few, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
+    message_for_batch = messages.message_for_batch
 
     def refused_meanwhile(*given: Any) -> str:
         Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="LockTimeout", status=409)
         return message_for_batch(*given)
 
-    monkeypatch.setattr(budget_operations, "message_for_batch", refused_meanwhile)
+    monkeypatch.setattr(messages, "message_for_batch", refused_meanwhile)
     worker()
     assert client.get(page).context["job"].state == "DONE"
     assert Budget.objects.count() == 3
@@ -292,9 +292,9 @@ def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
     client, three, ann, few, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
-    monkeypatch.setattr(budget_operations, "message_for_batch", lambda *args: 1 / 0)
+    monkeypatch.setattr(messages, "message_for_batch", lambda *args: 1 / 0)
     worker()
-    assert "An error stopped it. Nothing was changed." in client.get(page).content.decode()
+    assert "An error stopped the job. Nothing was changed." in client.get(page).content.decode()
     assert not Budget.objects.exists()
 
 

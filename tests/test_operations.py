@@ -58,7 +58,9 @@ def told(response: Any) -> str:
 def test_nothing_is_waiting_where_nothing_would_change(client, customer, carl):
     factories.budget(customer, carl, "200")
     response = client.post(f"/budgets/set/?customer={customer.customer_id}", TERMS, follow=True)
-    assert [str(each) for each in response.context["messages"]] == ["The budget stands as it was."]
+    assert [str(each) for each in response.context["messages"]] == [
+        "Nothing to change: the budget is already set to these values."
+    ]
     assert response.redirect_chain[-1][0] == "/customers/"
     assert customer.adjustment_records.count() == 1
 
@@ -320,4 +322,4 @@ def test_wrong_codes_hold_up_the_mailed_one_too_where_an_authenticator_is_enroll
     _device, _code = authenticator(carl)
     mailed = get_code(client, path)
     assert confirm(client, path, "000000").status_code == 422
-    assert "Too many wrong verification codes." in confirm(client, path, mailed).content.decode()
+    assert "before trying again." in confirm(client, path, mailed).content.decode()

@@ -140,7 +140,7 @@ def test_each_row_says_frozen_and_why_beside_what_the_account_is_by_itself(statu
     free, associated = rows["acme-reseller-1"], rows["acme-reseller-8"]
     assert (free.status, free.status_label, free.tone) == ("frozen", "Frozen", "frozen")
     assert (free.frozen_above, free.frozen_why) == (above, "")
-    assert (associated.frozen_above, associated.frozen_why) == (above, "since 2026-09-20 12:00, association")
+    assert (associated.frozen_above, associated.frozen_why) == (above, "since association on 2026-09-20 12:00")
     assert (rows["acme-reseller-r"].status, rows["acme-reseller-r"].frozen_above) == ("normal", "")
 
 

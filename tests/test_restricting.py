@@ -92,13 +92,13 @@ def test_staff_restrict_a_reseller_after_they_read_what_it_means(who, acme, sign
     factories.customers(acme, 3)
     assert page_of(acme) in client.get(f"{PARTNERS}{acme.pk}/change/").content.decode()
     asked = client.post(page_of(acme), {"status": "RESTRICTED", "reason": "Unpaid"})
-    assert "its customers of the reseller model (3) are frozen at once" in asked.content.decode()
+    assert "its customers of the reseller model (3) are frozen immediately" in asked.content.decode()
     assert stands(acme) == ("", None, "")
     done = client.post(page_of(acme), {"status": "RESTRICTED", "reason": "Unpaid", "confirmed": "1"}, follow=True)
-    assert "The status is changed." in done.content.decode()
+    assert "The status was changed." in done.content.decode()
     assert records(acme) == [("", "RESTRICTED", "Unpaid", who)]
     again = client.post(page_of(acme), {"status": "RESTRICTED", "reason": "Unpaid", "confirmed": "1"}, follow=True)
-    assert "stands as it was" in again.content.decode()
+    assert "Nothing to change" in again.content.decode()
     assert len(records(acme)) == 1
 
 

@@ -61,13 +61,13 @@ def test_who_stays_frozen_is_told_since_when_and_by_what(client, three, ann):
     freeze(by_person, ann)
     factories.report((by_budget, "2026-09", "60"))
     path = review(client, three)
-    why = "Unfreezing is not ticked"
+    why = "Unfreezing is not ticked."
     assert notes(client, path) == {
-        associated.customer_id: ["Frozen since 2026-09-20 12:00, association", why],
-        by_person.customer_id: ["Frozen since 2026-09-18 12:00, partner ann: Unpaid invoice", why],
-        by_budget.customer_id: ["Frozen since 2026-09-20 12:00, budget exhausted (60.00 of 50.00 used)", why],
+        associated.customer_id: ["Frozen since association on 2026-09-20 12:00.", why],
+        by_person.customer_id: ["Frozen since 2026-09-18 12:00 by ann: Unpaid invoice.", why],
+        by_budget.customer_id: ["Frozen since 2026-09-20 12:00, budget exhausted (60.00 of 50.00 used).", why],
     }
-    assert "partner ann: Unpaid invoice" in client.get(f"{path}?group=STAYS_FROZEN").content.decode()
+    assert "by ann: Unpaid invoice" in client.get(f"{path}?group=STAYS_FROZEN").content.decode()
 
 
 def test_whose_resources_are_frozen_as_well_is_told_before_ok(client, three, ann):
@@ -86,8 +86,8 @@ def test_who_stays_frozen_although_unfreezing_is_ticked_is_told_both_figures(cli
     path = review(client, three, **ONE_TIME, **UNFREEZE)
     assert notes(client, path) == {
         three[0].customer_id: [
-            "Frozen since 2026-09-20 12:00, association",
-            "100.50 is used of a budget of 100.00 with automatic freezing",
+            "Frozen since association on 2026-09-20 12:00.",
+            "100.50 is used of a budget of 100.00 with automatic freezing.",
         ]
     }
 
@@ -98,7 +98,7 @@ def test_an_undo_tells_whom_it_does_not_unfreeze_and_why(client, three):
     reasons = {
         ticked: {each[1] for each in notes(client, undo(client, path, **form)).values()} for ticked, form in TICKS
     }
-    assert reasons == {False: {"Unfreezing is not ticked"}, True: {"It was not frozen by this batch"}}
+    assert reasons == {False: {"Unfreezing is not ticked."}, True: {"It was not frozen by this batch."}}
 
 
 TICKS: list[tuple[bool, dict[str, str]]] = [(False, {}), (True, {"unfreeze": "on"})]
@@ -131,7 +131,7 @@ def test_who_changes_type_is_told_which_months_no_longer_count(sign_in, three, a
     factories.budget(three[1], ann, "500", BudgetType.MONTHLY)
     client = sign_in(ann)
     path = review(client, three, **{**ONE_TIME, "budget_type": "MONTHLY"})
-    assert notes(client, path, "TYPE") == {three[0].customer_id: ["2026-09 to 2026-11 no longer count"]}
+    assert notes(client, path, "TYPE") == {three[0].customer_id: ["2026-09 to 2026-11 no longer count."]}
 
 
 def test_whom_a_person_froze_is_listed_apart_from_the_others_who_are_unfrozen(client, three, ann):
@@ -151,11 +151,11 @@ def test_a_batch_marks_and_lists_who_has_moved_on(client, three, ann):
     marked = {row["customer_id"]: row["moved_on"] for row in answer.context["page"].object_list}
     assert [marked[each.customer_id] for each in three] == [True, False, False]
     content = answer.content.decode()
-    assert "1 customer has moved on since." in content
+    assert "1 customer has changed since." in content
     assert f'href="{batch}?moved_on=1"' in content
     only = client.get(f"{batch}?moved_on=1")
     assert [row["customer_id"] for row in only.context["page"].object_list] == [three[0].customer_id]
-    assert (only.context["standing"], only.context["moved_on"]) == (2, 1)
+    assert (only.context["undoable"], only.context["moved_on"]) == (2, 1)
 
 
 def test_the_undo_names_who_has_moved_on_and_takes_nobody_of_them_in(client, three, ben):
@@ -168,7 +168,7 @@ def test_the_undo_names_who_has_moved_on_and_takes_nobody_of_them_in(client, thr
         three[0].customer_id: "changed since the batch"
     }
     page = client.get(f"{back}?group=MOVED_ON").content.decode()
-    assert "Moved on: stay as they are" in page
+    assert "Changed since the batch: not restored" in page
     assert 'form="edit-form"' not in page
     for edit in ({"leave_out": three[0].customer_id}, {"take_in": three[0].customer_id}):
         back = client.post(f"{back}edit/", edit)["Location"]
@@ -192,7 +192,7 @@ def test_the_review_of_an_undo_speaks_of_an_undo(client, three, ben):
     client.post(path)
     back = undo(client, path)
     page = client.get(back).content.decode()
-    assert "<strong>3</strong> customers are to go back to what they had before the batch." in page
+    assert "<strong>3</strong> customers will get back the budgets they had before the batch." in page
     assert "replace the earlier budgets" not in page
     # To have none again is no other type.
     assert client.get(f"{back}?group=TYPE").context["review"].open is None

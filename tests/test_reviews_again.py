@@ -117,11 +117,11 @@ def test_a_stale_review_says_whose_account_was_frozen_or_unfrozen(client, three,
         do(Customer.objects.filter(pk=customer.pk), author=author)
     assert changes(client.post(path)) == {
         three[0].account_name: [
-            "The account was frozen meanwhile: since 2026-09-20 12:00, partner ann: Unpaid invoice.",
+            "The account is now frozen since 2026-09-20 12:00 by ann: Unpaid invoice.",
             "Effect: none before, stays frozen now.",
         ],
         three[1].account_name: [
-            "The account was unfrozen meanwhile.",
+            "The account is no longer frozen.",
             "Effect: stays frozen before, none now.",
         ],
     }
@@ -138,11 +138,11 @@ def test_a_stale_review_says_what_would_happen_now(client, three, ann):
     factories.report((three[0], "2026-09", "30"), (three[1], "2026-09", "100"))
     assert changes(client.post(path)) == {
         three[0].account_name: [
-            "The new budget would no longer be used up at once: 30.00 is used.",
+            "The new budget would no longer be used up immediately: 30.00 is used.",
             "Effect: frozen immediately before, none now.",
         ],
         three[1].account_name: [
-            "The new budget would be used up at once: 100.00 is used.",
+            "The new budget would be used up immediately: 100.00 is used.",
             "Effect: none before, frozen immediately now.",
         ],
     }
@@ -152,7 +152,7 @@ def test_a_stale_review_tells_nothing_of_whoever_is_no_customer_any_more(client,
     path = review(client, three)
     factories.budget(three[0], ben, "7")
     Customer.objects.filter(pk=three[0].pk).update(disassociated_on=timezone.now())
-    assert changes(client.post(path)) == {three[0].account_name: ["No longer a customer of yours."]}
+    assert changes(client.post(path)) == {three[0].account_name: ["No longer your customer."]}
 
 
 def test_a_stale_review_tells_of_the_first_fifty_and_how_many_more(client, acme, ben):
@@ -256,7 +256,11 @@ def test_in_a_file_reviewed_again_nothing_is_set_where_the_amount_to_be_left_is_
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [(1, "1 had changed and was left as it is."), (2, "2 had changed and were left as they are.")]
+    ("number", "said"),
+    [
+        (1, "1 customer had changed since the review and was skipped."),
+        (2, "2 customers had changed since the review and were skipped."),
+    ],
 )
 def test_who_was_left_as_it_is_is_counted_in_the_message(client, three, ben, number, said):
     path = review(client, three)

@@ -56,7 +56,7 @@ def test_the_same_name_replaces_only_after_saying_so(client, ann):
     save(client)
     told = save(client, query="tag=vip")
     assert told.status_code == 409
-    assert "You have a view named Frozen already." in told.content.decode()
+    assert "You already have a view named Frozen," in told.content.decode()
     assert views(ann) == {"Frozen": "status=FROZEN"}
     save(client, query="tag=vip", replace="Frozen")
     assert views(ann) == {"Frozen": "tag=vip"}

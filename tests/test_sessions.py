@@ -42,5 +42,5 @@ def test_whoever_presses_while_the_session_is_held_is_told_to_try_again(client):
     with held(key):
         answer = client.post("/customers/names/", {"shown": "1"})
     assert answer.status_code == 409
-    assert "try again in a moment" in answer.content.decode()
+    assert "Try again in a moment" in answer.content.decode()
     assert Customer.objects.get().name not in client.get("/customers/").content.decode()

@@ -109,15 +109,15 @@ def test_a_change_of_type_says_what_would_count_and_what_is_forgotten(customer, 
     with time_machine.travel(factories.moment("2026-11-02 00:00"), tick=False):
         factories.report((customer, "2026-10", "5"), (customer, "2026-11", "2.50"))
         notes = sign_in(ann).get(path(customer)).context["notes"]
-    assert "Counted since 2026-09, 47.50 used" in notes["to_one_time"]
-    assert "takes effect at once" in notes["to_monthly"]
+    assert "47.50 has been used since 2026-09." in notes["to_one_time"]
+    assert "takes effect immediately" in notes["to_monthly"]
     assert "from 2026-09 to 2026-10 no longer counts, not even after a change back" in notes["to_monthly"]
-    assert "Counted since 2026-11, 2.50 used" in notes["to_monthly"]
+    assert "2.50 has been used since 2026-11." in notes["to_monthly"]
 
 
 def test_from_monthly_to_one_time_says_that_this_whole_month_counts(client, customer, ann):
     factories.report((customer, "2026-08", "30"), (customer, "2026-09", "40"))
     factories.budget(customer, ann, "100", BudgetType.MONTHLY)
     content = client.get(path(customer)).content.decode()
-    assert "The change to a one-time budget takes effect at once, and it does not restore next month." in content
-    assert "Counted since 2026-09, 40.00 used" in content
+    assert "The change to a one-time budget takes effect immediately, and it does not restore next month." in content
+    assert "40.00 has been used since 2026-09." in content

@@ -169,9 +169,9 @@ def test_the_same_again_writes_nothing_and_says_so(client, customer, ann):
     factories.budget(customer, ann, "1200.50")
     stood = factories.stored(customer).record_id
     response = client.post(path(customer), GOOD, follow=True)
-    assert messages(response) == ["The budget stands as it was."]
+    assert messages(response) == ["Nothing to change: the budget is already set to these values."]
     toast = json.loads(post(client, customer, IN_DIALOG)["HX-Trigger"])["toast"]
-    assert toast == {"level": "info", "text": "The budget stands as it was."}
+    assert toast == {"level": "info", "text": "Nothing to change: the budget is already set to these values."}
     assert AdjustmentRecord.objects.count() == 1
     assert factories.stored(customer).record_id == stood
 
@@ -195,7 +195,7 @@ def test_a_budget_changed_meanwhile_is_shown_beside_what_was_typed(headers, clie
     response = post(client, customer, headers, version=version)
     assert response.status_code == 409
     content = response.content.decode()
-    assert "changed meanwhile. Nothing was changed." in content
+    assert "while you were editing. Your change was not saved." in content
     assert response.context["changes"] == [
         "Budget: One-time budget 50.00 (Manual) before, Monthly budget 77.70 (Automatic) now.",
         "Changed by ben at 2026-09-15 10:00.",
@@ -214,7 +214,7 @@ def test_an_account_frozen_meanwhile_is_told_too(client, customer, ann):
     assert response.status_code == 409
     assert response.context["form"]["unfreeze_now"].label == "Unfreeze Now"
     assert response.context["changes"] == [
-        "The account was frozen meanwhile: since 2026-09-15 10:00, budget exhausted (10.00 of 10.00 used)."
+        "The account is now frozen since 2026-09-15 10:00, budget exhausted (10.00 of 10.00 used)."
     ]
     assert 'value="1,200.50"' in response.content.decode()
 
@@ -258,7 +258,7 @@ def test_setting_again_what_was_opened_changes_nothing(budget_type, client, cust
     shown = {bound.name: bound.value() for bound in form(client, customer)}
     assert (shown["amount"], shown["budget_type"]) == ("1,234.50", budget_type)
     response = client.post(path(customer), shown, follow=True)
-    assert messages(response) == ["The budget stands as it was."]
+    assert messages(response) == ["Nothing to change: the budget is already set to these values."]
 
 
 def test_who_did_it_when_and_by_what_way_is_on_record(client, customer, ann):

@@ -276,7 +276,7 @@ def test_there_is_one_sign_in_page_for_console_and_administration(ann, platform,
     assert sign_in(platform).get("/admin/login/").status_code == 302
     refused = sign_in(ann).get("/admin/", follow=True)
     assert refused.status_code == 403
-    assert "Your account may not enter the administration." in refused.content.decode()
+    assert "Your account has no access to the administration." in refused.content.decode()
 
 
 def test_a_form_from_before_a_new_sign_in_is_answered_by_a_page_of_our_own(ann):

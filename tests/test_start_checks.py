@@ -17,8 +17,8 @@ def check(**settings: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("BILLING_TIME_ZONE", "Mars/Olympus", "BILLING_TIME_ZONE names no time zone: write one such as Asia/Shanghai"),
-        ("EMAIL_URL", "mail.example.com:25", "EMAIL_URL names no kind of mail: write smtp://, smtps:// or file:///"),
+        ("BILLING_TIME_ZONE", "Mars/Olympus", "BILLING_TIME_ZONE is not a time zone. Write one such as Asia/Shanghai."),
+        ("EMAIL_URL", "mail.example.com:25", "EMAIL_URL has no known scheme. Write smtp://, smtps:// or file:///."),
         ("EMAIL_URL", "smpt://mail.example.com", "EMAIL_URL"),
     ],
 )

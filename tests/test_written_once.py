@@ -117,7 +117,7 @@ def test_the_database_is_told_of_very_many_rows_where_it_knew_of_few(db, monkeyp
             sql.analyze_tables(number, Budget)
         return [each["sql"] for each in captured if each["sql"].startswith("ANALYZE")]
 
-    assert told(sql.VERY_MANY) == ['ANALYZE "budgets_budget"']
-    assert told(sql.VERY_MANY - 1) == []
-    monkeypatch.setattr(sql, "MANIFOLD", -1)
-    assert told(sql.VERY_MANY) == []
+    assert told(sql.ANALYZE_THRESHOLD) == ['ANALYZE "budgets_budget"']
+    assert told(sql.ANALYZE_THRESHOLD - 1) == []
+    monkeypatch.setattr(sql, "ANALYZE_FACTOR", -1)
+    assert told(sql.ANALYZE_THRESHOLD) == []

@@ -14,14 +14,13 @@ from customers.models import AccountFlags, Customer, CustomerQuerySet, Snooze
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.sql import insert_from, text_value
 from partnercenter.lib.transactions import write_transaction
-from partnercenter.models import Partner, User
+from partnercenter.models import LONGEST_REASON, Partner, User
 from partnercenter.permissions import why_not_budgets
 
 # Used up and not frozen. Under an automatic policy that is never so (rule 3.7 (docs/rules.md)), and to ask for the
 # policy, too, would have PostgreSQL expect far fewer rows than there are.
 EXHAUSTED_NOT_FROZEN = (AccountFlags.EXHAUSTED | AccountFlags.MONTHLY, AccountFlags.EXHAUSTED | AccountFlags.ONE_TIME)
 LONGEST_SNOOZE = timedelta(days=365)
-LONGEST_REASON = 256
 
 
 def undecided_budgets() -> QuerySet[Budget]:
@@ -58,7 +57,7 @@ def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, o
     if not today < until <= today + LONGEST_SNOOZE:
         raise InvalidRequest(_("Choose a day from tomorrow to a year from now."), "until")
     if not 0 < len(reason) <= LONGEST_REASON:
-        raise InvalidRequest(_("Give a reason of 1 to 256 characters."), "reason")
+        raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
     begins = datetime.combine(until, time.min, zone)
     return _record(undecided_budgets().filter(customer__in=_lock(customers, operator)), begins, reason, operator)
 

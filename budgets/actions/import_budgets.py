@@ -29,7 +29,7 @@ from budgets.files.budgets import read_budgets, unknown_id_message
 from budgets.files.expenditure_reports import LONGEST_CUSTOMER_ID
 from customers.models import AccountFreezing, Customer, FreezeKind, UnchangedTerms
 from partnercenter.actions import operations
-from partnercenter.lib.csv_files import MOST_BAD_LINES, BadLine, Progress
+from partnercenter.lib.csv_files import MAX_BAD_LINES, BadLine, Progress
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.money import MoneyField
 from partnercenter.lib.sql import create_temp_table, drop_temp_tables
@@ -268,7 +268,7 @@ def _left_empty() -> Combinable:
 def _told(name: str, operator: User) -> list[BadLine]:
     """The first hundred bad lines."""
     bad = StagedLine.objects.exclude(problem__in=GOOD).select_related("customer__budget").order_by("line")
-    lines = list(bad[:MOST_BAD_LINES])
+    lines = list(bad[:MAX_BAD_LINES])
     accounts = [line.account for line in lines if line.problem == Problem.TWICE]
     firsts = dict(StagedLine.objects.filter(account__in=accounts).values_list("account").annotate(Min("line")))
     refusals = _refusals(operator, StagedLine.objects.filter(problem=Problem.NOT_ALLOWED))

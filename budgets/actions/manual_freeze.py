@@ -37,9 +37,8 @@ from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import Conflict, InvalidRequest
 from partnercenter.lib.money import MoneyField
 from partnercenter.lib.transactions import write_transaction
-from partnercenter.models import Channel, Confirmation, Operation, User
+from partnercenter.models import LONGEST_REASON, Channel, Confirmation, Operation, User
 
-LONGEST_REASON = 256
 # Freezing gives nobody a budget: the rows of its review have no terms.
 NO_TERMS: dict[str, Any] = {
     "new_type": Value(None, output_field=CharField()),

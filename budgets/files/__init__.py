@@ -1,1 +1,1 @@
-"""Files that people and clouds send: budgets, and reports of expenditure."""
+"""Reading the files that people import: budgets, and expenditure reports."""

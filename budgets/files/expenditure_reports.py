@@ -1,10 +1,8 @@
-"""Reading expenditure report files, FOCUS and plain CSV, into totals per customer and month.
+"""Expenditure reports, FOCUS or plain CSV, read into exact totals per customer and month (section 8 (docs/rules.md)).
 
-See sections 2, 8 (docs/rules.md).
-
-Files are read as streams: in memory are the current record and one whole number per customer and month.
-Amounts are summed exactly in units of 10^-12 and rounded to cents once, as totals are handed out. A report with
-a bad line gives no totals at all.
+Files are read as streams: memory holds the current record and one integer per customer and month. Amounts are summed
+in units of 10^-12 and rounded to cents once, in `ReadReport.totals` (section 2 (docs/rules.md)). A report with a bad
+line gives no totals.
 """
 
 import re
@@ -13,20 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from operator import itemgetter
 from typing import BinaryIO
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from budgets.months import LONGEST_SHOWN, month_name, parse_moment, parse_month, parse_month_of_date
-from partnercenter.lib.csv_files import BadLines, CsvFile, Progress
+from partnercenter.lib.csv_files import BadLines, CellPicker, CsvFile, CsvHeader, Progress, require_value
 
+# The columns that a file of each format must have, and those that are read if it has them.
 FORMATS = {
     "focus": ("SubAccountId", "BillingPeriodStart", "ListCost", "BillingCurrency"),
     "plain": ("customer_id", "month", "list_price_total"),
 }
-OPTIONAL_COLUMNS = {"focus": ("ChargePeriodEnd",), "plain": ()}
+OPTIONAL_REPORT_COLUMNS = {"focus": ("ChargePeriodEnd",), "plain": ()}
 LONGEST_CUSTOMER_ID = 128
 AMOUNT_IN_REPORT = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,9}))?")
 DECIMALS, WHOLE_DIGITS = 12, 13
@@ -36,10 +34,10 @@ LARGEST_TOTAL = 10 ** (DECIMALS + WHOLE_DIGITS)
 
 @dataclass
 class ReadReport:
-    """What the files of one report say, all together.
+    """The contents of all files of one report.
 
-    `format` is "focus", "plain" or "mixed"; `lines` counts records without headers; `covers_until` is the
-    latest ChargePeriodEnd, in UTC.
+    `format` is "focus", "plain" or "mixed". `lines` counts the records without the headers, `unattributed_lines` those
+    without a sub-account. `covers_until` is the latest ChargePeriodEnd, in UTC.
     """
 
     format: str = ""
@@ -48,121 +46,106 @@ class ReadReport:
     covers_until: datetime | None = None
     sources: list[str] = field(default_factory=list)
     unattributed_units: int = field(default=0, repr=False)
-    # Units of 10^-12 under month and ID in one string: half the memory of pairs as keys, or of nested dicts.
+    # Units of 10^-12 by month and customer ID: sums of FOCUS lines, and totals as plain files state them. The key is
+    # one string, which takes half the memory of a pair.
     summed: dict[str, int] = field(default_factory=dict, repr=False)
     stated: dict[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def unattributed_total(self) -> Decimal:
-        """What the lines without a sub-account sum up to, with two decimals."""
-        return Decimal(_cents(self.unattributed_units)).scaleb(-2)
+        """The sum of the lines without a sub-account, with two decimals."""
+        return Decimal(_to_cents(self.unattributed_units)).scaleb(-2)
 
     def totals(self) -> Iterator[tuple[str, int, int]]:
-        """Customer ID, month (YYYYMM) and cents, each pair once, in no order; may be asked for again."""
+        """Customer ID, month (YYYYMM) and cents, each pair of ID and month once, in no particular order."""
         for key, units in chain(self.summed.items(), self.stated.items()):
-            yield key[6:], int(key[:6]), _cents(units)
+            yield key[6:], int(key[:6]), _to_cents(units)
 
 
 def read_report(
     files: Iterable[tuple[str, BinaryIO]], *, format: str | None = None, progress: Progress = None
 ) -> ReadReport:
-    """Read all files (name, content) of one report, gzipped or not, whatever their names say.
+    """Read all files of one report, given as pairs of name and content, gzipped or not (section 8 (docs/rules.md)).
 
-    See section 8 (docs/rules.md).
-
-    With `format` ("focus" or "plain") every header must fit it, else each header decides. `progress` is told
-    the bytes read since it was last called, about once per MiB. Raises BadFile.
+    With `format` ("focus" or "plain") every header must fit that format, otherwise each header decides. `progress` is
+    called about once per MiB. Raises BadFile.
     """
-    reading = _Reading(format)
+    reader = _ReportReader(format)
     for name, content in files:
-        reading.read(CsvFile(name, content, progress))
-    reading.bad_lines.refuse()
-    return reading.report
+        reader.read(CsvFile(name, content, progress))
+    reader.bad_lines.raise_if_any()
+    return reader.report
 
 
-class _Reading:
-    """A report as far as it has been read."""
+class _ReportReader:
+    """Adds up the files of a report."""
 
-    def __init__(self, wanted: str | None) -> None:
-        self.wanted = wanted
+    def __init__(self, required_format: str | None) -> None:
+        self.required_format = required_format
         self.report = ReadReport()
         self.bad_lines = BadLines()
 
     def read(self, file: CsvFile) -> None:
-        """Add one file; BadFile as soon as there are more bad lines than are kept."""
+        """Add one file. Raises BadFile as soon as there are more bad lines than are collected."""
         self.report.sources.append(file.name)
         try:
-            kind, pick = _columns(file.next_record(), self.wanted)
+            format, pick = self._read_header(file)
         except ValueError as error:
             self.bad_lines.add(file, error)
             return
-        self.report.format = kind if self.report.format in ("", kind) else "mixed"
-        take: Callable[..., None] = self._take_focus if kind == "focus" else self._take_plain
-        self._read_lines(file, lambda row: take(*map(_cell, pick(row))))
-
-    def _read_lines(self, file: CsvFile, take: Callable[[list[str]], None]) -> None:
+        self.report.format = format if self.report.format in ("", format) else "mixed"
+        add: Callable[..., None] = self._add_focus if format == "focus" else self._add_plain
         while True:
             try:
                 if not (row := file.next_record()):
                     return
                 self.report.lines += 1
-                take(row)
+                add(*pick(row))
             except ValueError as error:
                 self.bad_lines.add(file, error)
 
-    def _take_focus(self, customer_id: str, start: str, cost: str, currency: str, end: str = "") -> None:
-        month = parse_month_of_date(_present(start, "BillingPeriodStart"))
-        units = _units(_present(cost, "ListCost"))
-        if _present(currency, "BillingCurrency") != settings.CURRENCY:
+    def _read_header(self, file: CsvFile) -> tuple[str, CellPicker]:
+        """The file's format, and what picks the cells of that format from a row."""
+        header = CsvHeader(file)
+        format = self.required_format
+        if format is None:
+            missing = {name: header.missing(columns) for name, columns in FORMATS.items()}
+            format = next((name for name, columns in missing.items() if not columns), None)
+            if format is None:
+                columns = ", ".join(f"{name} ({', '.join(columns)})" for name, columns in missing.items())
+                raise ValueError(_("the header fits no format; missing columns: %(columns)s") % {"columns": columns})
+        return format, header.picker(FORMATS[format], OPTIONAL_REPORT_COLUMNS[format], clean=self._clean)
+
+    @staticmethod
+    def _clean(cell: str) -> str:
+        cell = cell.strip()
+        return "" if cell.upper() == "NULL" else cell
+
+    def _add_focus(self, customer_id: str, period_start: str, cost: str, currency: str, charge_end: str) -> None:
+        month = parse_month_of_date(require_value("BillingPeriodStart", period_start))
+        units = _to_units(require_value("ListCost", cost))
+        if require_value("BillingCurrency", currency) != settings.CURRENCY:
             names = {"found": currency[:LONGEST_SHOWN], "expected": settings.CURRENCY}
             raise ValueError(_("the currency is %(found)r, it must be %(expected)s") % names)
-        if moment := parse_moment(end[:LONGEST_SHOWN]):
+        if moment := parse_moment(charge_end[:LONGEST_SHOWN]):
             self.report.covers_until = max(moment, self.report.covers_until or moment)
         if customer_id:
-            # A stated total is whole already: parts beside it would count twice.
+            # Lines of a pair that a plain file has stated would be counted twice.
             key = _key(customer_id, month, self.report.stated)
-            self.report.summed[key] = _bounded(self.report.summed.get(key, 0) + units)
+            self.report.summed[key] = _ensure_storable(self.report.summed.get(key, 0) + units)
         else:
             self.report.unattributed_lines += 1
             self.report.unattributed_units += units
 
-    def _take_plain(self, customer_id: str, month_text: str, total: str) -> None:
-        month = parse_month(_present(month_text, "month"))
-        units = _units(_present(total, "list_price_total"))
-        customer_id = _present(customer_id, "customer_id")
-        self.report.stated[_key(customer_id, month, self.report.stated, self.report.summed)] = _bounded(units)
-
-
-def _columns(header: list[str], wanted: str | None) -> tuple[str, Callable[[list[str]], tuple[str, ...]]]:
-    """The format a header is of, and what picks the cells it needs from a row."""
-    if not header:
-        raise ValueError(_("the file is empty, it needs a header"))
-    names = [name.strip() for name in header]
-    missing = {kind: sorted({*FORMATS[kind]} - {*names}) for kind in ([wanted] if wanted else FORMATS)}
-    kind = next((kind for kind, absent in missing.items() if not absent), None)
-    if kind is None:
-        columns = "; ".join(f"{kind}: {', '.join(absent)}" for kind, absent in missing.items())
-        raise ValueError(_("the header lacks columns (%(columns)s)") % {"columns": columns})
-    read = [*FORMATS[kind], *(name for name in OPTIONAL_COLUMNS[kind] if name in names)]
-    for name in read:
-        if names.count(name) > 1:
-            raise ValueError(_("the header has the column %(name)s twice") % {"name": name})
-    return kind, itemgetter(*map(names.index, read))
-
-
-def _cell(text: str) -> str:
-    text = text.strip()
-    return "" if text.upper() == "NULL" else text
-
-
-def _present(text: str, column: str) -> str:
-    if not text:
-        raise ValueError(_("%(column)s is absent") % {"column": column})
-    return text
+    def _add_plain(self, customer_id: str, month_text: str, total: str) -> None:
+        month = parse_month(require_value("month", month_text))
+        units = _to_units(require_value("list_price_total", total))
+        key = _key(require_value("customer_id", customer_id), month, self.report.stated, self.report.summed)
+        self.report.stated[key] = _ensure_storable(units)
 
 
 def _key(customer_id: str, month: int, *taken: dict[str, int]) -> str:
-    """Under what an amount is kept; ValueError for an ID that cannot be one, or that was stated before."""
+    """The key of a customer and month. Raises ValueError if the ID cannot be one, or the key is among those `taken`."""
     if len(customer_id) > LONGEST_CUSTOMER_ID or not customer_id.isprintable():
         raise ValueError(_("%(text)r is not a customer ID") % {"text": customer_id[:LONGEST_SHOWN]})
     key = f"{month}{customer_id}"
@@ -172,29 +155,30 @@ def _key(customer_id: str, month: int, *taken: dict[str, int]) -> str:
     return key
 
 
-def _units(text: str) -> int:
-    """An amount, exactly, in units of 10^-12: below 10^13, at most twelve decimals; see section 2 (docs/rules.md)."""
+def _to_units(text: str) -> int:
+    """An amount, exactly, in units of 10^-12 (rule 2.3 (docs/rules.md)). Raises ValueError."""
     match = AMOUNT_IN_REPORT.fullmatch(text)
     if match is None:
         raise ValueError(_("%(text)r is not a number") % {"text": text[:LONGEST_SHOWN]})
     sign, whole, fraction, exponent = match.groups("")
     digits = (whole + fraction).lstrip("0")
     significant = digits.rstrip("0")
-    # The power of ten of the last significant digit: sizes are judged before any large number is made.
+    # The power of ten of the last significant digit: an exponent is checked before it can make a huge integer.
     power = int(exponent or 0) - len(fraction) + len(digits) - len(significant)
     if significant and (power < -DECIMALS or power + len(significant) > WHOLE_DIGITS):
-        raise ValueError(_("%(text)s is too large or too fine a number") % {"text": text[:LONGEST_SHOWN]})
+        names = {"text": text[:LONGEST_SHOWN], "whole": WHOLE_DIGITS, "decimals": DECIMALS}
+        raise ValueError(_("%(text)s has over %(whole)s digits before or %(decimals)s after the decimal point") % names)
     return int(sign + significant) * 10 ** (power + DECIMALS) if significant else 0
 
 
-def _bounded(units: int) -> int:
-    """A total, unless it is so large that the database could not count on with it."""
+def _ensure_storable(units: int) -> int:
+    """The total itself. Raises ValueError if sums of such totals could overflow in the database."""
     if abs(units) >= LARGEST_TOTAL:
         raise ValueError(_("the total of this customer and month is 10,000,000,000,000 or more"))
     return units
 
 
-def _cents(units: int) -> int:
-    """Units of 10^-12 as cents, halves away from zero; see section 2 (docs/rules.md)."""
+def _to_cents(units: int) -> int:
+    """Units of 10^-12 as cents, halves rounded away from zero (rule 2.3 (docs/rules.md))."""
     cents = (abs(units) + UNITS_PER_CENT // 2) // UNITS_PER_CENT
     return -cents if units < 0 else cents

@@ -1,1 +1,1 @@
-"""The forms of budgets: set for one customer or many, imported, and typed into a review."""
+"""The forms about budgets: Set Budget for one customer or many, amounts typed into a review, and file uploads."""

@@ -1,9 +1,10 @@
-"""The forms of Set Budget, of Import Budgets and of importing a report."""
+"""The form of Set Budget for one customer."""
 
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from budgets.actions.form_versions import form_version
@@ -12,27 +13,28 @@ from budgets.actions.terms import BudgetTerms
 from customers.agreement import CURRENT_VERSION, agreement_field
 from customers.models import AccountFreezing, Customer, FreezeOrigin
 from partnercenter.lib.money import LARGEST_BUDGET, AmountField
+from partnercenter.lib.types import Context
 from partnercenter.models import BudgetType
 
 POLICY_CHOICES = AccountFreezing.choices
 UNFREEZE_ON_RESTORE_LABEL = _("Unfreeze when the monthly budget restores")
 UNFREEZE_ON_RESTORE_HELP = _(
-    "Lifts a freeze by the used up budget, no other; used up anew, the account is frozen anew."
+    "Lifts only a freeze caused by the budget. If the budget is used up again, the account is frozen again."
 )
 
 
-def agreement_for(given: dict[str, Any]) -> str:
-    """The version accepted with what a valid form says, "" where resources are not to be frozen or it is not ticked."""
-    with_resources = given["account_freezing"] == AccountFreezing.AUTOMATIC_WITH_RESOURCES
-    return CURRENT_VERSION if with_resources and given.get("agreement") else ""
+def accepted_agreement(cleaned_data: Context) -> str:
+    """The version of the agreement that was accepted; "" where it is not needed or not ticked."""
+    with_resources = cleaned_data["account_freezing"] == AccountFreezing.AUTOMATIC_WITH_RESOURCES
+    return CURRENT_VERSION if with_resources and cleaned_data.get("agreement") else ""
 
 
-class TypesAllowed(forms.RadioSelect):
-    """The budget types, those without a quota disabled."""
+class BudgetTypeSelect(forms.RadioSelect):
+    """The budget types as radio buttons; types not in `allowed` are disabled."""
 
     allowed: set[str] = set()
 
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Context:
         option = super().create_option(name, value, *args, **kwargs)
         if value not in self.allowed:
             option["attrs"]["disabled"] = True
@@ -40,9 +42,9 @@ class TypesAllowed(forms.RadioSelect):
 
 
 class SetBudgetForm(forms.Form):
-    """Set Budget for one customer. `version` is what the form showed of it, "" where the sender saw none."""
+    """Set Budget for one customer. `version` is the state that the form showed, "" if it was not opened first."""
 
-    budget_type = forms.ChoiceField(label=_("Budget Type"), choices=BudgetType, widget=TypesAllowed)
+    budget_type = forms.ChoiceField(label=_("Budget Type"), choices=BudgetType, widget=BudgetTypeSelect)
     amount = AmountField(label=_("Budget"), largest=LARGEST_BUDGET)
     account_freezing = forms.ChoiceField(
         label=_("Account Freezing"),
@@ -63,28 +65,28 @@ class SetBudgetForm(forms.Form):
 
     def __init__(
         self,
-        data: Any = None,
+        data: QueryDict | None = None,
         *,
         customer: Customer,
         allowed: set[str],
         may_unfreeze: bool = True,
-        typed: dict[str, Any] | None = None,
+        typed: Context | None = None,
     ) -> None:
-        """`typed` is what was asked for already and is offered again, in place of what stands."""
-        super().__init__(data, label_suffix="", initial=self._standing(customer, allowed) | (typed or {}))
+        """`typed` are values that the person entered before, offered again in place of the current ones."""
+        super().__init__(data, label_suffix="", initial=self._current_values(customer, allowed) | (typed or {}))
         self.type_notes = [missing_quota_message(name) for name in BudgetType.values if name not in allowed]
         self.fields["budget_type"].widget.allowed = allowed
         self.fields["amount"].help_text = _("%(currency)s, at list price. Up to two decimal places.") % {
             "currency": settings.CURRENCY
         }
-        # Whoever was offered it before is told why it cannot be, not passed over in silence.
+        # A submitted form keeps the box, so that a person who lost the right to unfreeze is told why.
         if not customer.is_frozen or not (may_unfreeze or data):
             del self.fields["unfreeze_now"]
         elif customer.freeze_origin == FreezeOrigin.ASSOCIATION:
             self.fields["unfreeze_now"].label = _("Unfreeze Account")
 
     @staticmethod
-    def _standing(customer: Customer, allowed: set[str]) -> dict[str, Any]:
+    def _current_values(customer: Customer, allowed: set[str]) -> Context:
         budget = getattr(customer, "budget", None)
         first = next((name for name in BudgetType.values if name in allowed), None)
         return {
@@ -97,18 +99,18 @@ class SetBudgetForm(forms.Form):
         }
 
     @property
-    def typed(self) -> dict[str, Any]:
-        """What the valid form says, but for what it had been shown."""
+    def typed(self) -> Context:
+        """The entered values of the valid form, without the version."""
         return {name: value for name, value in self.cleaned_data.items() if name != "version" and value != ""}
 
     @property
     def terms(self) -> BudgetTerms:
-        """What the valid form asks for."""
+        """The terms that the valid form asks for."""
         policy = self.cleaned_data["account_freezing"]
         return BudgetTerms(
             BudgetType(self.cleaned_data["budget_type"]),
             self.cleaned_data["amount"],
             AccountFreezing(policy) if policy else None,
             self.cleaned_data["unfreeze_on_restore"],
-            agreement_for(self.cleaned_data),
+            accepted_agreement(self.cleaned_data),
         )

@@ -1,4 +1,4 @@
-"""Set Budget for many customers."""
+"""The form of Set Budget for many customers."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from budgets.actions.quota import missing_quota_message
@@ -14,64 +15,63 @@ from budgets.forms.set_budget import (
     POLICY_CHOICES,
     UNFREEZE_ON_RESTORE_HELP,
     UNFREEZE_ON_RESTORE_LABEL,
-    TypesAllowed,
-    agreement_for,
+    BudgetTypeSelect,
+    accepted_agreement,
 )
 from customers.agreement import agreement_field
 from customers.models import AccountFreezing
 from partnercenter.lib.money import AMOUNT_PATTERN, LARGEST_BUDGET, AmountField
+from partnercenter.lib.types import Context
 from partnercenter.models import BudgetType
 
 
 class AmountBy(models.TextChoices):
-    """By what the amounts of many customers go."""
+    """The ways to give many customers their amounts."""
 
     AMOUNT = "AMOUNT", _("Amount")
     PERCENT = "PERCENT", _("Percent of the present budget")
     PLUS = "PLUS", _("Present budget plus")
     LAST_MONTH = "LAST_MONTH", _("Last month's expenditure times")
-    LEAVE = "LEAVE", _("Leave as it is")
+    LEAVE = "LEAVE", _("Leave unchanged")
 
 
-UNCHANGED_CHOICE = ("", _("Leave as it is"))
+UNCHANGED_CHOICE = ("", _("Leave unchanged"))
 
 
 class NumberField(forms.DecimalField):
-    """A number as a person types it, as amounts are: no exponents, nothing that another country reads otherwise."""
+    """An optional number with at most two decimals, typed like an amount: `110`, `1,200.50`, no exponents."""
 
-    def to_python(self, value: Any) -> Any:
+    def __init__(self, *, smallest: str = "0.01", largest: str, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            min_value=Decimal(smallest),
+            max_value=Decimal(largest),
+            decimal_places=2,
+            widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+            **kwargs,
+        )
+
+    def to_python(self, value: object) -> Any:
         text = str(value or "").strip()
         if text and not AMOUNT_PATTERN.fullmatch(text.removeprefix("-")):
             raise ValidationError(_("Enter a number such as 110 or 1,200.50, with at most two decimal places."))
         return super().to_python(text.replace(",", ""))
 
 
-def number_field(label: Any, *, smallest: str = "0.01", largest: str) -> NumberField:
-    """A number of two decimals, typed as such."""
-    return NumberField(
-        label=label,
-        required=False,
-        min_value=Decimal(smallest),
-        max_value=Decimal(largest),
-        decimal_places=2,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-    )
-
-
 class SetBudgetsForm(forms.Form):
-    """Set Budget for many: each of type, amount and policy may be left as it is."""
+    """Set Budget for many: type, amount and policy can each be left unchanged."""
 
     budget_type = forms.ChoiceField(
-        label=_("Budget Type"), choices=[UNCHANGED_CHOICE, *BudgetType.choices], widget=TypesAllowed, required=False
+        label=_("Budget Type"), choices=[UNCHANGED_CHOICE, *BudgetType.choices], widget=BudgetTypeSelect, required=False
     )
     amount_by = forms.ChoiceField(
         label=_("Budget"), choices=AmountBy, widget=forms.RadioSelect, required=False, initial=AmountBy.AMOUNT
     )
     amount = AmountField(label=_("Amount"), required=False, largest=LARGEST_BUDGET)
-    percent = number_field(_("Percent"), largest="10000")
-    plus = number_field(_("Plus"), smallest="-2147483647", largest="2147483647")
-    last_month_times = number_field(_("Times"), largest="1000")
-    round_up_to = number_field(_("Round up to a multiple of"), largest="1000000")
+    percent = NumberField(label=_("Percent"), largest="10000")
+    plus = NumberField(label=_("Plus"), smallest="-2147483647", largest="2147483647")
+    last_month_times = NumberField(label=_("Times"), largest="1000")
+    round_up_to = NumberField(label=_("Round up to a multiple of"), largest="1000000")
     account_freezing = forms.ChoiceField(
         label=_("Account Freezing"),
         choices=[UNCHANGED_CHOICE, *POLICY_CHOICES],
@@ -88,7 +88,7 @@ class SetBudgetsForm(forms.Form):
     )
     unfreeze_now = forms.BooleanField(required=False)
 
-    def __init__(self, data: Any = None, *, allowed: set[str], frozen: int) -> None:
+    def __init__(self, data: QueryDict | None = None, *, allowed: set[str], frozen: int) -> None:
         super().__init__(data, label_suffix="")
         self.type_notes = [missing_quota_message(name) for name in BudgetType.values if name not in allowed]
         self.fields["budget_type"].widget.allowed = {"", *allowed}
@@ -96,44 +96,39 @@ class SetBudgetsForm(forms.Form):
         if not frozen:
             del self.fields["unfreeze_now"]
 
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        filled = [name for name in FIELD_BY_METHOD.values() if given.get(name) is not None]
-        if given.get("amount_by"):
-            # What was typed beside the chosen way is not meant.
-            by = FIELD_BY_METHOD.get(given["amount_by"])
-            if by and by not in filled and by not in self.errors:
-                self.add_error(by, _("Enter a value."))
-            filled = [by] if by else []
+    def clean(self) -> Context:
+        data = super().clean() or {}
+        filled = [name for name in FIELD_BY_METHOD.values() if data.get(name) is not None]
+        if data.get("amount_by"):
+            # Fields of the methods that were not chosen are ignored.
+            field = FIELD_BY_METHOD.get(data["amount_by"])
+            if field and field not in filled and field not in self.errors:
+                self.add_error(field, _("Enter a value."))
+            filled = [field] if field else []
         if len(filled) > 1:
-            raise ValidationError(_("Give one of amount, percent, plus and last month's expenditure."))
-        self.by = filled[0] if filled else None
-        if not (
-            self.errors
-            or self.by
-            or given.get("budget_type")
-            or given.get("account_freezing")
-            or given.get("unfreeze_on_restore")
-            or given.get("unfreeze_now")
-        ):
-            raise ValidationError(_("Everything is left as it is: choose what to set."))
-        return given
+            raise ValidationError(_("Enter only one of amount, percent, plus and last month's expenditure."))
+        self.amount_field = filled[0] if filled else None
+        other_terms = ("budget_type", "account_freezing", "unfreeze_on_restore", "unfreeze_now")
+        if not (self.errors or self.amount_field or any(data.get(name) for name in other_terms)):
+            raise ValidationError(_("Everything is left unchanged: choose what to set."))
+        return data
 
     @property
     def terms(self) -> BudgetChange:
-        """What the valid form asks for."""
-        given = self.cleaned_data
+        """The change that the valid form asks for."""
+        data = self.cleaned_data
         amount: Decimal | RelativeAmount | None = None
-        if self.by == "amount":
-            amount = given["amount"]
-        elif self.by:
-            amount = RelativeAmount(**{self.by: given[self.by]}, round_up_to=given.get("round_up_to"))
+        if self.amount_field == "amount":
+            amount = data["amount"]
+        elif self.amount_field:
+            round_up_to = data.get("round_up_to")
+            amount = RelativeAmount(**{self.amount_field: data[self.amount_field]}, round_up_to=round_up_to)
         return BudgetChange(
-            BudgetType(given["budget_type"]) if given["budget_type"] else None,
+            BudgetType(data["budget_type"]) if data["budget_type"] else None,
             amount,
-            AccountFreezing(given["account_freezing"]) if given["account_freezing"] else None,
-            {"1": True, "0": False}.get(given["unfreeze_on_restore"]),
-            agreement_for(given),
+            AccountFreezing(data["account_freezing"]) if data["account_freezing"] else None,
+            {"1": True, "0": False}.get(data["unfreeze_on_restore"]),
+            accepted_agreement(data),
         )
 
 

@@ -1,8 +1,8 @@
-"""The customers of the demo and their expenditure: made up, the same every time for the same number of customers.
+"""The customers of the demo and their expenditure: invented, and the same every time for the same number of customers.
 
-Nothing here is a real company or person. How far each has used its budget is decided by its number, so the mix of
-states is the same on every day of a month: 8 % without a budget, 8 % used up under Automatic, 4 % under Manual,
-12 % between 75 and 100 percent, the rest below.
+No real company or person is meant. A customer's number decides how far its budget is used, so the mix is the same on
+every day of a month: 8 % have no budget, 8 % have used it up under Automatic and 4 % under Manual, 12 % have used
+between 75 and 100 percent, and the rest less.
 """
 
 import csv
@@ -14,14 +14,15 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Self, TextIO
 
 from django.conf import settings
 
 from budgets.actions.terms import BudgetTerms
 from budgets.months import first_moment, next_month, previous_month
+from customers.files import NewCustomer
 from customers.models import AccountFreezing
-from partnercenter.models import BudgetType
+from partnercenter.models import BudgetType, Partner
 
 BRAND_STARTS = ("Alder", "Brindle", "Cor", "Dun", "Fenn", "Garrow", "Hollin", "Jor", "Kest", "Moss", "Orrin", "Quill")
 BRAND_ENDS = ("wick", "moor", "vane", "marrow", "holt", "tide", "mere", "beck", "field")
@@ -41,8 +42,8 @@ DEMO_TERMS = (
     BudgetTerms(BudgetType.ONE_TIME, Decimal("9000.00"), MANUAL),
     BudgetTerms(BudgetType.ONE_TIME, Decimal("15000.00"), AUTOMATIC),
 )
-# Of 25 customers in turn: between which percents the budget is used, and the policy it takes; None: no budget.
-STANDINGS: tuple[tuple[int, int, AccountFreezing | None] | None, ...] = (
+# Of 25 customers in turn: the lowest and highest usage in percent, and the policy if it matters; None: no budget.
+USAGES: tuple[tuple[int, int, AccountFreezing | None] | None, ...] = (
     *[None] * 2,
     *[(101, 160, AUTOMATIC)] * 2,
     *[(100, 140, MANUAL)] * 1,
@@ -59,12 +60,12 @@ WHOLE, DECIMALS = 10**10, -10
 
 
 class Dice(Random):
-    """Chance that falls the same way every time: for what is made up, never for secrets."""
+    """Pseudorandom numbers that are the same every time for a seed; never for secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoCustomer:
-    """One made-up customer. `spent` is the expenditure of the current month in units of 10^-10."""
+    """One invented customer. `spent` is the expenditure of the current month in units of 10^-10."""
 
     number: int
     customer_id: str
@@ -77,32 +78,49 @@ class DemoCustomer:
     terms: BudgetTerms | None
     spent: int
 
+    @classmethod
+    def make(cls, n: int) -> Self:
+        """The n-th customer."""
+        dice = Dice(f"customer {n}")
+        slug, name = _names(dice, n)
+        terms, spent = None, 0
+        if usage := USAGES[n % len(USAGES)]:
+            lowest, highest, policy = usage
+            terms = dice.choice([terms for terms in DEMO_TERMS if policy in (None, terms.account_freezing)])
+            spent = int(terms.amount) * dice.randrange(lowest * WHOLE // 100, highest * WHOLE // 100)
+        return cls(
+            number=n,
+            customer_id=_customer_id(dice, n),
+            account_name=f"{slug}_{n:04}",
+            name=name,
+            email=f"billing@{slug.replace('_', '-')}.example",
+            mobile=f"+1-202-555-01{n % 100:02}",
+            tags=tuple(dice.sample(TAGS, 1)) if n % 5 == 0 else (),
+            partner=PARTNERS[n % len(PARTNERS)],
+            terms=terms,
+            spent=spent,
+        )
+
+    def new_customer(self, partner: Partner) -> NewCustomer:
+        """The customer as it is to be associated with its partner."""
+        return NewCustomer(
+            customer_id=self.customer_id,
+            account_name=self.account_name,
+            name=self.name,
+            partner=partner,
+            email=self.email,
+            mobile=self.mobile,
+            tags=self.tags,
+        )
+
 
 def make_customers(number: int) -> list[DemoCustomer]:
-    """So many customers, the same ones every time."""
-    return [_customer(n) for n in range(number)]
-
-
-def _customer(n: int) -> DemoCustomer:
-    dice = Dice(f"customer {n}")
-    slug, name = _names(dice, n)
-    terms, spent = _terms_and_spent(dice, n)
-    return DemoCustomer(
-        number=n,
-        customer_id=_customer_id(dice, n),
-        account_name=f"{slug}_{n:04}",
-        name=name,
-        email=f"billing@{slug.replace('_', '-')}.example",
-        mobile=f"+1-202-555-01{n % 100:02}",
-        tags=tuple(dice.sample(TAGS, 1)) if n % 5 == 0 else (),
-        partner=PARTNERS[n % len(PARTNERS)],
-        terms=terms,
-        spent=spent,
-    )
+    """This number of customers, the same ones every time."""
+    return [DemoCustomer.make(n) for n in range(number)]
 
 
 def _names(dice: Dice, n: int) -> tuple[str, str]:
-    """What the account name starts with, and the name: of a company or a person, every third Chinese."""
+    """The beginning of the account name, and the name of a company or person; every third name is Chinese."""
     brand, trade = dice.choice(BRAND_STARTS) + dice.choice(BRAND_ENDS), dice.choice(TRADES)
     is_person = dice.random() < 0.2
     if n % 3 == 0:
@@ -115,44 +133,38 @@ def _names(dice: Dice, n: int) -> tuple[str, str]:
 
 
 def _customer_id(dice: Dice, n: int) -> str:
-    """As the clouds name accounts: mostly long numbers, some Azure subscriptions, some Oracle tenancies."""
+    """An ID as clouds use them: mostly long numbers, some Azure subscriptions and Oracle tenancies."""
     if n % 20 == 7:
         return f"/subscriptions/{uuid.UUID(int=dice.getrandbits(128), version=4)}"
     if n % 20 == 13:
         return "ocid1.tenancy.oc1..aaaaaaaa" + "".join(dice.choices("abcdefghijklmnopqrstuvwxyz234567", k=52))
-    # The step has no factor in common with 10, so no number comes twice.
+    # The factor and 10 are coprime, so no number repeats.
     return f"{(n + 1) * 618_033_988_751 % 10**12:012}"
-
-
-def _terms_and_spent(dice: Dice, n: int) -> tuple[BudgetTerms | None, int]:
-    standing = STANDINGS[n % len(STANDINGS)]
-    if standing is None:
-        return None, 0
-    low, high, policy = standing
-    terms = dice.choice([terms for terms in DEMO_TERMS if policy in (None, terms.account_freezing)])
-    return terms, int(terms.amount) * dice.randrange(low * WHOLE // 100, high * WHOLE // 100)
 
 
 def write_focus(path: Path, customers: Iterable[DemoCustomer], month: int, now: datetime) -> None:
     """Write twelve months of expenditure up to `month` as a gzipped FOCUS file, line by line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
-        charges = _Charges(csv.writer(file), month, now)
+        charges = _ChargeWriter(file, month, now)
         for customer in customers:
-            charges.of_customer(customer)
-        charges.of_nobody_known()
+            charges.write_customer(customer)
+        charges.write_unassociated()
 
 
-class _Charges:
-    """The lines of the file; earlier months cost about as much as the current one."""
+class _ChargeWriter:
+    """Writes the lines of the file. The earlier months cost about as much as the current one."""
 
-    def __init__(self, writer: Any, month: int, now: datetime) -> None:
-        self.writer = writer
-        self.months = {each: _period(each, now) for each in _months(month)}
-        writer.writerow([*PERIOD, *CHARGE])
+    def __init__(self, file: TextIO, month: int, now: datetime) -> None:
+        self.writer = csv.writer(file)
+        self.writer.writerow([*PERIOD, *CHARGE])
+        self.months: dict[int, tuple[str, ...]] = {}
+        while len(self.months) < 12:
+            self.months[month] = _period_cells(month, now)
+            month = previous_month(month)
 
-    def of_customer(self, customer: DemoCustomer) -> None:
-        """A few lines a month that add up to what the customer spent."""
+    def write_customer(self, customer: DemoCustomer) -> None:
+        """Write a few lines a month that add up to what the customer spent."""
         dice, spent = Dice(f"charges {customer.number}"), customer.spent
         for month in self.months if spent else ():
             cuts = sorted(dice.randrange(spent) for _ in range(dice.randint(1, 3)))
@@ -160,8 +172,8 @@ class _Charges:
                 self._write(month, end - start, service, customer.customer_id, customer.account_name)
             spent = customer.spent * dice.randint(50, 120) // 100
 
-    def of_nobody_known(self) -> None:
-        """Lines without a sub-account, and sub-accounts that are not associated with anybody."""
+    def write_unassociated(self) -> None:
+        """Write lines without a sub-account, and lines of sub-accounts that no customer is associated with."""
         for month in self.months:
             dice = Dice(f"unknown {month}")
             self._write(month, dice.randrange(90 * WHOLE, 120 * WHOLE), "Support", "", "")
@@ -173,18 +185,10 @@ class _Charges:
         self.writer.writerow([*self.months[month], Decimal(units).scaleb(DECIMALS), *charge])
 
 
-def _months(month: int) -> list[int]:
-    """Twelve months, the given one first."""
-    months = [month]
-    while len(months) < 12:
-        months.append(previous_month(months[-1]))
-    return months
-
-
-def _period(month: int, now: datetime) -> tuple[str, ...]:
-    """The cells that are the same in every line of a month; of the current one there is usage up to the last hour."""
+def _period_cells(month: int, now: datetime) -> tuple[str, ...]:
+    """The cells that all lines of a month share. In the current month usage is known up to the last full hour."""
     starts, ends = first_moment(month), first_moment(next_month(month))
     last_hour = now.replace(minute=0, second=0, microsecond=0)
-    # Not before the month: in a zone half an hour off it begins in the middle of an hour of another.
+    # In a time zone half an hour off, the month begins in the middle of an hour of `now`.
     used_until = min(max(starts, last_hour), ends)
     return (settings.CURRENCY, *(each.isoformat() for each in (starts, ends, starts, used_until)))

@@ -1,1 +1,1 @@
-"""Budgets, records, reports and reviews as templates and messages show them."""
+"""Turn budgets, records, reports and reviews into what templates show, and results into messages."""

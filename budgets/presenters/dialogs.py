@@ -1,9 +1,8 @@
-"""Budgets, adjustment records and reports as their templates get them: labels, masked names, figures."""
+"""A customer and its budget as dialogs and the customer's page show them."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -12,12 +11,13 @@ from budgets.months import month_name, previous_month
 from customers.masking import mask_name
 from customers.models import Customer
 from partnercenter.lib.money import show_amount
+from partnercenter.lib.types import Context
 from partnercenter.models import BudgetType
 
 
 @dataclass(frozen=True)
 class DialogCustomer:
-    """A customer as the dialog names it."""
+    """A customer as a dialog names it."""
 
     customer_id: str
     account_name: str
@@ -32,8 +32,8 @@ def show_customer(customer: Customer, *, names_shown: bool) -> DialogCustomer:
     return DialogCustomer(customer.customer_id, customer.account_name, name, names_shown, customer.retention_until)
 
 
-def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any] | None:
-    """The budget that stands, and of when its estimate is."""
+def show_budget(budget: Budget | None, as_of: datetime | None) -> Context | None:
+    """The current budget; `as_of` is the time of its current estimate."""
     if budget is None:
         return None
     return {
@@ -49,35 +49,36 @@ def show_budget(budget: Budget | None, as_of: datetime | None) -> dict[str, Any]
     }
 
 
-def notes(customer: Customer, month: int) -> dict[str, str]:
-    """What the operator is told beside each type: what would count, what a change of type forgets.
+def budget_type_notes(customer: Customer, month: int) -> dict[str, str]:
+    """What to know before choosing either type: the expenditure that counts, and what a change of type means.
 
     See rules 3.2, 3.3 (docs/rules.md).
     """
     budget = getattr(customer, "budget", None)
-    this_month = Expenditure.objects.filter(customer=customer, month=month).values_list("total", flat=True).first()
-    spent = this_month or Decimal("0.00")
+    total = Expenditure.objects.filter(customer=customer, month=month).values_list("total", flat=True).first()
+    this_month = _used_note(month, total or Decimal("0.00"))
     if budget is None:
-        return dict.fromkeys(("to_monthly", "to_one_time"), _counted(month, spent))
+        return dict.fromkeys(("to_monthly", "to_one_time"), " ".join(this_month))
+    as_now = _used_note(budget.counted_from, budget.used)
     if budget.budget_type == BudgetType.MONTHLY:
-        change = _("The change to a one-time budget takes effect at once, and it does not restore next month.")
-        return {"to_monthly": _counted(month, budget.used), "to_one_time": f"{change} {_counted(month, spent)}"}
-    change = _("The change to a monthly budget takes effect at once.")
-    return {
-        "to_one_time": _counted(budget.counted_from, budget.used),
-        "to_monthly": " ".join((change, *_forgotten(budget, month), _counted(month, spent))),
-    }
+        change = [_("The change to a one-time budget takes effect immediately, and it does not restore next month.")]
+        return {"to_monthly": " ".join(as_now), "to_one_time": " ".join(change + this_month)}
+    change = [_("The change to a monthly budget takes effect immediately.")]
+    if budget.counted_from < month:
+        months = {"first": month_name(budget.counted_from), "last": month_name(previous_month(month))}
+        text = _("Expenditure from %(first)s to %(last)s no longer counts, not even after a change back.")
+        change.append(text % months)
+    return {"to_one_time": " ".join(as_now), "to_monthly": " ".join(change + this_month)}
 
 
-def _forgotten(budget: Budget, month: int) -> list[str]:
-    if budget.counted_from >= month:
+def _used_note(month: int, used: Decimal) -> list[str]:
+    if used <= 0:
         return []
-    months = {"first": month_name(budget.counted_from), "last": month_name(previous_month(month))}
-    return [_("What was spent from %(first)s to %(last)s no longer counts, not even after a change back.") % months]
-
-
-def _counted(month: int, used: Decimal) -> str:
-    return _(
-        "Counted since %(month)s, %(used)s used. A budget of that amount or less is used up at once; with Automatic "
-        "the account is frozen at once."
-    ) % {"month": month_name(month), "used": show_amount(used)}
+    values = {"month": month_name(month), "used": show_amount(used)}
+    return [
+        _(
+            "%(used)s has been used since %(month)s. A budget of %(used)s or less is used up immediately; with "
+            "Automatic the account is then frozen immediately."
+        )
+        % values
+    ]

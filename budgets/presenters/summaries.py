@@ -1,27 +1,49 @@
-"""What is to be confirmed, line by line, for the page of an operation and for the mail with its code."""
+"""What is to be confirmed, as labelled lines, for the page of an operation and the mail with its code."""
 
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.reviews import included_items
-from budgets.presenters.reviews import forgotten_months, retention_deadline, why_stays_frozen
+from budgets.presenters.review_items import forgotten_months, retention_deadline, why_stays_frozen
+from budgets.presenters.reviews import budget_totals
 from customers.masking import mask_name
-from customers.models import FreezeEffect
-from partnercenter.lib.money import show_amount
+from customers.models import Customer, FreezeEffect
+from partnercenter.lib.money import show_amount, show_number
 from partnercenter.models import Operation
 from partnercenter.operation_kinds import Summary
 
 
-def one_budget(item: Any, month: int, why_not_unfrozen: str) -> Summary:
-    """The budget of one customer: what it replaces and forgets, its terms, and what becomes of the account."""
+def customer_lines(customer: Customer) -> Summary:
+    """The one customer of an operation, with its name masked."""
+    return [(_("Account Name"), customer.account_name), (_("Customer Name"), mask_name(customer.name))]
+
+
+def customer_count_line(operation: Operation) -> Summary:
+    """How many customers an operation includes."""
+    return [(_("Customers"), show_number(included_items(operation).count()))]
+
+
+def one_budget_lines(item: Any, month: int, why_not_unfrozen: str) -> Summary:
+    """The budget of one customer: what it replaces and forgets, its terms, and the effect on the account."""
+    budget = getattr(item.customer, "budget", None)
+    before = "--"
+    if budget is not None:
+        before = _("%(type)s, %(currency)s %(amount)s, %(policy)s") % {
+            "type": budget.get_budget_type_display(),
+            "currency": settings.CURRENCY,
+            "amount": show_amount(budget.amount),
+            "policy": budget.get_account_freezing_display(),
+        }
     lines = [
-        (_("Account Name"), item.customer.account_name),
-        (_("Customer Name"), mask_name(item.customer.name)),
-        *_budget_before(item, month),
+        (_("Budget until now"), before),
+        *((_("Change of type"), sentence) for sentence in forgotten_months(item, month)),
         (_("Budget Type"), str(item.get_budget_type_display())),
         (_("Budget"), f"{settings.CURRENCY} {show_amount(item.amount)}"),
         (_("Account Freezing"), str(item.get_account_freezing_display())),
@@ -31,49 +53,67 @@ def one_budget(item: Any, month: int, why_not_unfrozen: str) -> Summary:
     return lines + [(_("Effect"), sentence) for sentence in _effects(item, why_not_unfrozen)]
 
 
-def _budget_before(item: Any, month: int) -> Summary:
-    """What is replaced, and which months a change of its type forgets."""
-    budget = getattr(item.customer, "budget", None)
-    if budget is None:
-        return [(_("Budget until now"), "--")]
-    amount = f"{settings.CURRENCY} {show_amount(budget.amount)}"
-    before = f"{budget.get_budget_type_display()}, {amount}, {budget.get_account_freezing_display()}"
-    return [(_("Budget until now"), before), *((_("Change of type"), each) for each in forgotten_months(item, month))]
-
-
 def _effects(item: Any, why_not_unfrozen: str) -> list[str]:
-    """What becomes of the budget and the account of the one customer, in sentences."""
-    sentence = {
+    """What happens to the budget and the account of one customer, in sentences."""
+    sentences = []
+    if item.exhausts and item.effect not in (FreezeEffect.ESCALATED, FreezeEffect.FROZEN):
+        figures = {"used": show_amount(item.used_after), "amount": show_amount(item.amount)}
+        sentences.append(_("The budget is used up immediately: %(used)s of %(amount)s.") % figures)
+    effects = {
         FreezeEffect.ESCALATED: _("The budget is used up: the resources of the frozen account are frozen, too."),
-        FreezeEffect.FROZEN: _("The budget is used up at once: the account is frozen."),
+        FreezeEffect.FROZEN: _("The budget is used up immediately: the account is frozen."),
         FreezeEffect.UNFROZEN: _("The account is unfrozen."),
         FreezeEffect.STAYS_FROZEN: _("The account stays frozen."),
-    }.get(FreezeEffect(item.effect))
-    used_up = item.exhausts and item.effect not in (FreezeEffect.ESCALATED, FreezeEffect.FROZEN)
-    figures = {"used": show_amount(item.used_after), "amount": show_amount(item.amount)}
-    exhausts = [_("The budget is used up at once: %(used)s of %(amount)s.") % figures] if used_up else []
-    why = [f"{each}." for each in why_stays_frozen(item, why_not_unfrozen)]
-    return [*exhausts, *([sentence] if sentence else []), *why]
+    }
+    if item.effect:
+        sentences.append(effects[FreezeEffect(item.effect)])
+    return sentences + why_stays_frozen(item, why_not_unfrozen)
 
 
-def effects_of_many(operation: Operation) -> Summary:
-    """How many accounts get each effect."""
+def many_budgets_lines(operation: Operation) -> Summary:
+    """The budgets of many customers: totals by type before and after, and the number of accounts with each effect."""
+    lines = []
+    for total in budget_totals(operation):
+        if total["before"] or total["after"]:
+            change = f"{settings.CURRENCY} {show_amount(total['before'])} > {show_amount(total['after'])}"
+            lines.append((str(total["label"]), change))
     items = included_items(operation).exclude(effect=FreezeEffect.NONE).order_by()
-    counted = items.values_list("effect").annotate(Count("pk"))
-    return [(str(FreezeEffect(effect).label).capitalize(), str(number)) for effect, number in counted]
+    effects = items.values_list("effect").annotate(Count("pk"))
+    return lines + [(str(FreezeEffect(effect).label).capitalize(), show_number(count)) for effect, count in effects]
 
 
-def freeze_request_lines(asked: FreezeRequest) -> Summary:
-    """What is frozen or unfrozen, why, and the agreement that was accepted for it."""
-    label = _("Freeze") if asked.freezes else _("Unfreeze")
-    lines = [(label, str(asked.kind.label)), (_("Reason"), asked.reason)]
-    if asked.freezes_resources:
-        lines.append((_("Agreement"), _("accepted, version %(version)s") % {"version": asked.agreement}))
+def freeze_request_lines(request: FreezeRequest) -> Summary:
+    """What is frozen or unfrozen by hand, the reason, and the agreement accepted for it."""
+    label = _("Freeze") if request.freezes else _("Unfreeze")
+    lines = [(label, str(request.kind.label)), (_("Reason"), request.reason)]
+    if request.freezes_resources:
+        lines.append((_("Agreement"), _("accepted, version %(version)s") % {"version": request.agreement}))
     return lines
 
 
-def retention_line(asked: FreezeRequest) -> Summary:
-    """Until when data is kept where resources are frozen today."""
-    if not asked.freezes_resources:
+def retention_line(request: FreezeRequest) -> Summary:
+    """Until when data is kept if resources are frozen today; nothing where no resources are frozen."""
+    if not request.freezes_resources:
         return []
-    return [(_("Data kept until"), f"{retention_deadline():%Y-%m-%d}")]
+    return [(_("Data kept until"), retention_deadline().isoformat())]
+
+
+def budgets_lead(number: int) -> SafeString:
+    """The first sentences of a review that sets budgets."""
+    budgets = ngettext("The budget of {n} customer will be set.", "The budgets of {n} customers will be set.", number)
+    replaced = _("The new budgets will replace the earlier budgets.")
+    return format_html("{} {}", format_html(budgets, n=_strong(number)), replaced)
+
+
+def undo_lead(number: int) -> SafeString:
+    """The first sentence of a review that undoes a batch."""
+    customers = ngettext(
+        "{n} customer will get back the budget it had before the batch.",
+        "{n} customers will get back the budgets they had before the batch.",
+        number,
+    )
+    return format_html(customers, n=_strong(number))
+
+
+def _strong(number: int) -> SafeString:
+    return format_html("<strong>{}</strong>", show_number(number))

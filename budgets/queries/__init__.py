@@ -1,1 +1,1 @@
-"""What is read of budgets and accounts, and put into words; nothing here writes."""
+"""What pages and commands read about budgets and accounts; nothing here writes."""

@@ -1,8 +1,8 @@
-"""What is no longer as an operator saw it, in a form or in a review: what it was and what it is now, in words."""
+"""What has changed since an operator opened a form or reviewed an operation, as sentences with before and now."""
 
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from budgets.actions.form_versions import VERSION_PATTERN, form_version
@@ -14,6 +14,7 @@ from customers.masking import mask_name
 from customers.models import Customer, FreezeEffect, ReviewItem
 from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import show_amount
+from partnercenter.lib.types import Context
 from partnercenter.models import Operation
 
 CONFLICTS_SHOWN = 50
@@ -21,105 +22,99 @@ BY_ACCOUNT = ("customer__account_name", "pk")
 
 
 def changes_since(version: str, customer: Customer) -> list[str]:
-    """What of a customer is no longer as a form of this version showed it, before and now, in words."""
-    seen, now = VERSION_PATTERN.fullmatch(version), VERSION_PATTERN.fullmatch(form_version(customer))
-    if seen is None or now is None:
+    """What has changed of a customer since a form of this version was opened."""
+    before, now = VERSION_PATTERN.fullmatch(version), VERSION_PATTERN.fullmatch(form_version(customer))
+    if before is None or now is None:
         return []
     changes = []
-    if seen["record"] != now["record"]:
+    if before["record"] != now["record"]:
         records = customer.adjustment_records.order_by("-pk")
-        changes += _of_budget(records.filter(pk=int(seen["record"] or 0)).first(), records.first())
-    if (seen["kind"], seen["since"]) != (now["kind"], now["since"]):
-        changes.append(_of_freeze(customer))
+        changes += _budget_changes(records.filter(pk=int(before["record"] or 0)).first(), records.first())
+    if (before["kind"], before["since"]) != (now["kind"], now["since"]):
+        changes.append(_freeze_change(customer))
     return changes
 
 
-def _of_budget(former: AdjustmentRecord | None, newest: AdjustmentRecord | None) -> list[str]:
-    figures = {"before": _terms_after(former), "now": _terms_after(newest)}
-    changes = [_("Budget: %(before)s before, %(now)s now.") % figures]
-    if newest:
-        at = format_minute(newest.at)
-        changes.append(_("Changed by %(operator)s at %(at)s.") % {"operator": newest.operator_name, "at": at})
+def _budget_changes(before: AdjustmentRecord | None, now: AdjustmentRecord | None) -> list[str]:
+    changes = [_("Budget: %(before)s before, %(now)s now.") % {"before": _terms(before), "now": _terms(now)}]
+    if now:
+        values = {"operator": now.operator_name, "at": format_minute(now.at)}
+        changes.append(_("Changed by %(operator)s at %(at)s.") % values)
     return changes
 
 
-def _terms_after(record: AdjustmentRecord | None) -> str:
-    """The terms a record left: type, amount and policy; none where it left no budget."""
+def _terms(record: AdjustmentRecord | None) -> str:
+    """The budget that an adjustment record left: type, amount and policy."""
     if record is None or record.amount_after is None:
         return _("none")
-    labels = (record.get_budget_type_after_display(), record.get_account_freezing_after_display())
-    return f"{labels[0]} {show_amount(record.amount_after)} ({labels[1]})"
-
-
-def _of_freeze(customer: Customer) -> str:
-    if not customer.is_frozen:
-        return _("The account was unfrozen meanwhile.")
-    return _("The account was frozen meanwhile: %(why)s.") % {"why": why_frozen(customer)}
-
-
-def conflict_summary(operation: Operation, month: int) -> dict[str, Any]:
-    """Who is not as reviewed any more (409), and how many still are; of the first fifty what differs."""
-    rows = included_items(operation)
-    changed = conflicting_items(rows, operation, month)
-    count = changed.count()
-    first = changed.order_by(*BY_ACCOUNT).values_list("pk", flat=True)[:CONFLICTS_SHOWN]
-    return {
-        "count": count,
-        "unchanged": rows.count() - count,
-        "others": max(count - CONFLICTS_SHOWN, 0),
-        "changed": _differences(list(first), operation, month),
+    return _("%(type)s %(amount)s (%(policy)s)") % {
+        "type": record.get_budget_type_after_display(),
+        "amount": show_amount(record.amount_after),
+        "policy": record.get_account_freezing_after_display(),
     }
 
 
-def _differences(keys: list[int], operation: Operation, month: int) -> list[dict[str, Any]]:
-    """Of each of these rows what it was when reviewed and what it is now, by account."""
-    rows = list(_rows(keys, operation, month))
-    mine = Customer.objects.visible_to(operation.operator).filter(pk__in=[row.customer_id for row in rows])
-    still_mine = set(mine.values_list("pk", flat=True))
-    pairs = [(row.adjustment_record, row.newest_record) for row in rows]
-    records = AdjustmentRecord.objects.in_bulk([key for pair in pairs for key in pair if key is not None])
-    return [
-        {
-            "account_name": row.customer.account_name,
-            "name": mask_name(row.customer.name),
-            "changes": _of_row(row, records)
-            if row.customer_id in still_mine
-            else [_("No longer a customer of yours.")],
-        }
-        for row in rows
-    ]
+def _freeze_change(customer: Customer) -> str:
+    if not customer.is_frozen:
+        return _("The account is no longer frozen.")
+    return _("The account is now frozen %(since)s.") % {"since": why_frozen(customer)}
 
 
-def _rows(keys: list[int], operation: Operation, month: int) -> QuerySet[Any]:
-    """The rows with the record that each customer's last change left, and what would happen now."""
+def conflict_summary(operation: Operation, month: int) -> Context:
+    """How many customers of a review have changed since, how many have not, and what changed for the first fifty."""
+    items = included_items(operation)
+    changed = conflicting_items(items, operation, month)
+    count = changed.count()
+    first = list(changed.order_by(*BY_ACCOUNT).values_list("pk", flat=True)[:CONFLICTS_SHOWN])
+    return {
+        "count": count,
+        "unchanged": items.count() - count,
+        "others": max(count - CONFLICTS_SHOWN, 0),
+        "changed": _describe_items(first, operation, month),
+    }
+
+
+def _describe_items(keys: list[int], operation: Operation, month: int) -> list[Context]:
+    """What changed for each of these items, by account."""
     newest = AdjustmentRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
     rows = with_item_terms(ReviewItem.objects.filter(pk__in=keys)).select_related("customer__budget")
     rows = rows.annotate(newest_record=Subquery(newest.values("pk")[:1]))
-    return review_kind(operation).with_effects(rows, month).order_by(*BY_ACCOUNT)
+    items: list[Any] = list(review_kind(operation).with_effects(rows, month).order_by(*BY_ACCOUNT))
+    visible = Customer.objects.visible_to(operation.operator).filter(pk__in=[item.customer_id for item in items])
+    visible_keys = set(visible.values_list("pk", flat=True))
+    pairs = [(item.adjustment_record, item.newest_record) for item in items]
+    records = AdjustmentRecord.objects.in_bulk([key for pair in pairs for key in pair if key is not None])
+    return [
+        {
+            "account_name": item.customer.account_name,
+            "name": mask_name(item.customer.name),
+            "changes": _item_changes(item, records)
+            if item.customer_id in visible_keys
+            else [_("No longer your customer.")],
+        }
+        for item in items
+    ]
 
 
-def _of_row(row: Any, records: dict[int, AdjustmentRecord]) -> list[str]:
-    customer, changes = row.customer, []
+def _item_changes(item: Any, records: dict[int, AdjustmentRecord]) -> list[str]:
+    """What is no longer as reviewed. The item has `newest_record` and the effects of now as annotations."""
+    customer, changes = item.customer, []
     budget = getattr(customer, "budget", None)
-    if row.adjustment_record != (budget.record_id if budget else None):
-        changes += _of_budget(records.get(row.adjustment_record), records.get(row.newest_record))
-    if (row.freeze_kind, row.frozen_since) != (customer.freeze_kind, customer.frozen_since):
-        changes.append(_of_freeze(customer))
-    return changes + _of_outlook(row)
-
-
-def _of_outlook(row: Any) -> list[str]:
-    """What the terms would do now and were not said to do, or the other way round."""
-    changes = []
-    if row.exhausts_after != row.exhausts:
-        would = _("The new budget would be used up at once: %(used)s is used.")
-        would_not = _("The new budget would no longer be used up at once: %(used)s is used.")
-        changes.append((would if row.exhausts_after else would_not) % {"used": show_amount(row.used_after)})
-    if row.effect_after != row.effect:
-        figures = {"before": _effect(row.effect), "now": _effect(row.effect_after)}
-        changes.append(_("Effect: %(before)s before, %(now)s now.") % figures)
+    if item.adjustment_record != (budget.record_id if budget else None):
+        changes += _budget_changes(records.get(item.adjustment_record), records.get(item.newest_record))
+    if (item.freeze_kind, item.frozen_since) != (customer.freeze_kind, customer.frozen_since):
+        changes.append(_freeze_change(customer))
+    if item.exhausts_after != item.exhausts:
+        used = {"used": show_amount(item.used_after)}
+        if item.exhausts_after:
+            changes.append(_("The new budget would be used up immediately: %(used)s is used.") % used)
+        else:
+            changes.append(_("The new budget would no longer be used up immediately: %(used)s is used.") % used)
+    if item.effect_after != item.effect:
+        effects = {"before": _effect_label(item.effect), "now": _effect_label(item.effect_after)}
+        changes.append(_("Effect: %(before)s before, %(now)s now.") % effects)
     return changes
 
 
-def _effect(effect: str) -> str:
+def _effect_label(effect: str) -> str:
     return str(FreezeEffect(effect).label) if effect else _("none")

@@ -1,4 +1,4 @@
-"""The page Decisions: whose budget is used up under *Manual* and who is not frozen, in order, page by page."""
+"""The page Decisions: customers whose budget is used up under *Manual* and whose account is not frozen."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from django.db.models import Case, ExpressionWrapper, F, OuterRef, QuerySet, Subquery, When
+from django.db.models import Case, Expression, ExpressionWrapper, F, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils import timezone
@@ -26,19 +26,19 @@ from customers.masking import mask_name
 from customers.models import Customer, Snooze
 from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import CENT, MoneyField, money, show_amount
-from partnercenter.lib.prepared import PreparedLookup
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP, PreparedLookup
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import why_not_budgets
 
-# What each key of the filters sorts by.
+# The column behind each sort key of the address.
 DECISION_SORTS = {"since": "exhausted_since", "overspend": "overspend", "per_day": "this_month"}
-# Over the row of a customer or of its budget, which has the same key.
-THIS_MONTHS = Expenditure.objects.filter(customer=OuterRef("pk"), month=CURRENT_MONTH).values("total")
-SPENT_THIS_MONTH = Coalesce(Subquery(THIS_MONTHS[:1]), money(0))
-COMPUTED: dict[str, Any] = {
+# Of a customer or of its budget, which has the same key.
+MONTHLY_TOTAL = Expenditure.objects.filter(customer=OuterRef("pk"), month=CURRENT_MONTH).values("total")
+SPENT_THIS_MONTH = Coalesce(Subquery(MONTHLY_TOTAL[:1]), money(0))
+# Columns to sort by that budgets do not store.
+COMPUTED: dict[str, Expression] = {
     "overspend": ExpressionWrapper(F("used") - F("amount"), output_field=MoneyField()),
-    # A budget that counts this month alone has used just that: for most there is nothing to look up.
+    # Most budgets count this month alone: what they have used needs no look-up.
     "this_month": Case(
         When(counted_from=CURRENT_MONTH, then=F("used")), default=SPENT_THIS_MONTH, output_field=MoneyField()
     ),
@@ -65,74 +65,70 @@ DECISION_QUERYSET = Customer.objects.annotate(
     "this_month",
     named=True,
 )
-# All that a row shows of a customer, in one query.
+# All columns of a row, in one query.
 DECISION_ROWS = PreparedLookup(DECISION_QUERYSET)
 
 
 @dataclass(frozen=True)
 class DecisionOrder(Order):
-    """The budgets in the order of one of three columns, none of which is secret."""
+    """Budgets ordered by one of three columns, none of which is secret."""
 
     def decode_cursor(self, mark: str) -> Position | None:
-        """The place a mark means; None where it means nothing."""
+        """The position that a cursor stands for; None for an invalid one."""
         match = CURSOR_PATTERN.fullmatch(mark)
         value = match and parse_cursor_value(match["value"], datetime if self.column == "exhausted_since" else Decimal)
         return None if match is None or value is None else (0, (value, int(match["key"])))
 
 
 class Decisions:
-    """The decisions a person may look at: the open ones, or with `snoozed=1` those put off; as the filters ask."""
+    """The decisions that a person may see, open or (`snoozed=1`) snoozed, filtered by the query string."""
 
     def __init__(self, user: User, query: QueryDict, at: datetime) -> None:
         self.at, self.query = at, query
         self.snoozed = query.get("snoozed") == "1"
         self.user, self._customers = user, Customer.objects.visible_to(user)
         self.filters = DecisionFilterForm(query)
-        # Of budgets alone: there is one of current customers only.
-        self._budgets = undecided_budgets().filter(partner__in=_partners_of(user))
+        partners: list[int | None] | QuerySet[Partner] = [user.partner_id]
+        if user.partner is not None and user.partner.is_distributor:
+            partners = Partner.objects.filter(distributor=user.partner)
+        # Budgets are enough: only current customers have one.
+        self._budgets = undecided_budgets().filter(partner__in=partners)
 
-    def _listed(self, *, snoozed: bool) -> QuerySet[Budget]:
-        put_off = is_snoozed(self.at)
-        listed = self._budgets.filter(put_off if snoozed else ~put_off)
+    def _matching(self, *, snoozed: bool) -> QuerySet[Budget]:
+        snoozed_now = is_snoozed(self.at)
+        budgets = self._budgets.filter(snoozed_now if snoozed else ~snoozed_now)
         if self.filters.problems:
-            return listed.none()
+            return budgets.none()
         if not self.filters.active:
-            return listed
-        matching = narrow(self._customers, self.filters.active, self.user)
-        # Their state once more, for the index of customers that begins with it.
-        return listed.filter(customer__in=matching.filter(state__in=EXHAUSTED_NOT_FROZEN))
+            return budgets
+        customers = narrow(self._customers, self.filters.active, self.user)
+        # The state is repeated here to use the index on customers that begins with it.
+        return budgets.filter(customer__in=customers.filter(state__in=EXHAUSTED_NOT_FROZEN))
 
     def count(self) -> tuple[int, int]:
-        """How many are open and how many snoozed; 1,001 means more."""
-        return self._listed(snoozed=False)[: COUNT_CAP + 1].count(), self._listed(snoozed=True)[: COUNT_CAP + 1].count()
+        """How many are open and how many are snoozed; 1,001 stands for more than 1,000."""
+        counts = [self._matching(snoozed=snoozed)[: COUNT_CAP + 1].count() for snoozed in (False, True)]
+        return counts[0], counts[1]
 
     def page(self, total: int) -> CustomerPage:
-        """The page that is asked for, `total` being how many are listed."""
+        """The requested page of `total` decisions."""
         return pagination.paginate(
             self.order(), self.query, total=total, size=self.filters.per_page, rows=DECISION_ROWS
         )
 
     def order(self) -> DecisionOrder:
-        """All that are listed, in order."""
-        descending, column = (
-            self.filters.sorted_by.startswith("-"),
-            DECISION_SORTS[self.filters.sorted_by.removeprefix("-")],
-        )
-        listed = self._listed(snoozed=self.snoozed)
+        """All matching decisions, in the requested order."""
+        sort = self.filters.sorted_by
+        column = DECISION_SORTS[sort.removeprefix("-")]
+        budgets = self._matching(snoozed=self.snoozed)
         if column in COMPUTED:
-            listed = listed.annotate(**{column: COMPUTED[column]})
-        return DecisionOrder((Segment([listed], (column, "pk"), descending),), self._customers, column, secret=False)
-
-
-def _partners_of(user: User) -> Any:
-    """Whose budgets a person looks at: of the own customers, or those of the resellers below."""
-    if user.partner is None or not user.partner.is_distributor:
-        return [user.partner_id]
-    return Partner.objects.filter(distributor=user.partner)
+            budgets = budgets.annotate(**{column: COMPUTED[column]})
+        segment = Segment([budgets], (column, "pk"), sort.startswith("-"))
+        return DecisionOrder((segment,), self._customers, column, secret=False)
 
 
 class DecisionRow(NamedTuple):
-    """One customer as its template writes it, all of it text; `snoozed_until` is "" where the decision is open."""
+    """One customer as the template shows it, all text; `snoozed_until` is "" while the decision is open."""
 
     key: int
     customer_id: str
@@ -161,13 +157,13 @@ class DecisionRow(NamedTuple):
 def decision_rows(
     customers: Iterable[Any], *, user: User, names_shown: bool, at: datetime, with_snooze: bool
 ) -> list[DecisionRow]:
-    """The customers as rows: one query for all their snoozes, and another for a distributor's resellers."""
-    shown, zone, days = list(customers), timezone.get_current_timezone(), days_so_far(at)
-    partners = partners_by_key(user, {customer.partner_id for customer in shown})
+    """The customers as rows, with one query for all snoozes and another for a distributor's resellers."""
+    customers, zone, days = list(customers), timezone.get_current_timezone(), days_so_far(at)
+    partners = partners_by_key(user, {customer.partner_id for customer in customers})
     why_not = {
         key: why_not_budgets(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()
     }
-    snoozes = _newest_snoozes([customer.pk for customer in shown]) if with_snooze else {}
+    snoozes = _newest_snoozes([customer.pk for customer in customers]) if with_snooze else {}
     return [
         DecisionRow(
             key=customer.pk,
@@ -188,44 +184,46 @@ def decision_rows(
             why_not=why_not[customer.partner_id],
             **_snooze(snoozes.get(customer.pk), zone),
         )
-        for customer in shown
+        for customer in customers
     ]
 
 
 def snooze_of(budget: Budget | None, at: datetime, zone: tzinfo) -> dict[str, str]:
-    """Until when the decision about a budget is put off, and why; empty where it is not, or there is none."""
+    """Until when the decision about a budget is snoozed, and why; empty where it is not snoozed or there is none."""
     if budget is None or budget.state not in EXHAUSTED_NOT_FROZEN:
         return {}
-    put_off = undecided_budgets().filter(is_snoozed(at), pk=budget.pk).exists()
-    return _snooze(_newest_snoozes([budget.pk])[budget.pk], zone) if put_off else {}
+    if not undecided_budgets().filter(is_snoozed(at), pk=budget.pk).exists():
+        return {}
+    return _snooze(_newest_snoozes([budget.pk])[budget.pk], zone)
 
 
 def _snooze(snooze: Snooze | None, zone: tzinfo) -> dict[str, str]:
     if snooze is None:
         return {"snoozed_until": "", "snoozed_why": ""}
-    facts = {"by": snooze.operator_name, "at": format_minute(snooze.at, zone), "reason": snooze.reason}
-    why = _("by %(by)s, %(at)s: %(reason)s") % facts
-    return {"snoozed_until": format_minute(snooze.until, zone).partition(" ")[0], "snoozed_why": why}
+    values = {"by": snooze.operator_name, "at": format_minute(snooze.at, zone), "reason": snooze.reason}
+    day, _time = format_minute(snooze.until, zone).split(" ")
+    return {"snoozed_until": day, "snoozed_why": _("by %(by)s, %(at)s: %(reason)s") % values}
 
 
-def _newest_snoozes(keys: list[int]) -> dict[int, Snooze]:
+def _newest_snoozes(customer_keys: list[int]) -> dict[int, Snooze]:
+    """The newest snooze of each customer that has one, by the customer's key."""
     newest = Snooze.objects.filter(customer=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    of_these = Customer.objects.filter(pk__in_array=keys).values_list(Subquery(newest))
-    return {snooze.customer_id: snooze for snooze in Snooze.objects.filter(pk__in=of_these)}
+    snoozes = Customer.objects.filter(pk__in_array=customer_keys).values_list(Subquery(newest))
+    return {snooze.customer_id: snooze for snooze in Snooze.objects.filter(pk__in=snoozes)}
 
 
 def days_so_far(at: datetime) -> int:
-    """How many days of the billing month have begun, in the billing time zone."""
+    """How many days of the billing month have begun, today included, in the billing time zone."""
     return at.astimezone(first_moment(month_of(at)).tzinfo).day
 
 
 def per_day(this_month: Decimal, days: int) -> Decimal:
-    """The month's expenditure so far over its days so far, in cents, halves away from zero."""
+    """The average daily expenditure of the month so far, rounded to cents, halves away from zero."""
     return (this_month / days).quantize(CENT, ROUND_HALF_UP)
 
 
 def decision_headers(decisions: Decisions, *, show_reseller: bool, currency: str) -> list[ColumnHeader]:
-    """The heads of the columns, in the order of the cells."""
+    """The column headers, in the order of the cells."""
     columns = [
         ColumnHeader(_("Account Name")),
         ColumnHeader(_("Customer Name"), eye=True),

@@ -1,4 +1,4 @@
-"""What a customer spent month by month, beside the budget that was in force then.
+"""What a customer spent month by month, and the budget that was in force then.
 
 See rules 3.2, 3.5 (docs/rules.md).
 """
@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.db.models import Max, Q
 
-from budgets.models import AdjustmentRecord, Expenditure
+from budgets.models import AdjustmentRecord
 from budgets.months import first_moment, month_name, next_month, previous_month
 from customers.models import Customer
 from partnercenter.models import BudgetType
@@ -22,9 +22,9 @@ ZERO = Decimal("0.00")
 class Month:
     """One billing month of a customer.
 
-    `total` is None where nothing was reported, `as_of` is of when it is. The budget is the one in force at the end of
-    the month, for the current month the one that stands; `used` is what had counted of it by then, by what is known
-    today: a late report shows here; see rule 3.5 (docs/rules.md). Without a budget all of it is None.
+    `total` is None where nothing was reported; `as_of` is the time of the report. The budget is the one in force at the
+    end of the month, or now for the current month; all its fields are None where there was none. `used` is what the
+    budget had counted by the end of the month, including later reports; see rule 3.5 (docs/rules.md).
     """
 
     month: int
@@ -52,29 +52,29 @@ class Month:
 
 
 def last_months(customer: Customer, current: int) -> list[Month]:
-    """The twelve months up to the current one, oldest first. Three queries, however many records there are."""
-    spent = {each.month: each for each in customer.expenditures.filter(month__lte=current)}
+    """The twelve months up to the current one, oldest first, in three queries."""
+    reported = {each.month: each for each in customer.expenditures.filter(month__lte=current)}
     months = [current]
     while len(months) < MONTHS_SHOWN:
         months.insert(0, previous_month(months[0]))
-    records = _in_force(customer, months)
-    return [_month(month, current, spent, records.get(month)) for month in months]
+    records = _records_in_force(customer, months)
+    history = []
+    for month in months:
+        expenditure, record = reported.get(month), records.get(month)
+        total, as_of = (expenditure.total, expenditure.reported_at) if expenditure else (None, None)
+        if record is None or record.amount_after is None:
+            history.append(Month(month, month == current, total, as_of))
+            continue
+        budget_type = BudgetType(record.budget_type_after or "")
+        first = month if budget_type == BudgetType.MONTHLY else record.counted_from_after or month
+        used = sum((each.total for key, each in reported.items() if first <= key <= month), ZERO)
+        history.append(Month(month, month == current, total, as_of, budget_type, record.amount_after, used))
+    return history
 
 
-def _in_force(customer: Customer, months: list[int]) -> dict[int, AdjustmentRecord]:
+def _records_in_force(customer: Customer, months: list[int]) -> dict[int, AdjustmentRecord]:
     """By month the newest adjustment record written before its end."""
     ends = {str(month): Max("pk", filter=Q(at__lt=first_moment(next_month(month)))) for month in months}
     newest = customer.adjustment_records.aggregate(**ends)
     records = AdjustmentRecord.objects.in_bulk({key for key in newest.values() if key})
     return {int(month): records[key] for month, key in newest.items() if key}
-
-
-def _month(month: int, current: int, spent: dict[int, Expenditure], record: AdjustmentRecord | None) -> Month:
-    own = spent.get(month)
-    total, as_of = (own.total, own.reported_at) if own else (None, None)
-    if record is None or record.amount_after is None:
-        return Month(month, month == current, total, as_of)
-    budget_type = BudgetType(record.budget_type_after or "")
-    first = month if budget_type == BudgetType.MONTHLY else record.counted_from_after or month
-    used = sum((each.total for at, each in spent.items() if first <= at <= month), ZERO)
-    return Month(month, month == current, total, as_of, budget_type, record.amount_after, used)

@@ -1,13 +1,13 @@
-"""Proof that what is stored for searching equals what it is derived from."""
+"""Checks that every stored figure equals what it is derived from; for the command `check_budgets`."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.db import connection
 
 from budgets.forecast import IS_DISTINCT, run_out_sql
 from budgets.models import MARKS, BillingMonth
 from customers.models import AccountFlags
+from partnercenter.models import BudgetType
 
 LEVEL = "CASE " + " ".join(f"WHEN b.used * 100 >= b.amount * {mark} THEN {mark}" for mark in MARKS) + " ELSE 0 END"
 FLAGS = f"""(
@@ -18,7 +18,7 @@ FLAGS = f"""(
     + CASE c.association_type WHEN 'REFERRAL' THEN {AccountFlags.REFERRAL} ELSE 0 END
 )"""
 
-# Each gives account or partner, what is stored, what it should be (cents where it is an amount).
+# SQL for the rows that differ: customer ID or partner, stored value, derived value (amounts in cents).
 CHECKS = {
     "used": """
         SELECT c.customer_id, b.used, COALESCE(SUM(e.total), 0) FROM budgets_budget b
@@ -47,19 +47,19 @@ CHECKS = {
         WHERE b.amount <> r.amount_after OR b.budget_type <> r.budget_type_after
             OR b.account_freezing <> r.account_freezing_after OR r.customer_id <> b.customer_id
     """,
-    "freezing of what is used up under an automatic policy": """
+    "freeze of a budget used up under an automatic policy": """
         SELECT c.customer_id, 0, 1 FROM budgets_budget b JOIN customers_customer c ON c.id = b.customer_id
         WHERE b.level = 100 AND b.account_freezing <> 'MANUAL' AND c.freeze_kind = ''
     """,
-    "state by which the list is filtered": f"""
+    "account flags": f"""
         SELECT c.customer_id, c.state, {FLAGS} FROM customers_customer c
         LEFT JOIN budgets_budget b ON b.customer_id = c.id WHERE c.state <> {FLAGS}
     """,
-    "the same beside the budget": """
+    "account flags copied to the budget": """
         SELECT c.customer_id, b.state, c.state FROM budgets_budget b
         JOIN customers_customer c ON c.id = b.customer_id WHERE b.state <> c.state
     """,
-    "budget of who has left": """
+    "budget of a former customer": """
         SELECT c.customer_id, 1, 0 FROM budgets_budget b
         JOIN customers_customer c ON c.id = b.customer_id WHERE c.disassociated_on IS NOT NULL
     """,
@@ -72,7 +72,7 @@ CHECKS = {
         JOIN customers_customer c ON c.customer_id = e.account AND c.disassociated_on IS NULL
         WHERE e.customer_id IS NULL
     """,
-    "expenditure of who has left": """
+    "expenditure of a former customer": """
         SELECT c.customer_id, c.id, 0 FROM budgets_expenditure e
         JOIN customers_customer c ON c.id = e.customer_id CROSS JOIN budgets_billingmonth m
         WHERE c.disassociated_on IS NOT NULL AND e.month >= m.month
@@ -92,32 +92,23 @@ ALLOCATED = """
 
 
 def differences() -> Iterator[str]:
-    """Each stored figure that differs from what it is derived from, as a line: whose, which, stored, derived.
+    """Each stored figure that differs from the derived one, as a line: customer or partner, check, stored, derived.
 
-    Figures are as the database holds them: amounts in cents, months as YYYYMM.
+    Figures are as in the database: amounts in cents, months as YYYYMM.
     """
-    pools = {
-        f"{kind.lower().replace('_', '-')} budgets allocated": ALLOCATED.format(
-            column=f"{kind.lower()}_allocated", budget_type=kind
-        )
-        for kind in ("MONTHLY", "ONE_TIME")
-    }
-    for what, sql in (CHECKS | _days() | pools).items():
-        for whose, stored, derived in _rows(sql):
-            yield f"{whose}: {what}: stored {stored}, derived {derived}"
-
-
-def _days() -> dict[str, str]:
-    """The check of the days on which budgets run out, by the month that counts; without one there are none."""
+    checks = dict(CHECKS)
     month = BillingMonth.objects.filter(pk=1).values_list("month", flat=True).first()
-    if month is None:
-        return {}
-    names = {name: f"b.{name}" for name in ("budget_type", "amount", "used")}
-    day = run_out_sql(month, customer="b.customer_id", **names)
-    return {"day it runs out": RUN_OUT_CHECK.format(day=day, differs=IS_DISTINCT[connection.vendor])}
-
-
-def _rows(sql: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchall()
+    if month is not None:
+        columns = {name: f"b.{name}" for name in ("budget_type", "amount", "used")}
+        day = run_out_sql(month, customer="b.customer_id", **columns)
+        checks["day it runs out"] = RUN_OUT_CHECK.format(day=day, differs=IS_DISTINCT[connection.vendor])
+    for budget_type in BudgetType.values:
+        name = budget_type.lower()
+        sql = ALLOCATED.format(column=f"{name}_allocated", budget_type=budget_type)
+        checks[f"{name.replace('_', '-')} budgets allocated"] = sql
+    for check, sql in checks.items():
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows = cursor.fetchall()
+        for subject, stored, derived in rows:
+            yield f"{subject}: {check}: stored {stored}, derived {derived}"

@@ -1,4 +1,4 @@
-"""What a customer may do now, and why not: one place, the same answer for page, command and wire.
+"""What a customer may do now, and why not: the one source for pages and commands.
 
 See rules 4.8, 8.7 (docs/rules.md).
 """
@@ -20,7 +20,7 @@ from partnercenter.models import BudgetType, Partner
 
 
 class Action(TextChoices):
-    """What a customer may do or not, in the order in which it is shown."""
+    """What a customer may or may not do, in the order in which pages show it."""
 
     PURCHASE = "PURCHASE", gettext_lazy("Purchase, renew, change: yearly/monthly and reserved instances")
     PURCHASE_PAY_PER_USE = "PURCHASE_PAY_PER_USE", gettext_lazy("Purchase, change: pay-per-use")
@@ -30,7 +30,7 @@ class Action(TextChoices):
 
 
 class Verdict(TextChoices):
-    """Whether it may, the strictest last: of several that apply, the strictest holds."""
+    """Whether an action is allowed, from the mildest to the strictest; where several apply, the strictest holds."""
 
     YES = "YES", gettext_lazy("Yes")
     BILLED = "BILLED", gettext_lazy("Yes, billed")
@@ -44,10 +44,10 @@ class Verdict(TextChoices):
 
 
 YES, BILLED, VIEW_ONLY, NO, STOPPED = Verdict
-STRICTNESS = {answer: place for place, answer in enumerate(Verdict)}
+STRICTNESS = {verdict: rank for rank, verdict in enumerate(Verdict)}
 Verdicts = tuple[Verdict, ...]
 
-# The answers to each action, in their order; see rule 4.8 (docs/rules.md). Renewing and changing are purchases.
+# The verdicts on the actions, in their order; see rule 4.8 (docs/rules.md).
 FREE: Verdicts = (YES, YES, YES, BILLED, YES)
 NO_PURCHASE: Verdicts = (NO, NO, YES, BILLED, YES)
 ONLY_PAY_PER_USE: Verdicts = (NO, YES, YES, BILLED, YES)
@@ -58,15 +58,15 @@ FROZEN: dict[str, Verdicts] = {
 
 
 class Rule(NamedTuple):
-    """One fact about a customer, in a sentence, and what it answers to each action."""
+    """One fact about a customer, as a sentence, and the verdict on each action that follows from it."""
 
     reason: str
-    answers: Verdicts
+    verdicts: Verdicts
 
 
 @dataclass(frozen=True)
 class ActionRow:
-    """One row of the table: may the customer do this; `why` says what stands against it, "" where nothing does."""
+    """One row of the table: whether the customer may do this, and why not ("" where it may)."""
 
     action: Action
     answer: Verdict
@@ -75,10 +75,9 @@ class ActionRow:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a customer may do now: a row per action, and all there is to say about it, what weighs most first.
+    """What a customer may do now: a row for each action, and the reasons, the weightiest first.
 
-    `frozen` is by what the customer is frozen in effect: its own kind, or its reseller's status; see rule 4.7
-    (docs/rules.md).
+    `frozen` also holds where only the reseller is restricted or frozen; see rule 4.7 (docs/rules.md).
     """
 
     frozen: bool
@@ -92,9 +91,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class PurchaseAnswer:
-    """Whether a customer may purchase, and why not.
+    """Whether a customer may purchase, and the reason.
 
-    Yearly/monthly stands for reserved instances too; see rule 3.7 (docs/rules.md).
+    `yearly_monthly` also answers for reserved instances; see rule 3.7 (docs/rules.md).
     """
 
     yearly_monthly: bool
@@ -105,48 +104,42 @@ class PurchaseAnswer:
 def standing_of(customer: Customer) -> Standing:
     """What this customer may do now, and why; see rules 3.7, 3.13, 4.7, 4.8 (docs/rules.md).
 
-    The caller has seen to the current month.
-
-    Two queries, none where `partner` and `budget` are read already and the account is not frozen.
+    The current month must have been restored. Two queries; none where `partner` and `budget` are loaded and the account
+    is not frozen.
     """
-    freezes = [*_overlay(customer), *_freeze(customer)]
-    rulings = [*freezes, _budget(customer)]
-    rows = tuple(_permitted(action, rulings) for action in Action)
-    return Standing(bool(freezes), rows, tuple(ruling.reason for ruling in rulings))
+    freezes = []
+    if restriction := restricted_by(customer, partner_restriction(customer.partner)):
+        # The overlay: the customer's own freeze stays below it.
+        reason = _("Account frozen: %(why)s.") % {"why": restriction}
+        freezes.append(Rule(reason, FROZEN[FreezeKind.ACCOUNT]))
+    if customer.is_frozen:
+        freezes.append(_freeze_rule(customer))
+    rules = [*freezes, _budget_rule(customer)]
+    rows = []
+    for place, action in enumerate(Action):
+        strictest = max(rules, key=lambda rule: STRICTNESS[rule.verdicts[place]])
+        verdict = strictest.verdicts[place]
+        rows.append(ActionRow(action, verdict, "" if verdict.allows else strictest.reason))
+    return Standing(bool(freezes), tuple(rows), tuple(rule.reason for rule in rules))
 
 
 def may_purchase(customer: Customer) -> PurchaseAnswer:
-    """Whether this customer may purchase now, and what decides it."""
+    """Whether this customer may purchase now, and the reason that decides it."""
     standing = standing_of(customer)
     return PurchaseAnswer(standing.may(Action.PURCHASE), standing.may(Action.PURCHASE_PAY_PER_USE), standing.reasons[0])
 
 
-def _permitted(action: Action, rulings: list[Rule]) -> ActionRow:
-    place = list(Action).index(action)
-    reason, answers = max(rulings, key=lambda ruling: STRICTNESS[ruling.answers[place]])
-    return ActionRow(action, answers[place], "" if answers[place].allows else reason)
-
-
-def _overlay(customer: Customer) -> list[Rule]:
-    """What the status of its partner adds: its own state is kept below it."""
-    status = restricted_by(customer, partner_restriction(customer.partner))
-    reason = _("The account is frozen: %(why)s") % {"why": status}
-    return [Rule(reason, FROZEN[FreezeKind.ACCOUNT])] if status else []
-
-
-def _freeze(customer: Customer) -> list[Rule]:
-    if not customer.is_frozen:
-        return []
-    why, until = why_frozen(customer), customer.retention_until
-    if until is None:
-        reason = _("The account is frozen: %(why)s") % {"why": why}
+def _freeze_rule(customer: Customer) -> Rule:
+    values = {"since": why_frozen(customer)}
+    if customer.retention_until is None:
+        reason = _("Account frozen %(since)s.") % values
     else:
-        sentence = _("The account and its resources are frozen: %(why)s. After %(until)s data may be deleted.")
-        reason = sentence % {"why": why, "until": format_minute(until)}
-    return [Rule(reason, FROZEN[customer.freeze_kind])]
+        values["until"] = format_minute(customer.retention_until)
+        reason = _("Account and resources frozen %(since)s. Data may be deleted after %(until)s.") % values
+    return Rule(reason, FROZEN[customer.freeze_kind])
 
 
-def _budget(customer: Customer) -> Rule:
+def _budget_rule(customer: Customer) -> Rule:
     if customer.association_type == Customer.AssociationType.REFERRAL:
         return Rule(_("A customer of the referral model has no budget and is not frozen."), FREE)
     budget = getattr(customer, "budget", None)
@@ -154,13 +147,13 @@ def _budget(customer: Customer) -> Rule:
         return Rule(_("No budget is set for this customer."), NO_PURCHASE)
     figures = {"used": show_amount(budget.used), "amount": show_amount(budget.amount)}
     if budget.exhausted:
-        answers = ONLY_PAY_PER_USE if settings.PAY_PER_USE_WHEN_EXHAUSTED else NO_PURCHASE
-        return Rule(_("The budget is used up: %(used)s of %(amount)s.") % figures, answers)
+        verdicts = ONLY_PAY_PER_USE if settings.PAY_PER_USE_WHEN_EXHAUSTED else NO_PURCHASE
+        return Rule(_("The budget is used up: %(used)s of %(amount)s.") % figures, verdicts)
     return Rule(_("The budget suffices: %(used)s of %(amount)s is used.") % figures, FREE)
 
 
 def partner_restriction(partner: Partner) -> str:
-    """Why all customers of this partner are frozen, with since when; "" where its distributor lets it be."""
+    """Why all customers of this partner are frozen, and since when; "" where its distributor did not restrict it."""
     if partner.status_since is None:
         return ""
     sentences = {
@@ -170,36 +163,38 @@ def partner_restriction(partner: Partner) -> str:
     return sentences[Partner.Status(partner.status)] % {"since": format_minute(partner.status_since)}
 
 
-def restricted_by(customer: Any, status: str) -> str:
-    """What of its partner's status holds for a customer or its values: who is a referral is never frozen."""
-    return "" if customer.association_type == Customer.AssociationType.REFERRAL else status
+def restricted_by(customer: Any, restriction: str) -> str:
+    """The restriction of its partner as far as it applies to this customer (or row): not to a referral customer."""
+    return "" if customer.association_type == Customer.AssociationType.REFERRAL else restriction
 
 
 def why_frozen(customer: Customer) -> str:
-    """Since when, by whom or what an account is frozen, with the figures of that moment (rule 4.5 (docs/rules.md)).
+    """Since when, why and by whom an account is frozen, with the figures of that moment; "" where it is not frozen.
 
-    Or "".
+    See rule 4.5 (docs/rules.md).
     """
     if not customer.is_frozen:
         return ""
-    # An account escalates once at most: the freezing is the newest record or the one before.
+    # An account escalates once at most, so the freeze began with the newest record or the one before.
     records = list(customer.freeze_records.order_by("-pk")[:2])
     newest = records[0] if records else FreezeRecord()
-    began = next((record for record in records if record.kind_before == FreezeKind.NONE), newest)
-    said = describe_freeze(customer, FreezeCause(began.used, began.amount, began.budget_type, began.operator_name))
-    return said if newest is began else f"{said}; {_escalated(newest)}"
-
-
-def _escalated(record: FreezeRecord) -> str:
-    """Since when the resources of the account are frozen, too, and by whom where a person did it."""
-    facts = {"since": format_minute(record.at), "by": record.operator_name, "why": record.reason}
-    if record.reason:
-        return _("with its resources since %(since)s, by %(by)s: %(why)s") % facts
-    return _("with its resources since %(since)s") % facts
+    first = next((record for record in records if record.kind_before == FreezeKind.NONE), newest)
+    freeze = describe_freeze(customer, FreezeCause(first.used, first.amount, first.budget_type, first.operator_name))
+    if newest is first:
+        return freeze
+    values = {
+        "freeze": freeze,
+        "escalated": format_minute(newest.at),
+        "operator": newest.operator_name,
+        "reason": newest.reason,
+    }
+    if newest.reason:
+        return _("%(freeze)s; with its resources since %(escalated)s by %(operator)s: %(reason)s") % values
+    return _("%(freeze)s; with its resources since %(escalated)s") % values
 
 
 class FreezeCause(NamedTuple):
-    """What the record that began a freeze tells of it: the budget at that moment, if one did it, and the operator."""
+    """What the record that began a freeze says: the budget at that moment, if it was the cause, and the operator."""
 
     used: Decimal | None
     amount: Decimal | None
@@ -208,44 +203,46 @@ class FreezeCause(NamedTuple):
 
 
 def freeze_cause_columns(customer: str) -> dict[str, Subquery]:
-    """The same as columns of rows that have their customer's key in the column `customer`; `froze_of` reads them."""
-    began = FreezeRecord.objects.filter(customer=OuterRef(customer), kind_before=FreezeKind.NONE).order_by("-pk")
-    columns = {"frozen_used": "used", "frozen_amount": "amount", "frozen_type": "budget_type"}
-    columns["frozen_operator"] = "operator_name"
-    return {name: Subquery(began.values(column)[:1]) for name, column in columns.items()}
+    """A `FreezeCause` as columns of rows that have their customer's key in the column `customer`."""
+    first = FreezeRecord.objects.filter(customer=OuterRef(customer), kind_before=FreezeKind.NONE).order_by("-pk")
+    fields = {
+        "frozen_used": "used",
+        "frozen_amount": "amount",
+        "frozen_type": "budget_type",
+        "frozen_operator": "operator_name",
+    }
+    return {column: Subquery(first.values(field)[:1]) for column, field in fields.items()}
 
 
 def cause_from(row: Any) -> FreezeCause:
-    """What the columns of `froze` say."""
+    """The cause from the columns of `freeze_cause_columns`."""
     return FreezeCause(row.frozen_used, row.frozen_amount, row.frozen_type, row.frozen_operator)
 
 
-def describe_freeze(customer: Any, froze: FreezeCause) -> str:
-    """Since when, by whom or what a customer, or one of whom these are the values, is frozen, with the figures."""
+def describe_freeze(customer: Any, cause: FreezeCause) -> str:
+    """Since when, why and by whom a customer, or the customer of a row, is frozen; "" where it is not frozen."""
     if customer.freeze_kind == FreezeKind.NONE or customer.frozen_since is None:
         return ""
-    used, amount = froze.used, froze.amount
-    by = froze.operator if customer.freeze_origin == FreezeOrigin.PARTNER else ""
-    facts = {
+    values = {
         "since": format_minute(customer.frozen_since),
-        "origin": FreezeOrigin(customer.freeze_origin).label,
-        "by": by,
+        "operator": cause.operator,
+        "reason": customer.freeze_reason,
+        "used": show_amount(cause.used),
+        "amount": show_amount(cause.amount),
     }
-    said = (_("since %(since)s, %(origin)s %(by)s") if by else _("since %(since)s, %(origin)s")) % facts
-    if amount is not None:
-        said += _(" (%(used)s of %(amount)s used)") % {"used": show_amount(used), "amount": show_amount(amount)}
-    if froze.budget_type == BudgetType.MONTHLY and _restored_since(customer):
-        said += _("; the budget has restored")
-    return f"{said}: {customer.freeze_reason}" if customer.freeze_reason else said
+    if customer.freeze_origin == FreezeOrigin.ASSOCIATION:
+        sentence = _("since association on %(since)s")
+    elif customer.freeze_origin == FreezeOrigin.PARTNER:
+        sentence = _("since %(since)s by %(operator)s: %(reason)s")
+    elif cause.budget_type == BudgetType.MONTHLY and _has_restored_since(customer):
+        sentence = _("since %(since)s, budget exhausted (%(used)s of %(amount)s used); the budget has restored")
+    else:
+        sentence = _("since %(since)s, budget exhausted (%(used)s of %(amount)s used)")
+    return sentence % values
 
 
-def _restored_since(customer: Any) -> bool:
-    """Whether the budget that froze the account has restored, and the freeze was not lifted with it.
-
-    See rule 3.11 (docs/rules.md).
-    """
-    if customer.freeze_origin != FreezeOrigin.BUDGET_EXHAUSTED:
-        return False
+def _has_restored_since(customer: Any) -> bool:
+    """Whether the monthly budget that froze the account has restored since; see rule 3.11 (docs/rules.md)."""
     if isinstance(customer, Customer):
         budget = getattr(customer, "budget", None)
         budget_type, counted_from = (budget.budget_type, budget.counted_from) if budget else (None, 0)

@@ -1,1 +1,1 @@
-"""The pages of budgets: Set Budget for one customer and for many, and Customer Expenditure."""
+"""The pages of Set Budget, Budget Batches, Import Budgets and Customer Expenditure."""

@@ -1,15 +1,15 @@
-"""Customer Expenditure: an administrator imports reports for the own customers; what is nobody's.
+"""Customer Expenditure: import reports and look at them; and the accounts that no customer is associated with.
 
 See rules 8.4, 8.5 (docs/rules.md).
 """
 
-from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -34,10 +34,7 @@ FROZEN_PER_PAGE = 50
 @partner_required
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
 def expenditure(request: ConsoleRequest) -> HttpResponse:
-    """Customer Expenditure: import a report for the own customers (rule 8.5 (docs/rules.md)).
-
-    And the reports imported so far.
-    """
+    """Customer Expenditure: the imported reports, and a form to import one; see rule 8.5 (docs/rules.md)."""
     if request.method != "POST":
         return _show_expenditure(request, ReportForm())
     form = ReportForm(request.POST, request.FILES)
@@ -52,7 +49,8 @@ def expenditure(request: ConsoleRequest) -> HttpResponse:
     return _show_expenditure(request, form, errors=job.problems, status=job.status)
 
 
-def _reports(request: ConsoleRequest) -> Any:
+def _visible_reports(request: ConsoleRequest) -> QuerySet[ExpenditureReport]:
+    """The partner's own reports and those of the platform."""
     return ExpenditureReport.objects.filter(Q(partner=request.partner) | Q(partner=None))
 
 
@@ -63,7 +61,8 @@ def _show_expenditure(
     errors: list[str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    page = Paginator(_reports(request).order_by("-imported_at"), REPORTS_PER_PAGE).get_page(request.GET.get("page"))
+    reports = _visible_reports(request).order_by("-imported_at")
+    page = Paginator(reports, REPORTS_PER_PAGE).get_page(request.GET.get("page"))
     context = page_context(page, show_reports(page.object_list, request.partner)) | {
         "form": form,
         "errors": errors or [],
@@ -76,9 +75,9 @@ def _show_expenditure(
 @require_safe
 @partner_required
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
-def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
-    """One report: what it said, what it did, and the own accounts it froze."""
-    report = get_object_or_404(_reports(request), pk=pk)
+def expenditure_report(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """One report: its content, its effects, and the partner's own accounts that it froze."""
+    report = get_object_or_404(_visible_reports(request), pk=pk)
     frozen = freezes_of(request.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
     context = page_context(page, show_frozen(page.object_list)) | {"report": show_report(report)}
@@ -87,11 +86,10 @@ def expenditure_report(request: ConsoleRequest, pk: Any) -> HttpResponse:
 
 @require_safe
 def unassociated(request: ConsoleRequest) -> HttpResponse:
-    """Accounts that reports name and nobody knows, for the platform's staff: the administration's own page of them.
+    """The accounts in reports that no customer is associated with: the administration's page, for the platform only.
 
-    A partner's people have none: of their reports only what is their own customers' is kept; see rule 8.5
-    (docs/rules.md).
+    A partner has no such accounts: its reports keep only its own customers; see rule 8.5 (docs/rules.md).
     """
     if not request.user.is_superuser:
-        raise PermissionRefused(_("Only the platform's staff see accounts that nobody knows."))
+        raise PermissionRefused(_("Only the platform's staff see accounts that no customer is associated with."))
     return admin.site.get_model_admin(UnassociatedExpenditure).changelist_view(request)

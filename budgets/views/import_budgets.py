@@ -1,4 +1,4 @@
-"""Import Budgets: a CSV file of budgets is read, its bad lines are told, the good ones become a review."""
+"""Import Budgets: a CSV file of budgets becomes a review of its good lines; its errors are listed."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,10 +20,10 @@ from partnercenter.views.jobs import job_response
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def import_budgets_page(request: ConsoleRequest) -> HttpResponse:
-    """Import Budgets: `file`, one CSV, leads to the review of what it changes, the same as every other.
+    """Import Budgets: POST one CSV as `file` and be led to the review of the changes.
 
-    With bad lines 422 and a page that lists them; the review of the good ones waits there behind a button.
-    `leave_out_bad` leads straight to it.
+    If lines have errors, the answer is 422 with a list of them and a button to the review of the good lines; with
+    `leave_out_bad` it leads straight to that review.
     """
     ensure_may_import(request.user)
     if request.method != "POST":
@@ -31,18 +31,13 @@ def import_budgets_page(request: ConsoleRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES)
     if not form.is_valid():
         return _show(request, form, status=422)
-    agreed = {"agreement": CURRENT_VERSION if form.cleaned_data["agreement"] else ""}
+    terms = {"agreement": CURRENT_VERSION if form.cleaned_data["agreement"] else ""}
     files = [form.cleaned_data["file"]]
-    job = jobs.start_job(tasks.import_budgets, _("Import Budgets"), operator=request.user, terms=agreed, files=files)
+    job = jobs.start_job(tasks.import_budgets, _("Import Budgets"), operator=request.user, terms=terms, files=files)
     if job.state == Job.State.REFUSED:
         if not job.problems:
             form.add_error(None, job.message)
         return _show(request, form, job=job, status=job.status)
-    return _lead_on(request, form, job)
-
-
-def _lead_on(request: ConsoleRequest, form: ImportForm, job: Job) -> HttpResponse:
-    """To the review, or to what is wrong with the file, or to nothing to be done."""
     if job.state != Job.State.DONE:
         return job_response(request, job, then="import_budgets")
     if job.problems and not (job.link and form.cleaned_data["leave_out_bad"]):

@@ -1,11 +1,9 @@
-"""Set Budget for many customers: choosing them, the dialog, and the review it leads to.
+"""Set Budget for many customers: the dialog, and the review that it leads to.
 
 See rules 3.9, 3.10, 5.3 (docs/rules.md).
 """
 
-from typing import Any
-
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -29,18 +27,18 @@ from partnercenter.views.jobs import job_response
 
 def is_for_many(request: ConsoleRequest) -> bool:
     """Whether a request to set budgets comes from the dialog for many, or names several customers."""
-    given = request.POST
-    return selects_all(request) or "amount_by" in given or len(given.getlist("customer")) > 1
+    return selects_all(request) or "amount_by" in request.POST or len(request.POST.getlist("customer")) > 1
 
 
-def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
-    """How many were chosen. 404 came first; now who may not act is refused, then that it is nobody.
+def _count_selected(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
+    """The number of selected customers.
 
-    See rule 5.6 (docs/rules.md).
+    Raises PermissionRefused before InvalidRequest for an empty selection; see rule 5.6 (docs/rules.md).
     """
     partners = {request.partner.pk}
     if request.partner.is_distributor and not selects_all(request):
-        # Whose reseller may set the budget is told before anything is typed; of all that match those are left out.
+        # Ticked customers of resellers with a grant are refused before anything is typed; of all matching customers
+        # they are left out.
         partners = set(customers.order_by().values_list("partner", flat=True).distinct()) or partners
     ensure_may_act(partners, request.user)
     number = customers.count()
@@ -54,56 +52,59 @@ def _number(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
 def terms(request: ConsoleRequest) -> HttpResponse:
     """Open the dialog for many: `customer` repeated, or `all_matching=1` and the list's own query string."""
     customers = selected_customers(request, request.POST.getlist("customer"))
-    number = _number(request, customers)
+    number = _count_selected(request, customers)
     return _show(request, customers, _form(request, customers), number=number)
 
 
 def set_budgets_of_many(request: ConsoleRequest) -> HttpResponse:
-    """Keep the terms for the chosen customers as a review, and go there; nothing is set yet."""
+    """Make the review of new budgets for the selected customers and lead there; no budget is set yet."""
     customers = selected_customers(request, request.POST.getlist("customer"))
-    number = _number(request, customers)
+    number = _count_selected(request, customers)
     form = _form(request, customers, request.POST)
     if not form.is_valid():
         return _show(request, customers, form, number=number, status=422)
     try:
-        return _review(request, customers, form, takes_long=number > jobs.WORKER_THRESHOLD)
+        return _review(request, customers, form, by_job=number > jobs.WORKER_THRESHOLD)
     except InvalidRequest as error:
-        field = (form.by or "amount") if error.field == "amount" else error.field
+        field = (form.amount_field or "amount") if error.field == "amount" else error.field
         form.add_error(field if field in form.fields else None, error.message)
         return _show(request, customers, form, number=number, status=422)
 
 
 def _review(
-    request: ConsoleRequest, customers: CustomerQuerySet, form: SetBudgetsForm, *, takes_long: bool
+    request: ConsoleRequest, customers: CustomerQuerySet, form: SetBudgetsForm, *, by_job: bool
 ) -> HttpResponse:
-    of_all, unfreeze = selects_all(request), bool(form.cleaned_data.get("unfreeze_now"))
-    if takes_long:
-        return _review_by_job(request, {"all_matching": of_all, "terms": terms_as_json(form.terms, unfreeze=unfreeze)})
-    operation = review_budgets(customers, form.terms, operator=request.user, unfreeze=unfreeze, all_matching=of_all)
-    return redirect("operation", pk=operation.pk)
-
-
-def _review_by_job(request: ConsoleRequest, given: dict[str, Any]) -> HttpResponse:
-    who = {"query": request.GET.urlencode(), "customers": request.POST.getlist("customer")}
-    job = jobs.start_job(tasks.review, _("Set Budget: Review"), operator=request.user, terms=given | who)
+    all_matching, unfreeze = selects_all(request), bool(form.cleaned_data.get("unfreeze_now"))
+    if not by_job:
+        operation = review_budgets(
+            customers, form.terms, operator=request.user, unfreeze=unfreeze, all_matching=all_matching
+        )
+        return redirect("operation", pk=operation.pk)
+    job_terms = {
+        "all_matching": all_matching,
+        "terms": terms_as_json(form.terms, unfreeze=unfreeze),
+        "query": request.GET.urlencode(),
+        "customers": request.POST.getlist("customer"),
+    }
+    job = jobs.start_job(tasks.review, _("Set Budget: Review"), operator=request.user, terms=job_terms)
     if job.state == Job.State.REFUSED:
         raise jobs.job_error(job)
     return redirect(job.link) if job.state == Job.State.DONE else job_response(request, job, then="customers")
 
 
-def _form(request: ConsoleRequest, customers: CustomerQuerySet, data: object = None) -> SetBudgetsForm:
+def _form(request: ConsoleRequest, customers: CustomerQuerySet, data: QueryDict | None = None) -> SetBudgetsForm:
     partner = request.partner
     allowed = set(BudgetType.values)
     if not partner.is_distributor:
         allowed = allowed_types(request.user, partner, grant_of(partner))
-    # Whoever was offered to unfreeze before is told why it cannot be, not passed over in silence.
-    offers = data or not why_not_unfreeze(request.user, partner)
-    frozen = _within_reach(request, customers).frozen().count() if offers else 0
+    # A submitted form keeps the box, so that a person who lost the right to unfreeze is told why.
+    shows_unfreeze = data or not why_not_unfreeze(request.user, partner)
+    frozen = _actionable(request, customers).frozen().count() if shows_unfreeze else 0
     return SetBudgetsForm(data, allowed=allowed, frozen=frozen)
 
 
-def _within_reach(request: ConsoleRequest, customers: CustomerQuerySet) -> CustomerQuerySet:
-    """Of all that match not whom this person can set no budget for; who was ticked is refused."""
+def _actionable(request: ConsoleRequest, customers: CustomerQuerySet) -> CustomerQuerySet:
+    """Of all matching customers those whose budget this person may set; of ticked customers all."""
     return actionable(customers, request.user) if selects_all(request) else customers
 
 
@@ -111,15 +112,15 @@ def _show(
     request: ConsoleRequest, customers: CustomerQuerySet, form: SetBudgetsForm, *, number: int, status: int = 200
 ) -> HttpResponse:
     query = request.GET.urlencode()
-    of_all = selects_all(request)
-    reached = _within_reach(request, customers)
+    all_matching = selects_all(request)
+    included = _actionable(request, customers)
     context = {
         "number": number,
-        "left_out": number - reached.count() if of_all else 0,
-        "first": first_account_names(reached),
+        "left_out": number - included.count() if all_matching else 0,
+        "first": first_account_names(included),
         "form": form,
         "chosen": request.POST.getlist("customer"),
-        "all_matching": of_all,
+        "all_matching": all_matching,
         "query": f"?{query}" if query else "",
         "type_notes": form.type_notes,
     }

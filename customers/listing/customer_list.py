@@ -31,8 +31,7 @@ from customers.listing.status import (
 )
 from customers.models import NO_OWNER, AccountFlags, Customer, CustomerQuerySet, ListOwner, effective_flags, list_owner
 from customers.search import estimated_rows
-from partnercenter.lib.prepared import CappedCount
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP, CappedCount
 from partnercenter.models import User
 
 # Filters that are not among *More filters* (`reseller` is, for a distributor, but never makes it open).

@@ -19,8 +19,7 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessTha
 from budgets.models import Budget
 from customers.listing.status import ListedPartners, RequestedFlags, flag_conditions, split_by_budget
 from customers.models import FLAG_COMBINATIONS, AccountFlags, Customer, ListOwner
-from partnercenter.lib.prepared import CappedCount, MergedRanges, sorted_rows
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP, CappedCount, MergedRanges, sorted_rows
 
 # The join condition repeats the partner, because the indexes of both tables begin with it.
 OWN_BUDGET = Q(budget__partner=F("partner"))
@@ -187,7 +186,7 @@ def with_flags(customers: QuerySet, requested: RequestedFlags, partners: ListedP
 
 def collect_sorted(customers: QuerySet, column: str, *, descending: bool) -> dict[int, tuple[int, int]] | None:
     """The keys of the customers in order, each with its partner and flags; None if there are more than `SORT_LIMIT`."""
-    rows = sorted_rows(customers, (column, "pk", "partner", "state"), descending=descending, most=SORT_LIMIT + 1)
+    rows = sorted_rows(customers, (column, "pk", "partner", "state"), descending=descending, limit=SORT_LIMIT + 1)
     if len(rows) > SORT_LIMIT:
         return None
     # Customers without a value come last in either direction. The sort is stable.

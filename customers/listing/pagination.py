@@ -13,8 +13,7 @@ from django.core.paginator import Paginator
 from django.http import QueryDict
 
 from customers.listing.ordering import Order, Position
-from partnercenter.lib.prepared import PreparedLookup
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP, PreparedLookup
 
 NUMBERED_PAGES = 100
 

@@ -17,8 +17,7 @@ from customers.listing.filters import FilterForm
 from customers.listing.rows import ColumnHeader, sortable
 from customers.models import Customer
 from partnercenter.lib.money import MoneyField
-from partnercenter.lib.prepared import CappedCount
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP, CappedCount
 from partnercenter.models import BudgetType, Partner, Pool
 
 POOLS = (BudgetType.MONTHLY, BudgetType.ONE_TIME)

@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.models import Customer, CustomerQuerySet, ListOwner
-from partnercenter.lib.prepared import CappedCount
-from partnercenter.lib.sql import COUNT_CAP, db_datetime
+from partnercenter.lib.prepared import COUNT_CAP, CappedCount
+from partnercenter.lib.sql import db_datetime
 
 # The list warns this long before the deadline.
 WEEK, DAY = timedelta(days=7), timedelta(days=1)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.account_flags import FreezeKind, FreezeOrigin
-from partnercenter.models import Partner, User
+from partnercenter.models import LONGEST_REASON, Partner, User
 
 IS_CURRENT = Q(disassociated_on__isnull=True)
 
@@ -89,7 +89,7 @@ class Customer(models.Model):
     freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True, default=FreezeKind.NONE)
     freeze_origin = models.CharField(max_length=24, choices=FreezeOrigin, blank=True, default=FreezeOrigin.NONE)
     frozen_since = models.DateTimeField(null=True)
-    freeze_reason = models.CharField(max_length=256, blank=True)
+    freeze_reason = models.CharField(max_length=LONGEST_REASON, blank=True)
     retention_until = models.DateTimeField(
         null=True, help_text="If the resources are frozen: after this time data may be deleted."
     )

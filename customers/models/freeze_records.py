@@ -10,7 +10,7 @@ from customers.models.account_flags import AccountFreezing, FreezeKind, FreezeOr
 from customers.models.customer import Customer
 from partnercenter.lib.append_only import Record
 from partnercenter.lib.money import MoneyField
-from partnercenter.models import BudgetType, Channel, User
+from partnercenter.models import LONGEST_REASON, BudgetType, Channel, User
 
 
 class FreezeRecord(Record):
@@ -30,7 +30,7 @@ class FreezeRecord(Record):
     kind_after = models.CharField(max_length=24, choices=FreezeKind, blank=True)
     origin_before = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
     origin_after = models.CharField(max_length=24, choices=FreezeOrigin, blank=True)
-    reason = models.CharField(max_length=256, blank=True)
+    reason = models.CharField(max_length=LONGEST_REASON, blank=True)
     operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     channel = models.CharField(max_length=10, choices=Channel)

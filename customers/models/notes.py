@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.customer import Customer
 from partnercenter.lib.append_only import Record
-from partnercenter.models import User
+from partnercenter.models import LONGEST_REASON, User
 
 
 class SavedView(models.Model):
@@ -52,7 +52,7 @@ class Snooze(Record):
     operator = models.ForeignKey(User, PROTECT, related_name="+", db_index=False)
     operator_name = models.CharField(_("operator"), max_length=150)
     until = models.DateTimeField(help_text="From this time on the decision is open again.")
-    reason = models.CharField(_("reason"), max_length=256)
+    reason = models.CharField(_("reason"), max_length=LONGEST_REASON)
     exhausted_since = models.DateTimeField(
         help_text="As on the budget: if it is exhausted again later, that is another decision."
     )

@@ -18,7 +18,7 @@ class ExclusionReason(models.TextChoices):
     """Why an operation leaves a customer of its review unchanged."""
 
     NONE = "", "--"
-    BY_OPERATOR = "BY_OPERATOR", _("left out")
+    BY_OPERATOR = "BY_OPERATOR", _("excluded")
     NO_BUDGET = "NO_BUDGET", _("no budget to change")
     NOT_POSITIVE = "NOT_POSITIVE", _("the new amount would be 0 or less")
     TOO_LARGE = "TOO_LARGE", _("the new amount would be above the maximum")

@@ -28,7 +28,7 @@ from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.errors import Conflict, InvalidRequest
 from partnercenter.lib.htmx import page_context, page_or_partial
 from partnercenter.lib.money import show_number
-from partnercenter.lib.sql import COUNT_CAP
+from partnercenter.lib.prepared import COUNT_CAP
 from partnercenter.permissions import (
     EXPORT_FILES,
     grant_of,

@@ -28,7 +28,7 @@ from partnercenter.lib.types import Context
 from partnercenter.permissions import WRITE_NOTES, why_not_unfreeze
 from partnercenter.requests import ConsoleRequest, partner_required
 
-TEMPLATE = "customers/detail/page.html"
+TEMPLATE = "customers/customer_page.html"
 NOW_TARGET, RECORDS_TARGET = "customer-now", "customer-records"
 
 

@@ -22,7 +22,7 @@ from budgets.actions.manual_freeze import freeze_now, review_freeze
 from budgets.actions.quota import actionable
 from budgets.actions.reviews import referral_message
 from budgets.presenters import dialogs
-from budgets.presenters.messages import message_for_freeze
+from budgets.presenters.messages import message_for_one_freeze
 from budgets.queries.conflicts import changes_since
 from budgets.queries.standing import partner_restriction, restricted_by, why_frozen
 from customers.agreement import CURRENT_VERSION
@@ -122,8 +122,8 @@ def _carry_out(
         terms = replace(terms, agreement=CURRENT_VERSION)
     expected = matches_version(values["version"]) if values["version"] and one else None
     if one and not request.partner.verification_required:
-        result = freeze_now(customers, terms, operator=user, expected=expected)
-        return action_done(request, message_for_freeze(result, terms, None))
+        freeze_now(customers, terms, operator=user, expected=expected)
+        return action_done(request, message_for_one_freeze(terms))
     if customers.count() > jobs.WORKER_THRESHOLD:
         return _review_by_job(request, terms)
     operation = review_freeze(customers, terms, operator=user, expected=expected, all_matching=selects_all(request))
@@ -167,7 +167,7 @@ def _show(
         **(_context_of_one(request, one) if one else _context_of_many(request, customers)),
     }
     return page_or_partial(
-        request, "customers/by_hand.html", context, partial="form", target="dialog-body", status=status
+        request, "customers/freeze.html", context, partial="form", target="dialog-body", status=status
     )
 
 

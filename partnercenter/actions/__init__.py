@@ -1,1 +1,1 @@
-"""All that writes partners, their grants and their operations."""
+"""The functions that change partners, their grants, operations and jobs. Nothing else writes them."""

@@ -1,4 +1,4 @@
-"""Who acts, when and through which channel: what all records of one action have in common."""
+"""Who performed an action, when and how: the values that all records of one action have in common."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -6,15 +6,10 @@ from datetime import datetime
 
 from partnercenter.models import Channel, User
 
-SYSTEM = "system"
-
 
 @dataclass(frozen=True)
 class Author:
-    """Who does something, when and by what way: what every record of one action has in common.
-
-    See section 9 (docs/rules.md).
-    """
+    """The operator, channel, time and batch ID that every record of one action stores (section 9 (docs/rules.md))."""
 
     operator: User | None
     channel: Channel
@@ -23,4 +18,9 @@ class Author:
 
     @property
     def name(self) -> str:
-        return self.operator.username if self.operator else SYSTEM
+        return operator_name(self.operator)
+
+
+def operator_name(operator: User | None) -> str:
+    """The operator's name in records. An action without an operator is by the system (rule 1.3 (docs/rules.md))."""
+    return operator.username if operator else "system"

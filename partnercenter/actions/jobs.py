@@ -1,7 +1,7 @@
-"""Work that takes long, outside the request: started, followed, ended once, started again where its worker died.
+"""Background jobs, done by a worker or, if none is set up, within the request.
 
-A task reads and checks first; what it changes is one transaction, in which it also ends its job. So a worker that is
-killed leaves nothing half done, and a job that is started twice is done once.
+A job's task first reads and checks. Then one transaction makes all its changes and ends the job. So a worker that is
+killed leaves nothing half done, and a job that runs twice changes things once.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -24,52 +25,126 @@ from partnercenter.lib.csv_files import BadFile
 from partnercenter.lib.errors import ActionError, Conflict, InvalidRequest, PermissionRefused
 from partnercenter.models import Job, Operation, User
 
-# More customers are worth a worker.
+# An action on more customers than this is left to a worker.
 WORKER_THRESHOLD = 3_000
 
-BEAT = 1.0
-SILENT = timedelta(seconds=60)
-RECENT, SHOWN = timedelta(days=1), 5
+# In seconds: how often a running job reports its progress.
+REPORT_INTERVAL = 1.0
+# A job that has not reported for this long counts as stalled.
+STALLED_AFTER = timedelta(seconds=60)
+RECENT, MAX_RECENT_JOBS = timedelta(days=1), 5
 
 logger = logging.getLogger(__name__)
 
 
 def uses_worker() -> bool:
-    """Whether there is a worker, or everything is done in the request."""
+    """Whether jobs are done by a worker, not within the request."""
     return settings.TASKS_BACKEND != "immediate"
 
 
 class AlreadyFinished(Exception):
-    """The job was ended by another run of it: what this one did is rolled back."""
+    """Another run has finished the job, so the changes of this run must be rolled back."""
 
 
 class JobRun:
-    """A job as its task goes about it."""
+    """One run of a job, as its task sees it."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.state = Job.State.READING
-        self.read = 0
-        self.way_back = ""  # where to go on from where it is refused
+        self.bytes_read = 0
+        # Where the user can go on from if the job is refused.
+        self.link_if_refused = ""
 
     def progress(self, number: int) -> None:
-        """So many more bytes were read."""
-        self.read += number
+        """This many more bytes were read."""
+        self.bytes_read += number
 
     def applying(self) -> None:
-        """All is read and checked; what follows is one step."""
+        """Everything is read and checked. The transaction that changes things begins."""
         self.state = Job.State.APPLYING
 
     @contextmanager
     def files(self) -> Iterator[list[tuple[str, Any]]]:
-        """The name and the content of each file to be read."""
+        """The names and contents of the job's files."""
         with ExitStack() as stack:
-            yield [(name, stack.enter_context(default_storage.open(kept))) for name, kept in self.job.files]
+            yield [(name, stack.enter_context(default_storage.open(path))) for name, path in self.job.files]
 
     def end(self, message: str, *, link: str = "", problems: Iterable[str] = (), status: int = 200) -> None:
-        """The job is done. In the transaction of what it did; raises Ended where it was done before."""
-        if not _end(self.job, Job.State.DONE, message=message, link=link, problems=problems, status=status):
+        """The job is done. Call it in the transaction that made the changes. Raises AlreadyFinished."""
+        if not self._end(Job.State.DONE, message, link=link, problems=problems, status=status):
             raise AlreadyFinished
+
+    def run(self, task: Callable[["JobRun"], None]) -> None:
+        """Run the task, and end the job if the task was refused or failed."""
+        try:
+            with self._reporting_progress():
+                task(self)
+        except AlreadyFinished:
+            logger.info("job %s was finished by another run", self.job.pk)
+        except BadFile as error:
+            self._end(Job.State.REFUSED, error.message, problems=error.lines, status=422)
+        except ActionError as error:
+            self._end(Job.State.REFUSED, error.message, link=self.link_if_refused, status=error.status)
+        except Exception:
+            # The worker logs the error; the job's page shows that there was one.
+            self._end(Job.State.FAILED, _("An error stopped the job. Nothing was changed."), status=500)
+            raise
+
+    def _end(
+        self, state: Job.State, message: str, *, link: str = "", problems: Iterable[str] = (), status: int
+    ) -> bool:
+        """End the job and delete its files. Returns False if it has ended before."""
+        job = Job.objects.filter(pk=self.job.pk)
+        # Changes that were made count, even if another run of the job was refused meanwhile.
+        unfinished = job.exclude(state=Job.State.DONE) if state == Job.State.DONE else job.filter(finished_at=None)
+        ended = unfinished.update(
+            state=state, finished_at=timezone.now(), message=message, link=link, problems=list(problems), status=status
+        )
+        if ended:
+            transaction.on_commit(self._delete_files)
+        return bool(ended)
+
+    def _delete_files(self) -> None:
+        for _name, path in self.job.files:
+            default_storage.delete(path)
+
+    @contextmanager
+    def _reporting_progress(self) -> Iterator[None]:
+        """A block during which the progress is saved every second, over a database connection of its own."""
+        if not uses_worker():
+            yield
+            return
+        stop = threading.Event()
+        thread = threading.Thread(target=self._report_progress, args=[stop], daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _report_progress(self, stop: threading.Event) -> None:
+        unfinished = Job.objects.filter(pk=self.job.pk, finished_at=None)
+        try:
+            while True:
+                # On SQLite this cannot be saved while the job's own transaction is open.
+                with suppress(Exception):
+                    unfinished.update(alive_at=timezone.now(), state=self.state, read=self.bytes_read)
+                if stop.wait(REPORT_INTERVAL):
+                    return
+        finally:
+            connection.close()
+
+
+def run_job(pk: str, task: Callable[[JobRun], None]) -> None:
+    """Run a job's task, unless the job has ended already. Called by the tasks themselves."""
+    job = Job.objects.select_related("operator__partner", "operation__operator__partner").get(pk=pk)
+    if job.finished_at is not None:
+        return
+    # Days in filters and times in messages are those of the operator's partner.
+    with timezone.override(job.operator.partner.zone if job.operator.partner else None):
+        JobRun(job).run(task)
 
 
 def start_job(
@@ -79,145 +154,61 @@ def start_job(
     operator: User,
     operation: Operation | None = None,
     terms: Mapping[str, Any] | None = None,
-    files: Iterable[Any] = (),
+    files: Iterable[UploadedFile] = (),
 ) -> Job:
-    """Have the task done: at once, or by a worker. Gives the job as it is then.
+    """Create a job and hand its task to the worker, or run it immediately. Returns the job's state after that.
 
-    An operation has one job: pressed again, what is under way goes on, and what was refused is tried anew.
+    An operation has one job. Starting it again changes nothing while the job runs or if it is done, and tries again
+    if it was refused or failed.
     """
-    given: dict[str, Any] = {
-        "task": task.module_path,
-        "title": title,
-        "operator": operator,
-        "terms": dict(terms or {}),
-    }
+    fields = {"task": task.module_path, "title": title, "operator": operator, "terms": dict(terms or {})}
     if operation is None:
-        job, is_new = Job.objects.create(**given), True
+        job, is_waiting = Job.objects.create(**fields), True
     else:
-        job, is_new = Job.objects.get_or_create(operation=operation, defaults=given)
+        job, is_waiting = Job.objects.get_or_create(operation=operation, defaults=fields)
     if files:
-        _keep(job, files)
-    if is_new or _renew(job, given["terms"]):
+        job.files = [(file.name, default_storage.save(f"{job.pk}/{number}", file)) for number, file in enumerate(files)]
+        job.size = sum(default_storage.size(path) for _name, path in job.files)
+        job.save(update_fields=["files", "size"])
+    if not is_waiting:
+        now = timezone.now()
+        waiting = {"state": Job.State.WAITING, "finished_at": None, "read": 0, "created_at": now, "alive_at": now}
+        unsuccessful = Job.objects.filter(pk=job.pk, state__in=[Job.State.REFUSED, Job.State.FAILED])
+        is_waiting = bool(unsuccessful.update(**waiting, terms=fields["terms"]))
+    if is_waiting:
         task.enqueue(str(job.pk))
     job.refresh_from_db()
     return job
 
 
-def _keep(job: Job, files: Iterable[Any]) -> None:
-    kept = [(file.name, default_storage.save(f"{job.pk}/{number}", file)) for number, file in enumerate(files)]
-    job.files, job.size = kept, sum(default_storage.size(path) for _name, path in kept)
-    job.save(update_fields=["files", "size"])
-
-
-def _renew(job: Job, terms: dict[str, Any]) -> bool:
-    """Make a job that came to nothing wait once more, for whoever asks first."""
-    now = timezone.now()
-    anew = {"state": Job.State.WAITING, "finished_at": None, "read": 0, "created_at": now, "alive_at": now}
-    unsuccessful = Job.objects.filter(pk=job.pk, state__in=[Job.State.REFUSED, Job.State.FAILED])
-    return bool(unsuccessful.update(**anew, terms=terms))
-
-
 def restart_job(job: Job) -> None:
-    """Where its worker gave no sign of life: another run.
-
-    Raises InvalidRequest while there is nothing to start again.
-    """
+    """Run a stalled job again. Raises InvalidRequest if it is not stalled."""
     if not is_stalled(job):
-        raise InvalidRequest(_("This is under way, or it has ended: there is nothing to start again."))
+        raise InvalidRequest(_("This job is running or has finished, so it cannot be started again."))
     Job.objects.filter(pk=job.pk, finished_at=None).update(alive_at=timezone.now(), state=Job.State.WAITING, read=0)
     import_string(job.task).enqueue(str(job.pk))
 
 
 def is_stalled(job: Job) -> bool:
-    """Whether it has not ended, and nobody has seen to it for a minute."""
-    return job.finished_at is None and job.alive_at < timezone.now() - SILENT
+    """Whether the job has not ended, and no worker has reported progress for a minute."""
+    return job.finished_at is None and job.alive_at < timezone.now() - STALLED_AFTER
 
 
 def ensure_not_under_way(operation: Operation) -> None:
-    """Raises InvalidRequest where a job is carrying the operation out: nothing of it can be changed any more."""
+    """Raises InvalidRequest if a job is carrying out the operation, so that it can no longer be changed."""
     if Job.objects.filter(operation=operation, finished_at=None).exists():
-        raise InvalidRequest(_("This was confirmed and is being carried out: Budget Batches leads to it."))
+        raise InvalidRequest(_("This was confirmed and is being carried out. Follow it in Budget Batches."))
 
 
 def job_error(job: Job) -> ActionError:
-    """Why it was refused, as whoever started it is told."""
-    kind: type[ActionError] = {403: PermissionRefused, 409: Conflict}.get(job.status, InvalidRequest)
-    return kind(job.message)
+    """The error with which the job was refused."""
+    error_class: type[ActionError] = {403: PermissionRefused, 409: Conflict}.get(job.status, InvalidRequest)
+    return error_class(job.message)
 
 
 def recent_jobs(user: User, *tasks: Task) -> QuerySet[Job]:
-    """The person's own jobs of the last day, newest first, the latest few; of these tasks only, if any are named."""
-    own = Job.objects.filter(operator=user, created_at__gt=timezone.now() - RECENT)
+    """The newest jobs that the user started since yesterday, of these tasks or of all."""
+    jobs = Job.objects.filter(operator=user, created_at__gt=timezone.now() - RECENT)
     if tasks:
-        own = own.filter(task__in=[task.module_path for task in tasks])
-    return own.order_by("-created_at")[:SHOWN]
-
-
-def run_job(pk: str, do: Callable[[JobRun], None]) -> None:
-    """Do the work of a job and end it, whatever becomes of it. A job that has ended is left as it is."""
-    job = Job.objects.select_related("operator__partner", "operation__operator__partner").get(pk=pk)
-    if job.finished_at is not None:
-        return
-    doing = JobRun(job)
-    # A day of a filter, and a time in a message, are those of whoever started it.
-    zone = job.operator.partner.zone if job.operator.partner else None
-    with timezone.override(zone), _signs_of_life(doing):
-        try:
-            do(doing)
-        except AlreadyFinished:
-            logger.info("job %s was ended by another run", pk)
-        except BadFile as bad:
-            message = _("Refused as a whole: nothing was changed.")
-            problems = [str(line) for line in bad.bad_lines] + [_("and more")] * bad.more
-            _end(job, Job.State.REFUSED, message=message, problems=problems, status=422)
-        except ActionError as refused:
-            _end(job, Job.State.REFUSED, message=refused.message, link=doing.way_back, status=refused.status)
-        except Exception:
-            # Told on its page, not only in the log of a worker that nobody watches.
-            _end(job, Job.State.FAILED, message=_("An error stopped it. Nothing was changed."), status=500)
-            raise
-
-
-def _end(job: Job, state: str, *, message: str, link: str = "", problems: Iterable[str] = (), status: int) -> bool:
-    """End it once: False where it has ended. What was done is done, though another run was refused meanwhile."""
-    same = Job.objects.filter(pk=job.pk)
-    ended = (same.exclude(state=state) if state == Job.State.DONE else same.filter(finished_at=None)).update(
-        state=state, finished_at=timezone.now(), message=message, link=link, problems=list(problems), status=status
-    )
-    if ended:
-        transaction.on_commit(lambda: _forget_files(job))
-    return bool(ended)
-
-
-def _forget_files(job: Job) -> None:
-    for _name, kept in job.files:
-        default_storage.delete(kept)
-
-
-@contextmanager
-def _signs_of_life(doing: JobRun) -> Iterator[None]:
-    """While it works, its page learns every second how far it is, over a connection of its own."""
-    if not uses_worker():
-        yield
-        return
-    over = threading.Event()
-    beating = threading.Thread(target=_beat, args=[doing, over], daemon=True)
-    beating.start()
-    try:
-        yield
-    finally:
-        over.set()
-        beating.join()
-
-
-def _beat(doing: JobRun, over: threading.Event) -> None:
-    here = Job.objects.filter(pk=doing.job.pk, finished_at=None)
-    try:
-        while True:
-            # On SQLite nobody can write while the one step is taken.
-            with suppress(Exception):
-                here.update(alive_at=timezone.now(), state=doing.state, read=doing.read)
-            if over.wait(BEAT):
-                return
-    finally:
-        connection.close()
+        jobs = jobs.filter(task__in=[task.module_path for task in tasks])
+    return jobs.order_by("-created_at")[:MAX_RECENT_JOBS]

@@ -1,7 +1,8 @@
-"""Turning the verification code of a partner on and off."""
+"""Turning a partner's verification code on and off."""
 
 from django.utils.translation import gettext as _
 
+from partnercenter.actions.authorship import operator_name
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Partner, User, VerificationSwitchRecord
@@ -11,10 +12,10 @@ from partnercenter.permissions import may_switch_verification
 
 @write_transaction()
 def switch_verification(partner: Partner, *, on: bool, operator: User | None) -> bool:
-    """Turn the verification code of a partner on or off and record it; returns whether this changed anything.
+    """Turn a partner's verification code on or off, with a record (rules 6.1 and 6.6 (docs/rules.md)).
 
-    Rules 6.1 and 6.6 (docs/rules.md). Raises PermissionRefused where the operator is neither the platform nor an
-    administrator of the partner, InvalidRequest where no code could be sent to the operator who turns it on.
+    Returns whether this changed anything. Raises PermissionRefused unless the operator belongs to the platform or is an
+    administrator of the partner, InvalidRequest if an operator who turns it on could not receive codes.
     """
     if operator is not None and not operator.is_superuser:
         if operator.partner_id != partner.pk:
@@ -27,14 +28,14 @@ def switch_verification(partner: Partner, *, on: bool, operator: User | None) ->
         VerificationSwitchRecord.objects.create(
             partner=partner,
             operator=operator,
-            operator_name=operator.username if operator else "system",
+            operator_name=operator_name(operator),
             turned_on=on,
         )
     return bool(changed)
 
 
 def ensure_may_switch(operator: User) -> None:
-    """Raises PermissionRefused unless this person is an administrator of a partner."""
+    """Raises PermissionRefused unless the user is an administrator of a partner."""
     if not may_switch_verification(operator):
         raise PermissionRefused(_not_allowed())
 
@@ -44,7 +45,7 @@ def _not_allowed() -> str:
 
 
 class TurnOffVerification(OperationKind):
-    """Turning off the verification code, which is itself a critical operation (rule 6.1 (docs/rules.md))."""
+    """Turning off the verification code, which itself needs a code (rule 6.1 (docs/rules.md))."""
 
     done_page = "partner_information"
 

@@ -1,1 +1,1 @@
-"""What Django lacks, for every room: knows no model of ours."""
+"""General tools that Django lacks. All apps use them; none of them knows a model of ours."""

@@ -1,28 +1,26 @@
-"""Admin pages to look at: records, and what only actions write."""
-
-from typing import Any
+"""Base classes for admin pages that show rows without letting anybody change them."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Records and what actions write: looked at, never changed."""
+    """For records, and for rows that only actions write: they can be viewed, not changed."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
 class PlatformAdmin(ReadOnlyAdmin):
-    """For the platform's superusers alone: the tables hold every partner's rows."""
+    """For tables with rows of all partners: only superusers, who belong to the platform, can view them."""
 
-    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.is_active and request.user.is_superuser
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -1,12 +1,12 @@
-"""Records are append-only: the database itself refuses to change, delete or replace one; see section 9 (docs/rules.md).
+"""Append-only tables: the database refuses to update, delete or replace a record (rule 9.5 (docs/rules.md)).
 
-A model that subclasses `Record` gets triggers after every `migrate`. They are put back each time because SQLite drops
-them without a word whenever Django rebuilds the table.
+Every model that subclasses `Record` gets triggers, which are installed after each `migrate`: on SQLite, Django rebuilds
+a table to alter it, and the triggers are silently lost.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections, models
 
@@ -20,99 +20,95 @@ POSTGRESQL_TRIGGER = """
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "{table}"
 FOR EACH STATEMENT EXECUTE FUNCTION append_only()
 """
-# INSERT OR REPLACE deletes without firing a DELETE trigger, hence the third.
+# INSERT OR REPLACE deletes the old row without firing a DELETE trigger, hence the third trigger.
 SQLITE_TRIGGERS = {
     "no_update": "BEFORE UPDATE ON \"{table}\" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
     "no_delete": "BEFORE DELETE ON \"{table}\" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-    "no_replace": 'BEFORE INSERT ON "{table}" WHEN EXISTS (SELECT 1 FROM "{table}" WHERE {same})'
+    "no_replace": 'BEFORE INSERT ON "{table}" WHEN EXISTS (SELECT 1 FROM "{table}" WHERE {conflict})'
     " BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
 }
 
 
 class Record(models.Model):
-    """A row that is written once and never again."""
+    """Base class of models whose rows are written once and never changed."""
 
     class Meta:
         abstract = True
 
 
 def record_models() -> list[type[Record]]:
-    """Every model whose rows are append-only."""
+    """Every model whose table is append-only."""
     return [model for model in apps.get_models() if issubclass(model, Record)]
 
 
-def install_triggers(using: str = "default", **_: Any) -> None:
-    """Put the triggers on every record table that exists. Safe to repeat; called after every migration."""
+def install_triggers(using: str = "default", **_kwargs: object) -> None:
+    """Install the triggers on every record table that exists. Called after every migration; safe to repeat."""
     connection = connections[using]
-    present = set(connection.introspection.table_names())
+    existing = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(POSTGRESQL_FUNCTION)
         for model in record_models():
-            if model._meta.db_table in present:
-                for statement in _create(connection.vendor, model):
-                    cursor.execute(statement)
+            table = model._meta.db_table
+            if table not in existing:
+                continue
+            if connection.vendor == "postgresql":
+                cursor.execute(POSTGRESQL_TRIGGER.format(table=table))
+                continue
+            for name, body in SQLITE_TRIGGERS.items():
+                trigger = body.format(table=table, conflict=_conflict_condition(model))
+                cursor.execute(f'CREATE TRIGGER IF NOT EXISTS "{table}_{name}" {trigger}')
+
+
+def _conflict_condition(model: type[Record]) -> str:
+    """SQL that is true of an existing row that has a unique value in common with the row being inserted."""
+    fields = model._meta.concrete_fields
+    unique = [[field.name] for field in fields if field.unique]
+    unique += [list(constraint.fields) for constraint in model._meta.total_unique_constraints]
+    columns = {field.name: field.column for field in fields}
+    equal = [" AND ".join(f'"{columns[name]}" = NEW."{columns[name]}"' for name in names) for names in unique]
+    return " OR ".join(f"({condition})" for condition in equal)
 
 
 def remove_triggers(using: str = "default") -> None:
-    """Take the triggers away. Only the tests do, round the flush between two of them."""
+    """Remove the triggers from all record tables. Only tests need this, to flush the database."""
     connection = connections[using]
     with connection.cursor() as cursor:
         for model in record_models():
-            for statement in _drop(connection.vendor, model):
-                cursor.execute(statement)
-
-
-def _create(vendor: str, model: type[Record]) -> list[str]:
-    table = model._meta.db_table
-    if vendor == "postgresql":
-        return [POSTGRESQL_TRIGGER.format(table=table)]
-    return [
-        f'CREATE TRIGGER IF NOT EXISTS "{table}_{name}" {body.format(table=table, same=_same(model))}'
-        for name, body in SQLITE_TRIGGERS.items()
-    ]
-
-
-def _same(model: type[Record]) -> str:
-    """What a row that comes must not share with one that stands, by its key or another unique constraint, as SQL."""
-    unique = [[field.name] for field in model._meta.concrete_fields if field.unique]
-    unique += [list(constraint.fields) for constraint in model._meta.total_unique_constraints]
-    column = {field.name: field.column for field in model._meta.concrete_fields}
-    same = [" AND ".join(f'"{column[name]}" = NEW."{column[name]}"' for name in names) for names in unique]
-    return " OR ".join(f"({each})" for each in same)
-
-
-def _drop(vendor: str, model: type[Record]) -> list[str]:
-    table = model._meta.db_table
-    if vendor == "postgresql":
-        return [f'DROP TRIGGER IF EXISTS append_only ON "{table}"']
-    return [f'DROP TRIGGER IF EXISTS "{table}_{name}"' for name in SQLITE_TRIGGERS]
+            table = model._meta.db_table
+            if connection.vendor == "postgresql":
+                cursor.execute(f'DROP TRIGGER IF EXISTS append_only ON "{table}"')
+                continue
+            for name in SQLITE_TRIGGERS:
+                cursor.execute(f'DROP TRIGGER IF EXISTS "{table}_{name}"')
 
 
 def unprotected_tables(using: str = "default") -> list[str]:
-    """The record tables in the database that lack a trigger."""
+    """The record tables in the database that lack a trigger and could be changed."""
     connection = connections[using]
     if connection.vendor == "postgresql":
         sql = (
             "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
         )
-        wanted = {"append_only"}
+        required = {"append_only"}
     else:
         sql = "SELECT tbl_name, replace(name, tbl_name || '_', '') FROM sqlite_master WHERE type = 'trigger'"
-        wanted = set(SQLITE_TRIGGERS)
-    present = set(connection.introspection.table_names())
+        required = set(SQLITE_TRIGGERS)
+    existing = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         cursor.execute(sql)
         found: dict[str, set[str]] = {}
         for table, trigger in cursor.fetchall():
             found.setdefault(table.strip('"'), set()).add(trigger)
-    tables = (model._meta.db_table for model in record_models())
-    return [table for table in tables if table in present and not wanted <= found.get(table, set())]
+    tables = [model._meta.db_table for model in record_models()]
+    return [table for table in tables if table in existing and not required <= found.get(table, set())]
 
 
 @register(Tags.database)
-def check_records_are_protected(app_configs: Any = None, databases: Any = None, **_: Any) -> list[CheckMessage]:
-    """`manage.py check --database default` tells of a record table that could be changed."""
+def check_records_are_protected(
+    app_configs: Sequence[AppConfig] | None = None, databases: Sequence[str] | None = None, **_kwargs: object
+) -> list[CheckMessage]:
+    """System check, run with `manage.py check --database default`: every record table has its triggers."""
     return [
         Error(f"{table} is not append-only: run manage.py migrate.", id="partnercenter.E001")
         for using in databases or []

@@ -1,6 +1,4 @@
-"""What the console's own commands have in common."""
-
-from typing import Any
+"""The base class of this project's management commands."""
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -9,14 +7,14 @@ from partnercenter.lib.errors import ActionError
 
 
 class ConsoleCommand(BaseCommand):
-    """A command that tells a refusal as an error, with exit status 1 and nothing changed."""
+    """A command that reports a refused action, a bad file or an unreadable one as an error, with exit status 1."""
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
+    def execute(self, *args: object, **options: object) -> str | None:
         try:
             return super().execute(*args, **options)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}") from error
-        except BadFile as bad:
-            raise CommandError(bad.told()) from bad
-        except ActionError as refusal:
-            raise CommandError(refusal.message) from refusal
+        except BadFile as error:
+            raise CommandError("\n".join([error.message, *error.lines])) from error
+        except ActionError as error:
+            raise CommandError(error.message) from error

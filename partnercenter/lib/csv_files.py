@@ -1,7 +1,7 @@
-"""CSV files as streams.
+"""CSV files, read and written as streams.
 
-Those that come in, gzipped or not, are told line by line what is wrong with them and refused as a whole (rule 8.4
-(docs/rules.md)); those that go out are written as they are sent.
+Files that come in may be gzipped. They are read record by record, and every bad line is collected with its number, so
+that the file can be refused as a whole (rule 8.4 (docs/rules.md)). Downloads are sent while they are being written.
 """
 
 import codecs
@@ -13,39 +13,44 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+# Called with the number of bytes read since the last call.
 Progress = Callable[[int], None] | None
+# Takes the wanted cells out of a row.
+CellPicker = Callable[[list[str]], list[str]]
 
-MOST_BAD_LINES = 100
-LONGEST_RECORD = CHUNK = 2**20
-ROWS_AT_ONCE = 500
-# So many times UPLOAD_MAX_MEGABYTES may a gzipped file unpack to.
-UNPACKED = 50
+MAX_BAD_LINES = 100
+MAX_RECORD_BYTES = CHUNK_BYTES = 2**20
+# A gzipped file may unpack to this many times UPLOAD_MAX_MEGABYTES.
+MAX_UNPACKING_FACTOR = 50
+ROWS_PER_CHUNK = 500
 
-
-# What a spreadsheet would take for a formula, also behind apostrophes: those it takes off, and so do we.
+# What a spreadsheet takes for a formula. Leading apostrophes count too: a spreadsheet strips one, and so do we.
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def escape_formula(text: str) -> str:
-    """A text as a cell that no spreadsheet takes for a formula: with one apostrophe in front where it might."""
+    """The text with an apostrophe in front if a spreadsheet would run it as a formula."""
     return f"'{text}" if FORMULA.match(text) else text
 
 
 def unescape_formula(cell: str) -> str:
-    """The text that was `defused`, exactly."""
+    """The text that `escape_formula` made the cell from."""
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell, 1) else cell
 
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that refuses the whole: its file, the physical line (from 1) where its record begins, why."""
+    """What is wrong with a record of a file. `line` is the physical line, counted from 1, on which it begins."""
 
     file: str
     line: int
@@ -56,9 +61,9 @@ class BadLine:
 
 
 class BadFile(Exception):
-    """A file, or all files of a report, refused as a whole (rule 8.4 (docs/rules.md)): a hundred bad lines.
+    """A file has bad lines and was refused as a whole: nothing was changed (rule 8.4 (docs/rules.md)).
 
-    Or `more`.
+    `bad_lines` holds at most `MAX_BAD_LINES`; `more` tells whether there were others.
     """
 
     def __init__(self, bad_lines: list[BadLine], *, more: bool = False) -> None:
@@ -66,108 +71,125 @@ class BadFile(Exception):
         self.bad_lines = bad_lines
         self.more = more
 
-    def told(self) -> str:
-        """The bad lines, one a line, and that nothing was changed."""
-        more = [_("and more")] if self.more else []
-        return "\n".join([*map(str, self.bad_lines), *more, _("Refused as a whole: nothing was changed.")])
+    @property
+    def message(self) -> str:
+        """What happened and what to do, as a heading for `lines`."""
+        return _("Nothing was changed. Correct the errors in the file and try again.")
+
+    @property
+    def lines(self) -> list[str]:
+        """The bad lines as text."""
+        return [str(line) for line in self.bad_lines] + ([_("There are more bad lines.")] if self.more else [])
 
 
 @dataclass
 class BadLines:
-    """The bad lines found so far, over all files."""
+    """Collects the bad lines of one or several files."""
 
     found: list[BadLine] = field(default_factory=list)
 
     def add(self, file: "CsvFile", error: ValueError, line: int = 0) -> None:
-        """Note why the present record of the file, or that of an earlier `line`, is bad.
+        """Note what is wrong with the file's current record, or with the one that begins on `line`.
 
-        Raises BadFile as soon as there are more than are kept.
+        Raises BadFile when there are more than `MAX_BAD_LINES`.
         """
-        if len(self.found) == MOST_BAD_LINES:
+        if len(self.found) == MAX_BAD_LINES:
             raise BadFile(self.found, more=True)
         self.found.append(BadLine(file.name, line or file.record_line, str(error)))
 
-    def refuse(self) -> None:
-        """BadFile where there are any, in the order of their lines."""
+    def raise_if_any(self) -> None:
+        """Raise BadFile if any line was bad."""
         if self.found:
             raise BadFile(self.found)
 
 
 class Unreadable(ValueError):
-    """The rest of the file cannot be read at all, or should not be: no line of it may count."""
+    """The rest of the file cannot be read, or must not be, so its earlier lines must not be used either."""
 
 
-class CsvFile(Iterator[str]):
-    """One file as CSV records, and as the physical lines they are made of."""
+class CsvFile:
+    """A CSV file, gzipped or not, to be read record by record.
+
+    `record_line` is the physical line on which the current record begins.
+    """
 
     def __init__(self, name: str, content: BinaryIO, progress: Progress) -> None:
         self.name = name
         self.record_line = 1
         self._line = 0
-        self._room = LONGEST_RECORD
+        self._record_bytes_left = MAX_RECORD_BYTES
         self._width = 0
-        self._megabytes = settings.UPLOAD_MAX_MEGABYTES * UNPACKED
-        self._left = self._megabytes * 2**20
-        raw = io.BufferedReader(_Counted(content, progress), CHUNK)
-        self._zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-        self._stream: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=raw), CHUNK) if self._zipped else raw
-        self._rows = csv.reader(self, strict=True)
+        self._unpacked_megabytes = settings.UPLOAD_MAX_MEGABYTES * MAX_UNPACKING_FACTOR
+        self._unpacked_bytes_left = self._unpacked_megabytes * 2**20
+        raw = io.BufferedReader(_CountingReader(content, progress), CHUNK_BYTES)
+        self._is_gzipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        self._stream: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=raw), CHUNK_BYTES) if self._is_gzipped else raw
+        # Unlike a generator, this iterator goes on after `_next_line` has raised an error.
+        self._rows = csv.reader(iter(self._next_line, ""), strict=True)
 
     def next_record(self) -> list[str]:
-        """The cells of the next record that is not blank, none at the end; ValueError if it is broken."""
+        """The cells of the next record that is not blank, [] at the end of the file. Raises ValueError if it is bad."""
         row: list[str] | None = []
         while row == []:
-            self.record_line, self._room = self._line + 1, LONGEST_RECORD
+            self.record_line, self._record_bytes_left = self._line + 1, MAX_RECORD_BYTES
             try:
                 row = next(self._rows, None)
             except csv.Error:
-                raise self._broken(_("broken quoting, or a cell too long")) from None
+                raise self._bad_record(_("broken quoting, or a cell too long")) from None
             except Unreadable:
                 raise
             except ValueError as error:
-                raise self._broken(str(error)) from None
+                raise self._bad_record(str(error)) from None
         cells = row or []
         width = self._width = self._width or len(cells)
         if cells and len(cells) != width:
-            raise ValueError(_("%(cells)s cells, the header has %(width)s") % {"cells": len(cells), "width": width})
+            names = {"width": width, "cells": len(cells)}
+            raise ValueError(_("expected %(width)s cells as in the header, found %(cells)s") % names)
         return cells
 
-    def _broken(self, reason: str) -> ValueError:
-        """Why the present record is bad; where it took in lines that may be others' nothing can be relied on."""
+    def _bad_record(self, reason: str) -> ValueError:
+        """The error for the current record. If it spans several lines, these may be lost records of their own."""
         if self._line == self.record_line:
             return ValueError(reason)
         return Unreadable(
-            _("%(reason)s, which takes in the lines up to %(last)s") % {"reason": reason, "last": self._line}
+            _("%(reason)s (this record runs on to line %(last)s)") % {"reason": reason, "last": self._line}
         )
 
-    def __next__(self) -> str:
-        """The next physical line, for the CSV reader; ValueError if it is no text, or the record too long."""
-        line = self._read(self._room + 1).removeprefix(b"" if self._line else codecs.BOM_UTF8)
+    def _next_line(self) -> str:
+        """The next physical line, "" at the end of the file. Raises ValueError if it is not text or is too long."""
+        line = self._read(self._record_bytes_left + 1).removeprefix(b"" if self._line else codecs.BOM_UTF8)
         if not line:
-            raise StopIteration
+            return ""
         self._line += 1
-        self._room -= len(line)
-        if self._room < 0:
+        self._record_bytes_left -= len(line)
+        if self._record_bytes_left < 0:
             while line and not line.endswith(b"\n"):
-                line = self._read(CHUNK)
-            raise ValueError(_("longer than 1 MiB: no line end, or a quoted cell that is never closed"))
-        return _text(line)
-
-    def _read(self, most: int) -> bytes:
+                line = self._read(CHUNK_BYTES)
+            raise ValueError(_("longer than 1 MiB: a line end is missing, or a quote is never closed"))
+        if b"\0" in line:
+            raise ValueError(_("contains a NUL character"))
         try:
-            read = self._stream.readline(most)
+            return line.decode()
+        except UnicodeDecodeError:
+            raise ValueError(_("not UTF-8 text")) from None
+
+    def _read(self, limit: int) -> bytes:
+        """The next line, or its first `limit` bytes. After Unreadable the file is at its end."""
+        try:
+            line = self._stream.readline(limit)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self._stream = io.BytesIO()
             raise Unreadable(_("the gzip data is damaged or cut off")) from None
-        self._left -= len(read)
-        if self._zipped and self._left < 0:
+        self._unpacked_bytes_left -= len(line)
+        if self._is_gzipped and self._unpacked_bytes_left < 0:
             self._stream = io.BytesIO()
-            raise Unreadable(_("the gzip data unpacks to more than %(limit)s MB") % {"limit": self._megabytes})
-        return read
+            names = {"limit": self._unpacked_megabytes}
+            raise Unreadable(_("the gzip data unpacks to more than %(limit)s MB") % names)
+        return line
 
 
-class _Counted(io.RawIOBase):
-    """A file that tells how many bytes were read of it; closing it leaves the caller's file open."""
+class _CountingReader(io.RawIOBase):
+    """Reports how many bytes are read from a file. Closing it leaves that file open."""
 
     def __init__(self, content: BinaryIO, progress: Progress) -> None:
         self._content = content
@@ -176,39 +198,71 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        data = self._content.read(len(buffer))
-        buffer[: len(data)] = data
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        data = self._content.read(len(view))
+        view[: len(data)] = data
         if self._progress and data:
             self._progress(len(data))
         return len(data)
 
 
-def _text(line: bytes) -> str:
-    if b"\0" in line:
-        raise ValueError(_("a NUL character"))
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        raise ValueError(_("not UTF-8 text")) from None
+class CsvHeader:
+    """The column names of a CSV file, which are its first record. Raises ValueError if the file is empty."""
+
+    def __init__(self, file: CsvFile) -> None:
+        self.names = [name.strip() for name in file.next_record()]
+        if not self.names:
+            raise ValueError(_("the file is empty: it needs a header line"))
+
+    def missing(self, columns: Sequence[str]) -> list[str]:
+        """Those of the columns that the file does not have."""
+        return [name for name in columns if name not in self.names]
+
+    def picker(
+        self, required: Sequence[str], optional: Sequence[str] = (), *, clean: Callable[[str], str] = str.strip
+    ) -> CellPicker:
+        """A function that takes the cleaned cells of these columns from a row, "" for an optional column not there.
+
+        Raises ValueError if a required column is missing, or one of the columns occurs twice.
+        """
+        if missing := self.missing(required):
+            raise ValueError(_("missing columns: %(columns)s") % {"columns": ", ".join(missing)})
+        columns = [*required, *optional]
+        if repeated := [name for name in columns if self.names.count(name) > 1]:
+            raise ValueError(_("columns that occur twice: %(columns)s") % {"columns": ", ".join(repeated)})
+        # Columns that are not there point to an empty cell put at the end of each row.
+        positions = [self.names.index(name) if name in self.names else -1 for name in columns]
+
+        def pick(row: list[str]) -> list[str]:
+            cells = [*row, ""]
+            return [clean(cells[position]) for position in positions]
+
+        return pick
 
 
-def csv_download(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
-    """Rows as a CSV file to be saved, sent as they come: UTF-8 with a byte order mark, which spreadsheets go by.
-
-    Texts are `defused`; None is an empty cell.
-    """
-    answer = StreamingHttpResponse(_csv(chain([header], rows)), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
-    return answer
+def require_value(column: str, cell: str) -> str:
+    """The cell itself. Raises ValueError if it is empty."""
+    if not cell:
+        raise ValueError(_("%(column)s is missing") % {"column": column})
+    return cell
 
 
-def _csv(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    rest, begin = iter(rows), codecs.BOM_UTF8
-    while chunk := list(islice(rest, ROWS_AT_ONCE)):
-        lines = io.StringIO()
-        csv.writer(lines).writerows(
-            [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in chunk
-        )
-        yield begin + lines.getvalue().encode()
-        begin = b""
+def csv_download(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+    """Rows as a CSV file to download, sent while it is written. None becomes an empty cell, formulas are escaped."""
+
+    def chunks() -> Iterator[bytes]:
+        remaining = chain([header], rows)
+        # Spreadsheets need the byte order mark to recognise UTF-8.
+        mark = codecs.BOM_UTF8
+        while chunk := list(islice(remaining, ROWS_PER_CHUNK)):
+            text = io.StringIO()
+            csv.writer(text).writerows(
+                [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in chunk
+            )
+            yield mark + text.getvalue().encode()
+            mark = b""
+
+    response = StreamingHttpResponse(chunks(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
+    return response

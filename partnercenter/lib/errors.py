@@ -1,17 +1,17 @@
-"""Why an action was refused: raised by actions, turned into answers by views, commands and jobs.
+"""The errors with which actions refuse what was asked for. Views, commands and jobs turn them into answers.
 
-Every refusal leaves the database as it was. The classes are siblings: each is caught by its own name, and what a view
-does not answer itself reaches the middleware, which shows the message with the status.
+A refused action has changed nothing. No error here is a subclass of another, so `except` catches exactly one reason.
+What a view does not catch, the middleware shows as a page with the error's message and HTTP status.
 """
 
 from typing import ClassVar
 
 
 class ActionError(Exception):
-    """An action was refused and nothing was changed.
+    """Base class: an action was refused and nothing was changed.
 
-    `status` is the HTTP status that a page answers with. `field` names the form field that the message belongs to, ""
-    for the form as a whole.
+    `status` is the HTTP status of the response. `field` names the form field that the message belongs to, "" if it
+    belongs to the form as a whole.
     """
 
     status: ClassVar[int] = 422
@@ -23,7 +23,7 @@ class ActionError(Exception):
 
 
 class InvalidRequest(ActionError):
-    """What was asked for is wrong in itself: 422."""
+    """The request itself is wrong: 422."""
 
 
 class PermissionRefused(ActionError):
@@ -39,12 +39,12 @@ class Conflict(ActionError):
 
 
 class LockTimeout(ActionError):
-    """The wait for another change, such as the import of a report, was too long: 409, try again."""
+    """Another change, such as the import of a report, held the locks for too long: 409, try again."""
 
     status = 409
 
 
 class OperationFinished(ActionError):
-    """The operation was completed, replaced or has expired: 409."""
+    """The operation was completed or replaced before, or has expired: 409."""
 
     status = 409

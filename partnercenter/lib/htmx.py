@@ -1,7 +1,8 @@
-"""Responses to HTMX and to browsers without it: a fragment or the whole page, events or a redirect."""
+"""Responses for pages that work with and without HTMX: a fragment or the whole page, events or a redirect."""
 
 import json
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.core.paginator import Page
@@ -10,29 +11,31 @@ from django.shortcuts import redirect, render
 from django.utils.html import format_html
 from django_htmx.middleware import HtmxDetails
 
+from partnercenter.lib.types import Context
+
 
 class HtmxRequest(HttpRequest):
-    """A request that knows whether HTMX sent it, and for which element."""
+    """A request on which django-htmx has set `htmx`: false unless HTMX sent it, with details if it did."""
 
     htmx: HtmxDetails
 
 
 class Link(NamedTuple):
-    """Where something leads, and the words for it."""
+    """A link: its address and its text."""
 
     path: str
     label: str
 
 
 def wants_fragment(request: HtmxRequest, target: str) -> bool:
-    """Whether HTMX asked for what goes into the element with this id, and is not restoring a whole page."""
+    """Whether HTMX asks for the content of the element with this id, and is not restoring a whole page."""
     return bool(request.htmx and request.htmx.target == target and not request.htmx.history_restore_request)
 
 
 def page_or_partial(
-    request: HtmxRequest, template: str, context: dict[str, Any], *, partial: str, target: str, status: int = 200
+    request: HtmxRequest, template: str, context: Context, *, partial: str, target: str, status: int = 200
 ) -> HttpResponse:
-    """The page, or only its named part where HTMX asked for what goes into `target`."""
+    """The page, or only its partial of that name if HTMX asks for the content of the element `target`."""
     name = f"{template}#{partial}" if wants_fragment(request, target) else template
     return render(request, name, context, status=status)
 
@@ -46,28 +49,26 @@ def action_done(
     selection_done: bool = False,
     link: Link | None = None,
 ) -> HttpResponse:
-    """An action succeeded: HTMX closes the dialog, shows the message and reloads the list; else a page with it.
+    """The response to an action that succeeded, with its message and a link to its result.
 
-    `link` leads from the message to what came of it.
+    HTMX closes the dialog, shows the message, reloads the list, and with `selection_done` clears the selection. A
+    browser without HTMX is redirected to `then`.
     """
     if not request.htmx:
-        said = format_html('{} <a href="{}">{}</a>', message, link.path, link.label) if link else message
-        messages.add_message(request, level, said)
+        text = format_html('{} <a href="{}">{}</a>', message, link.path, link.label) if link else message
+        messages.add_message(request, level, text)
         return redirect(then)
-    events: dict[str, Any] = {
-        "dialog:close": {},
-        "toast": {"level": messages.constants.DEFAULT_TAGS[level], "text": message},
-        "customers:changed": {},
-    }
+    toast: dict[str, object] = {"level": messages.constants.DEFAULT_TAGS[level], "text": message}
     if link:
-        events["toast"]["link"] = {"path": link.path, "label": link.label}
+        toast["link"] = link._asdict()
+    events = {"dialog:close": {}, "toast": toast, "customers:changed": {}}
     if selection_done:
         events["selection:clear"] = {}
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
 
 
-def page_context(page: Page, rows: list[Any]) -> dict[str, Any]:
-    """A page of what was asked for, with the rows as they are shown, and the page numbers to go to."""
+def page_context(page: Page, rows: Sequence[object]) -> Context:
+    """The template context of a paginated table: the page with its rows as they are shown, and the page numbers."""
     elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
     page.object_list = rows
     return {"page": page, "elided": elided}

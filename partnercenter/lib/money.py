@@ -1,7 +1,7 @@
-"""Exact amounts: the model field, the form field, how they are shown; see section 2 (docs/rules.md).
+"""Exact amounts of money: the model field, the form field, and formatting (rules 2.1 and 2.2 (docs/rules.md)).
 
-In Python an amount is a `Decimal` of at most two decimals, in the database an integer of cents, the same on SQLite and
-PostgreSQL. An amount inside an expression is written `money(amount)`; anything else would be taken for cents.
+In Python an amount is a `Decimal` with at most two decimals, in the database an integer number of cents. Within a
+database expression write `money(amount)`: a bare number would be taken as cents.
 """
 
 import re
@@ -13,31 +13,33 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Value
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.translation import gettext_lazy as _
 
 LARGEST_BUDGET = Decimal("2147483647.00")
 LARGEST_AMOUNT = Decimal("99999999999999.99")
 CENT = Decimal("0.01")
 
-# ASCII digits only: `\d` also takes Arabic-Indic ones.
+# ASCII digits only: `\d` would also match Arabic-Indic digits.
 AMOUNT_PATTERN = re.compile(r"([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]{1,2})?")
 
-# What a Chinese keyboard types for 1,200.50; normalising more would read 1² as 12.
+# The full-width characters that a Chinese keyboard types. Unicode normalisation would go too far: it turns 1² into 12.
 FULL_WIDTH = {ord(narrow) + 0xFEE0: narrow for narrow in "0123456789,."}
 
 
-def to_cents(amount: Decimal) -> int:
-    """The amount in cents. Raises ValueError where it is finer than a cent: nothing is rounded in silence."""
-    # A Fraction: arithmetic on Decimals itself rounds, to 28 digits.
+def to_cents(amount: Decimal | int | str) -> int:
+    """The amount in cents. Raises ValueError if it has fractions of a cent, which are never rounded silently."""
+    # Decimal arithmetic would round to 28 digits.
     cents = Fraction(Decimal(amount)) * 100
     if cents.denominator != 1:
-        raise ValueError(f"{amount} is finer than a cent")
+        raise ValueError(f"{amount} has fractions of a cent")
     return int(cents)
 
 
-def from_cents(cents: int) -> Decimal:
-    """The amount that is so many cents, with two decimals."""
+def from_cents(cents: int | Decimal) -> Decimal:
+    """The amount of this many cents, with two decimals."""
     return Decimal(int(cents)).scaleb(-2)
 
 
@@ -47,53 +49,53 @@ def money(amount: Decimal | str | int) -> Value:
 
 
 def show_number(number: int) -> str:
-    """A whole number as it is shown: `3,065`."""
+    """A whole number as pages show it, such as `3,065`."""
     return f"{number:,}"
 
 
 def show_amount(amount: Decimal | None) -> str:
-    """An amount as every page and message shows it: `12,345.60`, or `--` for none."""
+    """An amount as pages and messages show it, such as `12,345.60`; `--` for None."""
     return "--" if amount is None else f"{amount:,.2f}"
 
 
 class MoneyField(models.Field):
-    """An amount of money, stored as cents in a bigint."""
+    """An amount of money, stored as cents in a bigint column."""
 
     description = _("Amount with two decimals")
 
     def get_internal_type(self) -> str:
         return "BigIntegerField"
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Decimal | int | str | float | None) -> Decimal | None:
         if value is None or isinstance(value, Decimal):
             return value
         if isinstance(value, float):
-            raise ValidationError(_("An amount is never a floating-point number."))
+            raise ValidationError(_("An amount must not be a floating-point number."))
         try:
             return Decimal(value)
         except (InvalidOperation, TypeError) as error:
             raise ValidationError(_("Enter an amount.")) from error
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: Any) -> object:
         value = super().get_prep_value(value)
         if value is None or hasattr(value, "resolve_expression"):
             return value
         if isinstance(value, float):
-            raise TypeError(f"{value}: an amount is never a float")
+            raise TypeError(f"{value}: an amount must not be a float")
         return to_cents(value)
 
-    def from_db_value(self, value: Any, *_: Any) -> Decimal | None:
-        # SUM of a bigint comes back as numeric from PostgreSQL, as int from SQLite.
+    def from_db_value(self, value: int | Decimal | None, *_args: object) -> Decimal | None:
+        # PostgreSQL returns the SUM of a bigint column as a Decimal, SQLite as an int.
         return None if value is None else from_cents(value)
 
     def value_to_string(self, obj: models.Model) -> str:
         return str(self.value_from_object(obj))
 
-    def formfield(self, **kwargs: Any) -> Any:
+    def formfield(self, **kwargs: Any) -> forms.Field | None:
         return super().formfield(**{"form_class": AmountField, **kwargs})
 
-    def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
-        # `update(amount=F("amount") + Decimal("1.00"))` would add one cent: refuse what was not said with money().
+    def get_placeholder(self, value: object, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> str:
+        # `update(amount=F("amount") + Decimal("1.00"))` would add one cent, so refuse amounts without money().
         for part in value.flatten() if hasattr(value, "flatten") else ():
             is_bare = isinstance(part, Value) and isinstance(part.value, Decimal)
             if is_bare and not isinstance(part._output_field_or_none, MoneyField):
@@ -101,8 +103,8 @@ class MoneyField(models.Field):
         return "%s"
 
 
-class AmountField(forms.CharField):
-    """An amount as a person types it: `1200`, `1,200.50`; more than 0, at most two decimals, at most `largest`."""
+class AmountField(forms.Field):
+    """An amount as people type it, such as `1200` or `1,200.50`: above 0, at most two decimals, at most `largest`."""
 
     default_error_messages = {
         "invalid": _("Enter an amount such as 1200 or 1,200.50, with at most two decimal places."),
@@ -115,8 +117,10 @@ class AmountField(forms.CharField):
         message = _("Enter an amount of at most %(limit)s.") % {"limit": show_amount(largest)}
         self.validators.append(MaxValueValidator(largest, message))
 
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, Decimal) or value in self.empty_values:
+    def to_python(self, value: object) -> Decimal | None:
+        if value in self.empty_values:
+            return None
+        if isinstance(value, Decimal):
             return value or None
         text = str(value).translate(FULL_WIDTH).strip()
         if not text:
@@ -125,10 +129,10 @@ class AmountField(forms.CharField):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return Decimal(text.replace(",", ""))
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> object:
         return show_amount(value) if isinstance(value, Decimal) else value
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
+    def has_changed(self, initial: object, data: object) -> bool:
         try:
             return bool(self.to_python(initial) != self.to_python(data))
         except ValidationError:

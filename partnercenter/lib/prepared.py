@@ -1,69 +1,123 @@
-"""Statements that are put into SQL once and asked many times, which costs the ORM more than asking them.
+"""Queries whose SQL is compiled once and then run many times: those of the customer list, of sessions and of users.
 
-A count that stops where the list does not tell more apart, ordered rows merged from ranges of an index, rows looked up.
-Whoever keeps one keeps its words, never an answer.
+Django compiles a queryset into SQL each time it is evaluated, which for a simple query takes longer than running it.
+The classes below keep the SQL of a queryset and pass new parameters to it. They never keep results.
+
+- `PreparedQuery`: a queryset with one filter whose value changes, such as the session with a given key.
+- `PreparedLookup`: the rows with given primary keys, in the order of the keys.
+- `CappedCount`: several counts in one statement, each of which stops at a limit ("1,000+").
+- `MergedRanges`: primary keys from several ranges of an index, merged into one order.
+
+This is the only module that uses private Django API: `PreparedQuery.fetch` replaces the SQL compiler of a queryset.
+`tests/test_statements.py` shows whether that still works with another version of Django.
 """
 
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import F, QuerySet
 from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
-from partnercenter.lib.sql import COUNT_CAP, array_param
+from partnercenter.lib.sql import array_param, queryset_sql
 
-# Querysets of which no two have a row in common.
-Rows = Sequence[QuerySet[Any]]
+# Pages show no exact count above this: "1,000+".
+COUNT_CAP = 1_000
+
+Row = TypeVar("Row")
+
+
+class PreparedQuery(Generic[Row]):
+    """A queryset filtered by one lookup, compiled once for all values that are looked up.
+
+    `example` is any value of the lookup's type; it is needed to compile the query.
+    """
+
+    def __init__(self, rows: QuerySet[Any, Row], lookup: str, example: object) -> None:
+        self.rows = rows
+        self.lookup = {lookup: example}
+
+    @cached_property
+    def _compiled(self) -> tuple[SQLCompiler, str, tuple[object, ...]]:
+        """The compiler, the SQL, and its parameters except the last one, which is the value looked up."""
+        compiler = self.rows.filter(**self.lookup).query.get_compiler(DEFAULT_DB_ALIAS)
+        sql, params = compiler.as_sql()
+        return compiler, sql, tuple(params[:-1])
+
+    def fetch(self, value: object) -> list[Row]:
+        """The rows for which the lookup matches this value, in the order of the queryset."""
+        compiled, sql, params = self._compiled
+        # A copy of the compiler that returns the stored SQL, and uses the connection of the present thread.
+        compiler: Any = copy(compiled)
+        compiler.connection = connections[DEFAULT_DB_ALIAS]
+        compiler.as_sql = lambda: (sql, (*params, value))
+        # The queryset asks its query for a compiler, runs its SQL, and turns the results into rows.
+        rows: Any = self.rows.all()
+        rows.query.get_compiler = lambda *_args, **_kwargs: compiler
+        return list(rows)
+
+
+class PreparedLookup(PreparedQuery[Row]):
+    """Rows looked up by their primary keys, which were found and put in order by another query."""
+
+    def __init__(self, rows: QuerySet[Any, Row]) -> None:
+        super().__init__(rows, "pk__in_array", [])
+
+    def in_order(self, keys: list[int]) -> list[Row]:
+        """The rows with these primary keys, in the order of the keys. Rows deleted meanwhile are left out."""
+        rows: list[Any] = self.fetch(array_param(keys)) if keys else []
+        found = {row.pk: row for row in rows}
+        return [found[key] for key in keys if key in found]
 
 
 @dataclass(frozen=True)
 class CappedCount:
-    """How many rows there are and in some parts of them, `most` or more not told apart: no further are they read."""
+    """The number of rows of a list and of some parts of it, in one statement that stops counting at `limit`."""
 
-    most: int
+    limit: int
     sql: str
     params: tuple[Any, ...]
 
     @classmethod
-    def of(cls, most: int, whole: Rows, *parts: Rows) -> "CappedCount":
-        """In one statement; the whole is read only where none of its parts is known to be that many."""
-        params: list[Any] = []
-        counts = [" + ".join(_count(rows, most, params) for rows in each) for each in (*parts, whole)]
+    def of(cls, limit: int, whole: Sequence[QuerySet], *parts: Sequence[QuerySet]) -> "CappedCount":
+        """Compile the statement. The whole, and each part, is given as querysets that have no row in common."""
+        params: list[object] = []
+        counts = [" + ".join(cls._count(rows, limit, params) for rows in each) for each in (*parts, whole)]
         names = [f"part_{position}" for position in range(len(parts))]
-        enough = " OR ".join(f"{name} >= {most}" for name in names)
+        # The whole is not counted if one of its parts already reaches the limit.
+        reached = " OR ".join(f"{name} >= {limit}" for name in names)
         sql = (
             f"WITH parts ({', '.join(names)}) AS MATERIALIZED (SELECT {', '.join(counts[:-1])})"
-            f" SELECT CASE WHEN {enough} THEN {most} ELSE {counts[-1]} END, {', '.join(names)} FROM parts"
+            f" SELECT CASE WHEN {reached} THEN {limit} ELSE {counts[-1]} END, {', '.join(names)} FROM parts"
         )
-        return cls(most, sql, tuple(params))
+        return cls(limit, sql, tuple(params))
+
+    @staticmethod
+    def _count(rows: QuerySet, limit: int, params: list[object]) -> str:
+        """The SQL that counts the rows; its parameters are added to `params`."""
+        compiled = queryset_sql(rows.order_by().values_list("pk")[:limit])
+        if compiled is None:
+            return "0"
+        select, select_params = compiled
+        params += select_params
+        return f"(SELECT COUNT(*) FROM ({select}) AS counted)"
 
     def fetch(self) -> list[int]:
-        """The whole, then the parts."""
+        """The number of rows of the whole, then of each part, none higher than `limit`."""
         with connection.cursor() as cursor:
             cursor.execute(self.sql, self.params)
-            return [min(number, self.most) for number in cursor.fetchone()]
-
-
-def _count(rows: QuerySet[Any], most: int, params: list[Any]) -> str:
-    try:
-        select, given = rows.order_by().values_list("pk")[:most].query.sql_with_params()
-    except EmptyResultSet:
-        return "0"
-    params += given
-    return f"(SELECT COUNT(*) FROM ({select}) AS counted)"
+            return [min(number, self.limit) for number in cursor.fetchone()]
 
 
 @dataclass(frozen=True)
 class MergedRanges:
-    """The keys of several querysets in one order. Each is a range of one index in that order.
+    """The primary keys of several querysets in one order, where each queryset is a range of an index in that order.
 
-    PostgreSQL merges them as they are read, if it is told that each is sorted and how much of it is needed at most.
+    Each range is a sorted subquery with a limit, so PostgreSQL merges the ranges and reads no more than it needs.
     """
 
     selects: tuple[str, ...]
@@ -71,38 +125,36 @@ class MergedRanges:
     order: str
 
     @classmethod
-    def of(cls, parts: Sequence[QuerySet[Any]], columns: Sequence[str], *, descending: bool) -> "MergedRanges":
-        """In the order of `columns`, the last of which is the key."""
+    def of(cls, ranges: Sequence[QuerySet], columns: Sequence[str], *, descending: bool) -> "MergedRanges":
+        """Compile the ranges, ordered by `columns`. The last column must be the primary key."""
         selects: list[str] = []
-        params: list[Any] = []
+        params: list[object] = []
         order = [OrderBy(F(column), descending=descending) for column in columns]
-        for rows in parts:
-            try:
-                select, given = rows.order_by(*order).values_list(*columns).query.sql_with_params()
-            except EmptyResultSet:
-                continue
-            selects.append(select)
-            params += given
-        return cls(tuple(selects), tuple(params), _positions(columns, descending=descending))
+        for rows in ranges:
+            if compiled := queryset_sql(rows.order_by(*order).values_list(*columns)):
+                selects.append(compiled[0])
+                params += compiled[1]
+        return cls(tuple(selects), tuple(params), _order_by_position(columns, descending=descending))
 
     def first(self, number: int, *, start: int = 0) -> list[int]:
-        """So many keys from the one at `start`."""
+        """This many keys, after skipping the first `start`."""
         if not self.selects:
             return []
         with connection.cursor() as cursor:
             cursor.execute(f"{self._sql(f' LIMIT {start + number}')} LIMIT {number} OFFSET {start}", self.params)
             return [row[-1] for row in cursor.fetchall()]
 
-    def count(self, most: int) -> int:
-        """How many they are, `most` or more not told apart."""
+    def count(self, limit: int) -> int:
+        """The number of keys, counted up to `limit`."""
         if not self.selects:
             return 0
+        counted = f"{self._sql(f' LIMIT {limit}')} LIMIT {limit}"
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT COUNT(*) FROM ({self._sql(f' LIMIT {most}')} LIMIT {most}) AS counted", self.params)
+            cursor.execute(f"SELECT COUNT(*) FROM ({counted}) AS counted", self.params)
             return int(cursor.fetchone()[0])
 
     def all(self) -> Iterator[int]:
-        """All keys, as they are now, as a stream."""
+        """All keys as a stream."""
         if not self.selects:
             return
         with connection.chunked_cursor() as cursor:
@@ -115,58 +167,22 @@ class MergedRanges:
         return f"{' UNION ALL '.join(parts)} ORDER BY {self.order}"
 
 
-def sorted_rows(rows: QuerySet[Any], columns: Sequence[str], *, descending: bool, most: int) -> list[tuple[Any, ...]]:
-    """These columns of the rows in their order, or of `most` of the rows, whichever are found first.
+def sorted_rows(rows: QuerySet, columns: Sequence[str], *, descending: bool, limit: int) -> list[tuple[Any, ...]]:
+    """These columns of the first `limit` rows that the database finds, sorted by them.
 
-    Found before they are sorted: left to itself, a planner follows the order of an index in the hope to find them soon.
+    A subquery finds the rows before they are sorted. Otherwise PostgreSQL may read an index in the order of `columns`,
+    in the hope of meeting the rows early.
     """
-    try:
-        select, params = rows.order_by().values_list(*columns)[:most].query.sql_with_params()
-    except EmptyResultSet:
+    compiled = queryset_sql(rows.order_by().values_list(*columns)[:limit])
+    if compiled is None:
         return []
+    select, params = compiled
+    order = _order_by_position(columns, descending=descending)
     with connection.cursor() as cursor:
-        order = _positions(columns, descending=descending)
         cursor.execute(f"SELECT * FROM ({select}) AS found ORDER BY {order}", params)
         return list(cursor.fetchall())
 
 
-def _positions(columns: Sequence[str], *, descending: bool) -> str:
-    return ", ".join(f"{position} {'DESC' if descending else 'ASC'}" for position in range(1, len(columns) + 1))
-
-
-class PreparedQuery:
-    """A queryset narrowed by one more lookup, put into SQL once whatever is looked up."""
-
-    def __init__(self, rows: QuerySet[Any, Any], lookup: str, example: Any) -> None:
-        self.rows = rows
-        self.lookup = {lookup: example}
-
-    @cached_property
-    def _compiled(self) -> tuple[SQLCompiler, str, tuple[Any, ...]]:
-        compiler = self.rows.filter(**self.lookup).query.get_compiler(DEFAULT_DB_ALIAS)
-        sql, params = compiler.as_sql()
-        # What is looked up comes last.
-        return compiler, sql, tuple(params[:-1])
-
-    def fetch(self, value: Any) -> list[Any]:
-        """The rows for which the lookup finds this value, as the queryset makes and orders them."""
-        compiled, sql, params = self._compiled
-        compiler: Any = copy(compiled)
-        compiler.connection = connections[DEFAULT_DB_ALIAS]
-        compiler.as_sql = lambda: (sql, (*params, value))
-        # The queryset makes rows of what its compiler finds; this one has its SQL already.
-        rows: Any = self.rows.all()
-        rows.query.get_compiler = lambda *_args, **_more: compiler
-        return list(rows)
-
-
-class PreparedLookup(PreparedQuery):
-    """Rows read by key: whatever their order costs, what is shown of them does not."""
-
-    def __init__(self, rows: QuerySet[Any, Any]) -> None:
-        super().__init__(rows, "pk__in_array", [])
-
-    def in_order(self, keys: list[int]) -> list[Any]:
-        """The rows of these keys in their order, but for those that are no more."""
-        found = {row.pk: row for row in self.fetch(array_param(keys))} if keys else {}
-        return [found[key] for key in keys if key in found]
+def _order_by_position(columns: Sequence[str], *, descending: bool) -> str:
+    direction = "DESC" if descending else "ASC"
+    return ", ".join(f"{position} {direction}" for position in range(1, len(columns) + 1))

@@ -1,8 +1,7 @@
-"""What the ORM does not say for itself, the same on SQLite and PostgreSQL.
+"""SQL that the ORM cannot express, the same on SQLite and PostgreSQL.
 
-Transactions that wait a bounded time, row locks in key order, named locks, keys and values handed over as one
-parameter, rows staged in a temporary table, `INSERT .. SELECT` and `UPDATE .. FROM` compiled from a queryset, and
-migrations in the SQL of one engine.
+`INSERT .. SELECT` and `UPDATE .. FROM` from a queryset, many keys as one parameter, temporary tables, and migrations
+written in the SQL of one database.
 """
 
 import json
@@ -13,54 +12,54 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, migrations, models
-from django.db.models import F, Func, Lookup, Value
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState
+from django.db.models import F, Func, Lookup, QuerySet, Value
+from django.db.models.sql.compiler import SQLCompiler
 
-# The list never counts more than it shows: "1,000+" (performance, goals).
-COUNT_CAP = 1_000
+# SQL and its parameters.
+Statement = tuple[str, tuple[Any, ...]]
 
-STAGED_AT_ONCE = 10_000
-# So many new rows change what a table is like, unless there were so many times more before.
-VERY_MANY, MANIFOLD = 20_000, 5
-KNOWN_TO_BE_SMALL = "SELECT relname FROM pg_class WHERE oid = ANY (%s::regclass[]) AND reltuples < %s"
+ROWS_PER_COPY = 10_000
+# PostgreSQL's statistics of a table need a refresh after this many new rows, unless it had that many times more before.
+ANALYZE_THRESHOLD, ANALYZE_FACTOR = 20_000, 5
+SMALL_TABLES = "SELECT relname FROM pg_class WHERE oid = ANY (%s::regclass[]) AND reltuples < %s"
 
 
-def analyze_tables(number: int, *tables: type[models.Model]) -> None:
-    """Tell PostgreSQL of so many new rows, if they are very many and it knew of few: it plans as if there were none."""
-    if number < VERY_MANY or connection.vendor != "postgresql":
-        return
-    named = [table._meta.db_table for table in tables]
-    with connection.cursor() as cursor:
-        cursor.execute(KNOWN_TO_BE_SMALL, [named, number * MANIFOLD])
-        for (table,) in cursor.fetchall():
-            cursor.execute(f"ANALYZE {connection.ops.quote_name(table)}")
+def queryset_sql(rows: QuerySet) -> Statement | None:
+    """The SQL of a queryset and its parameters; None if Django knows without asking the database that it is empty."""
+    try:
+        return rows.query.sql_with_params()
+    except EmptyResultSet:
+        return None
 
 
 @models.ForeignKey.register_lookup
 @models.Field.register_lookup
 class InArray(Lookup):
-    """`pk__in_array=keys`: any number of keys as one parameter, where a long `IN` is refused or slow."""
+    """`pk__in_array=keys`: like `pk__in`, but any number of keys are one parameter. A long `IN` is slow or refused."""
 
     lookup_name = "in_array"
 
-    def get_prep_lookup(self) -> list[Any]:
+    def get_prep_lookup(self) -> list[object]:
         return list(self.rhs)
 
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} IN (SELECT value FROM json_each(%s))", [*params, array_param(self.rhs)]
+        return f"{column} IN (SELECT value FROM json_each(%s))", (*params, array_param(self.rhs))
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        # Unnested it is joined; `= ANY (array)` beside another index is compared with every element for every row.
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
+        # PostgreSQL joins the unnested array. With `= ANY (array)` it may compare every row with every key.
         column, params = self.process_lhs(compiler, connection)
-        # An array of a type with a length would cut off what is longer, and find somebody else by it.
-        kind = (
-            "text" if isinstance(self.lhs.output_field, models.CharField) else self.lhs.output_field.db_type(connection)
-        )
-        return f"{column} IN (SELECT unnest(%s::{kind}[]))", [*params, array_param(self.rhs)]
+        # Not varchar(n): that would cut off a longer key, which could then match the wrong row.
+        field = self.lhs.output_field
+        array_type = "text" if isinstance(field, models.CharField) else field.db_type(connection)
+        return f"{column} IN (SELECT unnest(%s::{array_type}[]))", (*params, array_param(self.rhs))
 
 
 def array_param(keys: list[Any]) -> Any:
-    """Keys as the one parameter that `in_array` makes of them."""
+    """The keys as the parameter of an `in_array` lookup."""
     return keys if connection.vendor == "postgresql" else json.dumps(keys)
 
 
@@ -86,108 +85,117 @@ class Handed(Func):
 
 
 def create_temp_table(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Make a temporary table of this connection and fill it with the rows, ten thousand at a time.
+    """Create a temporary table of this connection and fill it, ten thousand rows at a time.
 
-    Between these the connection is free for whatever the rows are read with. Needs no transaction.
+    `rows` may itself use the connection while it is read. Needs no transaction.
     """
     drop_temp_tables(table)
+    remaining = iter(rows)
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
-        rest = iter(rows)
-        while chunk := list(islice(rest, STAGED_AT_ONCE)):
-            _copy(cursor, table, chunk)
+        while chunk := list(islice(remaining, ROWS_PER_COPY)):
+            if connection.vendor == "postgresql":
+                with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                    for row in chunk:
+                        copy.write_row(row)
+            else:
+                placeholders = ", ".join(["%s"] * len(chunk[0]))
+                cursor.executemany(f"INSERT INTO {table} VALUES ({placeholders})", chunk)
         if connection.vendor == "postgresql":
             cursor.execute(f"ANALYZE {table}")
 
 
-def _copy(cursor: Any, table: str, rows: list[Sequence[Any]]) -> None:
-    if connection.vendor == "postgresql":
-        with cursor.copy(f"COPY {table} FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    else:
-        places = ", ".join(["%s"] * len(rows[0]))
-        cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
-
-
-def db_datetime(at: datetime) -> Any:
-    """A time in the database's own form, for SQL written by hand: SQLite compares times as text."""
-    return models.DateTimeField().get_db_prep_value(at, connection)
-
-
 def drop_temp_tables(*tables: str) -> None:
-    """Drop temporary tables: a connection that lives on may still have them."""
+    """Drop temporary tables, which a long-lived connection would otherwise keep."""
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
 
 
+def analyze_tables(new_rows: int, *tables: type[models.Model]) -> None:
+    """Refresh PostgreSQL's statistics of those tables that were small before this many rows were added.
+
+    Until then its planner would treat them as small.
+    """
+    if new_rows < ANALYZE_THRESHOLD or connection.vendor != "postgresql":
+        return
+    names = [table._meta.db_table for table in tables]
+    with connection.cursor() as cursor:
+        cursor.execute(SMALL_TABLES, [names, new_rows * ANALYZE_FACTOR])
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(table)}")
+
+
+def db_datetime(at: datetime) -> Any:
+    """A time as a parameter of handwritten SQL. SQLite compares times as text, so the format matters."""
+    return models.DateTimeField().get_db_prep_value(at, connection)
+
+
 def text_value(value: str) -> Value:
-    """A plain text as an expression, where a bare one would be the name of a field."""
+    """A text as an expression. `insert_from` and `update_from` take a bare text for the name of a field."""
     return Value(value, output_field=models.CharField())
 
 
-def insert_from(model: type[models.Model], rows: models.QuerySet[Any], **columns: Any) -> int:
-    """Insert one row of `model` per row of the queryset, in one statement, and give their number.
+def insert_from(model: type[models.Model], rows: QuerySet, **columns: object) -> int:
+    """Insert one row of `model` per row of the queryset in one statement, and return their number.
 
-    `columns` maps a field of `model` to the name of a field of `rows`, an expression over it, or a plain value (a plain
-    text as `text("..")`).
+    `columns` maps each field of `model` to its value: the name of a field of `rows`, an expression, or a constant (a
+    text as `text_value("..")`).
     """
-    names = ", ".join(_names(model, columns))
-    return _write(f"INSERT INTO {_table(model)} ({names}) {{select}}", _select(model, rows, columns))
+    names = ", ".join(_column_names(model, columns))
+    return _write(f"INSERT INTO {_table_name(model)} ({names}) {{select}}", _select(model, rows, columns))
 
 
-def update_from(model: type[models.Model], rows: models.QuerySet[Any], *, key: str, **columns: Any) -> int:
-    """Change the row of `model` whose key each row of the queryset has in `key`, in one statement; give their number.
+def update_from(model: type[models.Model], rows: QuerySet, *, key: str, **columns: object) -> int:
+    """Update, for each row of the queryset, the row of `model` whose primary key is in the queryset's field `key`.
 
-    `columns` as for `insert_from`.
+    One statement; returns the number of updated rows. `columns` as for `insert_from`.
     """
-    pk, table = model._meta.pk.name, _table(model)
-    pk_column, *names = _names(model, [pk, *columns])
-    given = ", ".join(f"{name} = given._{position}" for position, name in enumerate(names, 1))
-    update = f"UPDATE {table} SET {given} FROM ({{select}}) AS given WHERE {table}.{pk_column} = given._0"
+    pk, table = model._meta.pk.name, _table_name(model)
+    pk_column, *names = _column_names(model, [pk, *columns])
+    assignments = ", ".join(f"{name} = source._{position}" for position, name in enumerate(names, 1))
+    update = f"UPDATE {table} SET {assignments} FROM ({{select}}) AS source WHERE {table}.{pk_column} = source._0"
     return _write(update, _select(model, rows, {pk: key} | columns))
 
 
-def _select(model: type[models.Model], rows: models.QuerySet[Any], columns: dict[str, Any]) -> models.QuerySet[Any]:
-    """The columns over the rows, in their order, as `_0`, `_1` and so on."""
-    fields: list[Any] = [model._meta.get_field(name) for name in columns]
-    values = zip(columns.values(), fields, strict=True)
-    expressions = {f"_{position}": _column(value, field) for position, (value, field) in enumerate(values)}
+def _select(model: type[models.Model], rows: QuerySet, columns: dict[str, object]) -> QuerySet:
+    """The queryset with the values of `columns` as its columns `_0`, `_1` and so on."""
+    values = [_expression(value, model._meta.get_field(name)) for name, value in columns.items()]
+    expressions = {f"_{position}": value for position, value in enumerate(values)}
     return rows.order_by().annotate(**expressions).values_list(*expressions)
 
 
-def _write(sql: str, rows: models.QuerySet[Any]) -> int:
-    """How many rows the statement wrote, which has `{select}` where it reads them."""
-    try:
-        select, params = rows.query.sql_with_params()
-    except EmptyResultSet:
+def _expression(value: Any, field: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, models.Choices):
+        return F(value)
+    if hasattr(value, "resolve_expression"):
+        return value
+    # PostgreSQL must be told the type of a constant that is selected.
+    return Value(value, output_field=field.target_field if field.is_relation else field)
+
+
+def _write(sql: str, rows: QuerySet) -> int:
+    """Run the statement with the queryset in place of `{select}`, and return the number of rows written."""
+    compiled = queryset_sql(rows)
+    if compiled is None:
         return 0
+    select, params = compiled
     with connection.cursor() as cursor:
         cursor.execute(sql.format(select=select), params)
         return cursor.rowcount
 
 
-def _table(model: type[models.Model]) -> str:
+def _table_name(model: type[models.Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def _names(model: type[models.Model], names: Iterable[str]) -> list[str]:
+def _column_names(model: type[models.Model], names: Iterable[str]) -> list[str]:
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     return [connection.ops.quote_name(field.column) for field in fields]
 
 
-def _column(value: Any, field: Any) -> Any:
-    if isinstance(value, str) and not isinstance(value, models.Choices):
-        return F(value)
-    if hasattr(value, "resolve_expression"):
-        return value
-    # A statement that writes what it selects needs the type of a constant said.
-    return Value(value, output_field=field.target_field if field.is_relation else field)
-
-
 class VendorSQL(migrations.RunSQL):
-    """`RunSQL` on one kind of database, such as "postgresql"; nothing elsewhere."""
+    """`RunSQL` for one kind of database, such as "postgresql". On others it does nothing."""
 
     def __init__(self, vendor: str, sql: str, reverse_sql: str) -> None:
         super().__init__(sql, reverse_sql)
@@ -196,10 +204,12 @@ class VendorSQL(migrations.RunSQL):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return type(self).__name__, [self.vendor, self.sql, self.reverse_sql], {}
 
-    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+    def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState) -> None:
         if schema_editor.connection.vendor == self.vendor:
             super().database_forwards(app_label, schema_editor, *states)
 
-    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState
+    ) -> None:
         if schema_editor.connection.vendor == self.vendor:
             super().database_backwards(app_label, schema_editor, *states)

@@ -1,4 +1,4 @@
-"""Names for the types of values that have no better one."""
+"""Types shared by modules that have nothing else in common."""
 
 from typing import Any
 

@@ -1,13 +1,21 @@
-"""Partners, the people who sign in for them, what a distributor granted, and operations that wait for confirmation."""
+"""Partners and their users, the grants of resellers, operations that wait for confirmation, and background jobs."""
 
 from partnercenter.models.grants import Grant, GrantRecord, Pool
 from partnercenter.models.jobs import Job
 from partnercenter.models.operations import AcceptedCode, CodeRequest, Confirmation, Operation
 from partnercenter.models.partner_records import PartnerStatusRecord, VerificationSwitchRecord
-from partnercenter.models.partners import BudgetType, Channel, Partner, default_time_zone, validate_time_zone
+from partnercenter.models.partners import (
+    LONGEST_REASON,
+    BudgetType,
+    Channel,
+    Partner,
+    default_time_zone,
+    validate_time_zone,
+)
 from partnercenter.models.users import User
 
 __all__ = [
+    "LONGEST_REASON",
     "AcceptedCode",
     "BudgetType",
     "Channel",

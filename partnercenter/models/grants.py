@@ -1,4 +1,4 @@
-"""What a distributor granted to its resellers, and how much of it is allocated."""
+"""The grants that distributors give to resellers, with their quotas."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +18,7 @@ from partnercenter.models.users import User
 
 @dataclass(frozen=True)
 class Pool:
-    """One quota as pages show it; `granted` is None where there is no such quota."""
+    """All budgets of one type of a reseller, against its quota. `granted` is the quota, None if there is none."""
 
     label: Promise | str
     granted: Decimal | None
@@ -30,16 +30,16 @@ class Pool:
 
     @property
     def over(self) -> bool:
-        """Over-allocated (rule 5.4 (docs/rules.md)): budgets stand, nothing may increase until it fits."""
+        """Whether it is over-allocated: no budget may be raised until the budgets fit (rule 5.4 (docs/rules.md))."""
         return self.granted is not None and self.allocated > self.granted
 
 
 class Grant(models.Model):
-    """What a distributor allowed a reseller, and how much of it is allocated; see section 5 (docs/rules.md).
+    """A distributor's permission for a reseller to act on its customers, with quotas (section 5 (docs/rules.md)).
 
-    Each reseller has exactly one row for as long as it exists: it is what every action on the reseller's customers
-    locks, so giving, changing and revoking wait for the actions under way. Without a quota nothing is granted.
-    `*_allocated` is the sum of the reseller's budgets of that type; it moves with the budgets, in their transaction.
+    Every reseller has exactly one row, also while no grant is given, which is when both quotas are None. Each action on
+    the reseller's customers locks this row, so a change of the grant waits for the actions in progress. `*_allocated`
+    is the sum of the reseller's budgets of that type, and is updated in the transaction that changes a budget.
     """
 
     partner = models.OneToOneField(Partner, PROTECT, primary_key=True, verbose_name=_("reseller"), related_name="grant")
@@ -65,11 +65,11 @@ class Grant(models.Model):
 
     @property
     def given(self) -> bool:
-        """Whether anything is granted at all."""
+        """Whether the reseller may act on its customers at all."""
         return self.monthly_quota is not None or self.one_time_quota is not None
 
     def pool(self, budget_type: str) -> Pool:
-        """The quota of one budget type with what is allocated of it."""
+        """The pool of one budget type."""
         if budget_type == BudgetType.MONTHLY:
             return Pool(_("Monthly budget quota"), self.monthly_quota, self.monthly_allocated)
         return Pool(_("One-time budget quota"), self.one_time_quota, self.one_time_allocated)
@@ -81,10 +81,7 @@ class Grant(models.Model):
 
 
 class GrantRecord(Record):
-    """One giving, change or revocation of a grant: the quotas before and after; None = no such quota.
-
-    See rule 5.7 (docs/rules.md).
-    """
+    """A grant was given, changed or revoked (rule 5.7 (docs/rules.md)). A quota of None means that there was none."""
 
     partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("reseller"), related_name="grant_records")
     at = models.DateTimeField(_("time"), default=timezone.now)

@@ -1,4 +1,4 @@
-"""Work that takes long."""
+"""Background jobs."""
 
 import uuid
 from typing import ClassVar
@@ -13,7 +13,7 @@ from partnercenter.models.users import User
 
 
 class Job(models.Model):
-    """Work that takes long, as its page shows it. What it does is one transaction, which also ends the job."""
+    """A background job with its progress and its result. Its changes are one transaction, which also ends the job."""
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("Waiting")
@@ -24,22 +24,22 @@ class Job(models.Model):
         FAILED = "FAILED", _("Failed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    task = models.CharField(max_length=100, help_text="The task that does the work, as it is imported.")
+    task = models.CharField(max_length=100, help_text="The dotted path of the task function.")
     title = models.CharField(max_length=100)
     operator = models.ForeignKey(User, PROTECT, related_name="jobs")
     operation = models.OneToOneField(Operation, PROTECT, null=True, related_name="job")
     terms = models.JSONField(default=dict)
-    files = models.JSONField(default=list, help_text="Name, and where it is kept, of each file to be read.")
+    files = models.JSONField(default=list, help_text="The name and the storage path of each uploaded file.")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     size = models.BigIntegerField(default=0, help_text="Bytes to be read.")
     read = models.BigIntegerField(default=0, help_text="Bytes read so far.")
     created_at = models.DateTimeField(default=timezone.now)
-    alive_at = models.DateTimeField(default=timezone.now, help_text="When it last gave a sign of life.")
+    alive_at = models.DateTimeField(default=timezone.now, help_text="When its worker last reported progress.")
     finished_at = models.DateTimeField(null=True)
     message = models.TextField(blank=True)
-    status = models.PositiveSmallIntegerField(default=200, help_text="What the page it was sent from answers with.")
-    link = models.CharField(max_length=200, blank=True, help_text="The page of what came of it.")
-    problems = models.JSONField(default=list, help_text="What is wrong, line by line.")
+    status = models.PositiveSmallIntegerField(default=200, help_text="The HTTP status for the page that started it.")
+    link = models.CharField(max_length=200, blank=True, help_text="The address of the page with its result.")
+    problems = models.JSONField(default=list, help_text="The bad lines of its files.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["operator", "-created_at"], name="job_by_operator")]

@@ -1,4 +1,4 @@
-"""What waits for confirmation, how it was confirmed, and work that takes long."""
+"""Operations that wait for confirmation, their verification codes, and how they were confirmed."""
 
 import uuid
 from typing import ClassVar
@@ -14,11 +14,10 @@ from partnercenter.models.users import User
 
 
 class Operation(Record):
-    """What an operator reviewed and is to confirm; see rule 6.3 (docs/rules.md).
+    """A change that an operator reviewed and may confirm (rule 6.3 (docs/rules.md)).
 
-    Its key is the batch id of the records it leads to.
-
-    Nothing here changes: that it was confirmed is a `Confirmation`, that a code was asked for is a `CodeRequest`.
+    Its primary key is the batch ID of the records that it leads to. The row never changes: a `CodeRequest` records that
+    a code was sent, and a `Confirmation` that it was confirmed.
     """
 
     class Kind(models.TextChoices):
@@ -34,7 +33,7 @@ class Operation(Record):
     partner = models.ForeignKey(Partner, PROTECT, related_name="+")
     terms = models.JSONField(default=dict)
     replaces = models.ForeignKey(
-        "self", PROTECT, null=True, related_name="replaced_by", help_text="The review this one was edited from."
+        "self", PROTECT, null=True, related_name="replaced_by", help_text="The review that was edited to make this one."
     )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
@@ -44,7 +43,7 @@ class Operation(Record):
 
 
 class CodeRequest(Record):
-    """A verification code was sent for this operation. The latest one tells what the operator's code confirms."""
+    """A verification code was sent for this operation. An operator's code is good for the latest request only."""
 
     operation = models.ForeignKey(Operation, PROTECT, related_name="code_requests")
     operator = models.ForeignKey(User, PROTECT, related_name="code_requests")
@@ -58,7 +57,7 @@ class CodeRequest(Record):
 
 
 class Confirmation(Record):
-    """An operation was confirmed and applied, once: the key is the operation's own."""
+    """An operation was confirmed and applied. The operation is the primary key, so that this happens only once."""
 
     class How(models.TextChoices):
         WITHOUT_CODE = "WITHOUT_CODE", _("Without a code")
@@ -74,7 +73,7 @@ class Confirmation(Record):
 
 
 class AcceptedCode(Record):
-    """The right code was given for an operation that a job applies: it is asked for no other."""
+    """The right code was entered for an operation that a background job applies, so the job needs none."""
 
     operation = models.OneToOneField(Operation, PROTECT, primary_key=True, related_name="accepted_code")
     at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""What was done to a partner as a whole, by whom: its status, and its verification switch."""
+"""The records of changes to a partner itself: its status, and its verification switch."""
 
 from typing import ClassVar
 
@@ -8,12 +8,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from partnercenter.lib.append_only import Record
-from partnercenter.models.partners import Partner
+from partnercenter.models.partners import LONGEST_REASON, Partner
 from partnercenter.models.users import User
 
 
 class VerificationSwitchRecord(Record):
-    """The verification code of a partner was turned on or off: by whom and when (rule 6.6 (docs/rules.md))."""
+    """A partner's verification code was turned on or off (rule 6.6 (docs/rules.md))."""
 
     partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("partner"), related_name="verification_switch_records")
     at = models.DateTimeField(_("time"), default=timezone.now)
@@ -31,10 +31,7 @@ class VerificationSwitchRecord(Record):
 
 
 class PartnerStatusRecord(Record):
-    """A reseller was restricted, frozen or let go again by its distributor: status before and after.
-
-    See rule 4.7 (docs/rules.md).
-    """
+    """A distributor changed the status of a reseller (rule 4.7 (docs/rules.md))."""
 
     partner = models.ForeignKey(Partner, PROTECT, verbose_name=_("reseller"), related_name="status_records")
     at = models.DateTimeField(_("time"), default=timezone.now)
@@ -42,7 +39,7 @@ class PartnerStatusRecord(Record):
     operator_name = models.CharField(_("operator"), max_length=150)
     status_before = models.CharField(_("status before"), max_length=10, choices=Partner.Status, blank=True)
     status_after = models.CharField(_("status after"), max_length=10, choices=Partner.Status, blank=True)
-    reason = models.CharField(_("reason"), max_length=256)
+    reason = models.CharField(_("reason"), max_length=LONGEST_REASON)
 
     class Meta:
         verbose_name = _("partner status record")

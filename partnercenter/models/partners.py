@@ -1,4 +1,4 @@
-"""Companies that sell cloud, the people who sign in for them, and what a distributor granted."""
+"""Partners: the companies that sell cloud services. Also choices that several models share."""
 
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -9,16 +9,19 @@ from django.db import models
 from django.db.models import PROTECT, Q
 from django.utils.translation import gettext_lazy as _
 
+# In characters: why an account was frozen, a reseller restricted, or a decision snoozed.
+LONGEST_REASON = 256
+
 
 class BudgetType(models.TextChoices):
-    """What a budget is, and what a quota is granted for."""
+    """The type of a budget, and of the quota that limits budgets of that type."""
 
     ONE_TIME = "ONE_TIME", _("One-time budget")
     MONTHLY = "MONTHLY", _("Monthly budget")
 
 
 class Channel(models.TextChoices):
-    """By what way an action came; see section 9 (docs/rules.md)."""
+    """How an action came in, as its records state it (rule 9.1 (docs/rules.md))."""
 
     CONSOLE = "CONSOLE", _("Console")
     IMPORT = "IMPORT", _("Import")
@@ -27,12 +30,12 @@ class Channel(models.TextChoices):
 
 
 def default_time_zone() -> str:
-    """The zone a partner starts with: that of billing."""
+    """The time zone of a new partner: the billing time zone."""
     return settings.BILLING_TIME_ZONE
 
 
 def validate_time_zone(name: str) -> None:
-    """ValidationError unless the name is one of the IANA database."""
+    """Raises ValidationError unless the name is in the IANA time zone database."""
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:
@@ -40,7 +43,7 @@ def validate_time_zone(name: str) -> None:
 
 
 class Partner(models.Model):
-    """A company that sells cloud; see section 1 (docs/rules.md)."""
+    """A company that sells cloud services (rule 1.1 (docs/rules.md))."""
 
     class Kind(models.TextChoices):
         DISTRIBUTOR = "DISTRIBUTOR", _("Distributor")
@@ -48,9 +51,9 @@ class Partner(models.Model):
         SOLUTION_PROVIDER = "SOLUTION_PROVIDER", _("Solution provider")
 
     class Status(models.TextChoices):
-        """Whether its distributor restricted or froze it: then all its customers are frozen, too.
+        """Set by the distributor. Unless it is normal, all the reseller's customers are frozen.
 
-        See rule 4.7 (docs/rules.md).
+        This is rule 4.7 (docs/rules.md).
         """
 
         NORMAL = "", _("Normal")
@@ -73,7 +76,7 @@ class Partner(models.Model):
         _("status"), max_length=10, choices=Status, blank=True, default=Status.NORMAL, editable=False
     )
     status_since = models.DateTimeField(_("since"), null=True, editable=False)
-    status_reason = models.CharField(_("reason"), max_length=256, blank=True, editable=False)
+    status_reason = models.CharField(_("reason"), max_length=LONGEST_REASON, blank=True, editable=False)
     verification_required = models.BooleanField(
         _("verification code"),
         default=False,
@@ -93,7 +96,7 @@ class Partner(models.Model):
                 name="only_a_reseller_has_a_distributor",
                 condition=Q(kind="RESELLER", distributor__isnull=False)
                 | (~Q(kind="RESELLER") & Q(distributor__isnull=True)),
-                violation_error_message=_("A reseller has a distributor, no other partner has one."),
+                violation_error_message=_("A reseller must have a distributor. No other partner can have one."),
             ),
             models.CheckConstraint(
                 name="a_status_has_its_time",
@@ -106,7 +109,7 @@ class Partner(models.Model):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone of its days and times."""
+        """The time zone in which its pages show times."""
         return ZoneInfo(self.time_zone)
 
     @property

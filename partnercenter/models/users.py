@@ -1,4 +1,4 @@
-"""The people who sign in."""
+"""The user model."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -9,10 +9,7 @@ from partnercenter.models.partners import Partner
 
 
 class User(AbstractUser):
-    """Someone who signs in. Without a partner: staff of the platform, who work in the administration.
-
-    See rule 5.8 (docs/rules.md).
-    """
+    """Someone who signs in: a partner's user, or without a partner the platform's staff (rule 5.8 (docs/rules.md))."""
 
     class Role(models.TextChoices):
         ADMINISTRATOR = "ADMINISTRATOR", _("Administrator")
@@ -24,5 +21,5 @@ class User(AbstractUser):
     )
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
 
-    # Worked out once per request, as each template and view asks several times.
+    # A cache: views and templates of one request check permissions many times.
     own_permissions: set[str] | None = None

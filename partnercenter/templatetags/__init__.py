@@ -1,1 +1,1 @@
-"""Template filters of the console."""
+"""Template filters and tags."""

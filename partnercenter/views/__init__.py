@@ -1,1 +1,1 @@
-"""The pages of the console itself."""
+"""Pages: home, Partner Information, operations to confirm, and background jobs."""

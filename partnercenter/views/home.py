@@ -1,6 +1,4 @@
-"""The frame of the console: overview, Partner Information, health."""
-
-from typing import Any
+"""The start page, the health check, and what all templates have in common."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -14,38 +12,34 @@ from django.views.decorators.http import require_safe
 from django.views.defaults import permission_denied
 
 from partnercenter.lib.dates import format_minute
+from partnercenter.lib.types import Context
 from partnercenter.models import Partner
 from partnercenter.requests import ConsoleRequest
 
 
-def console(request: HttpRequest) -> dict[str, Any]:
-    """What every template may use: the currency, the zone in which it shows times, and whether the reseller at whose
-    pages one looks is restricted.
-    """
+def console(request: HttpRequest) -> Context:
+    """Context processor: currency, active time zone, and a notice for users of a restricted or frozen reseller."""
     now = timezone.localtime()
     offset = now.strftime("%z")
     return {
         "currency": settings.CURRENCY,
         "time_zone": f"{timezone.get_current_timezone_name()} (GMT{offset[:3]}:{offset[3:]})",
-        "restricted": _restricted(getattr(getattr(request, "user", None), "partner", None)),
+        "restriction_notice": _restriction_notice(getattr(getattr(request, "user", None), "partner", None)),
     }
 
 
-def _restricted(partner: Partner | None) -> str:
-    """What a reseller is told whom its distributor restricted or froze (rule 4.7 (docs/rules.md)).
-
-    "" for everybody else.
-    """
+def _restriction_notice(partner: Partner | None) -> str:
+    """The notice for a reseller that its distributor restricted or froze, else "" (rule 4.7 (docs/rules.md))."""
     if partner is None or partner.status_since is None:
         return ""
     sentences = {
         Partner.Status.RESTRICTED: _(
             "Your distributor %(distributor)s has restricted your account since %(since)s: %(reason)s. All your "
-            "customers are frozen until it ends; what you set or unfreeze meanwhile holds from then on."
+            "customers are frozen until this ends. Budgets you set and accounts you unfreeze take effect then."
         ),
         Partner.Status.FROZEN: _(
             "Your distributor %(distributor)s has frozen your account since %(since)s: %(reason)s. All your "
-            "customers are frozen until it ends, and you cannot unfreeze any."
+            "customers are frozen until this ends, and you cannot unfreeze any."
         ),
     }
     return sentences[Partner.Status(partner.status)] % {
@@ -57,21 +51,24 @@ def _restricted(partner: Partner | None) -> str:
 
 @require_safe
 def home(request: ConsoleRequest) -> HttpResponse:
-    """The overview; platform staff without a partner are told where they work; see rule 5.8 (docs/rules.md)."""
+    """The start page. Users without a partner are sent to the administration (rule 5.8 (docs/rules.md))."""
     return render(request, "partnercenter/home.html")
 
 
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 only when the database answers."""
+    """Health check: 200 if the database answers."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return HttpResponse("ok", content_type="text/plain")
 
 
-def csrf_failure(request: Any, reason: str = "") -> HttpResponse:
-    """A form from before a new sign-in: HTMX loads the page anew, which may show another partner's data by now."""
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The response to an outdated form: signing in again has replaced the CSRF token.
+
+    HTMX reloads the whole page, because it may show the data of the user who was signed in before.
+    """
     if request.headers.get("HX-Request"):
         return HttpResponse(status=403, headers={"HX-Refresh": "true"})
     if request.user.is_authenticated and request.resolver_match and request.resolver_match.url_name == "sign_in":

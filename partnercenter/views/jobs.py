@@ -1,7 +1,7 @@
-"""The page of work that takes long, and its start once more."""
+"""The page of a background job, and starting a stalled job again."""
 
 import json
-from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -17,29 +17,29 @@ from partnercenter.requests import ConsoleRequest, partner_required
 
 @require_safe
 @partner_required
-def job(request: ConsoleRequest, pk: Any) -> HttpResponse:
-    """Work that takes long: how far it is, and what came of it. The operator's own; anybody else's does not exist."""
-    mine = get_object_or_404(request.user.jobs, pk=pk)
-    context = {"job": mine, "is_silent": jobs.is_stalled(mine)}
+def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """The progress and the result of one of the user's own jobs."""
+    own_job = get_object_or_404(request.user.jobs, pk=pk)
+    context = {"job": own_job, "is_stalled": jobs.is_stalled(own_job)}
     return page_or_partial(request, "partnercenter/job.html", context, partial="job", target="job")
 
 
 @require_POST
 @partner_required
-def job_again(request: ConsoleRequest, pk: Any) -> HttpResponse:
-    """Start a job again whose worker gives no sign of life."""
-    mine = get_object_or_404(request.user.jobs, pk=pk)
+def job_again(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """Start a stalled job again."""
+    own_job = get_object_or_404(request.user.jobs, pk=pk)
     try:
-        jobs.restart_job(mine)
-    except InvalidRequest as refused:
-        messages.error(request, refused.message)
-    return redirect("job", pk=mine.pk)
+        jobs.restart_job(own_job)
+    except InvalidRequest as error:
+        messages.error(request, error.message)
+    return redirect("job", pk=own_job.pk)
 
 
 def job_response(
     request: ConsoleRequest, job: Job, *, then: str, selection_done: bool = False, link: Link | None = None
 ) -> HttpResponse:
-    """After a job was started: if it is done, as after any action, and on to what came of it; else to its page."""
+    """The response after starting a job. If it is done, the same as after any action; otherwise to the job's page."""
     if job.state == Job.State.DONE:
         if not request.htmx:
             messages.success(request, job.message)
@@ -48,5 +48,7 @@ def job_response(
     path = resolve_url("job", pk=job.pk)
     if not request.htmx:
         return redirect(path)
-    events: dict[str, Any] = {"dialog:close": {}} | ({"selection:clear": {}} if selection_done else {})
+    events: dict[str, object] = {"dialog:close": {}}
+    if selection_done:
+        events["selection:clear"] = {}
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events), "HX-Redirect": path})

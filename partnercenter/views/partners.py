@@ -1,4 +1,4 @@
-"""Partner Information: company, quotas, and the switch of the verification code."""
+"""The page Partner Information."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from partnercenter.actions import operations
 from partnercenter.actions.verification_switch import ensure_may_switch, switch_verification
 from partnercenter.lib.errors import InvalidRequest
-from partnercenter.models import Partner
+from partnercenter.models import Operation, Partner
 from partnercenter.permissions import grant_of, may_switch_verification, visible_pools
 from partnercenter.requests import ConsoleRequest, partner_required
 
@@ -17,7 +17,7 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def partner_information(request: ConsoleRequest) -> HttpResponse:
-    """Partner Information: company, quotas, and the switch of the verification code for administrators."""
+    """The company, its quotas, and for administrators the switch of the verification code."""
     partner = request.partner
     if request.method == "POST":
         return _switch_verification(request, on=request.POST.get("verification_required") == "on")
@@ -25,7 +25,7 @@ def partner_information(request: ConsoleRequest) -> HttpResponse:
     context = {
         "partner": partner,
         "pools": visible_pools(grant),
-        "unbound": partner.kind == Partner.Kind.SOLUTION_PROVIDER,
+        "is_solution_provider": partner.kind == Partner.Kind.SOLUTION_PROVIDER,
         "no_grant": grant is not None and not grant.given,
         "may_switch": may_switch_verification(request.user),
     }
@@ -33,16 +33,17 @@ def partner_information(request: ConsoleRequest) -> HttpResponse:
 
 
 def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
-    """Turning on holds at once; turning off is itself a critical operation; see rule 6.1 (docs/rules.md)."""
+    """Turn the code on, or start the operation that turns it off after confirmation (rule 6.1 (docs/rules.md))."""
     user = request.user
     ensure_may_switch(user)
     if on:
         try:
             switch_verification(request.partner, on=True, operator=user)
-        except InvalidRequest as refused:
-            messages.error(request, refused.message)
+        except InvalidRequest as error:
+            messages.error(request, error.message)
         else:
             messages.success(request, _("The verification code is turned on."))
     elif request.partner.verification_required:
-        return redirect("operation", pk=operations.create_operation("TURN_OFF_VERIFICATION", {}, operator=user).pk)
+        turning_off = operations.create_operation(Operation.Kind.TURN_OFF_VERIFICATION, {}, operator=user)
+        return redirect("operation", pk=turning_off.pk)
     return redirect("partner_information")

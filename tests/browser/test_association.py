@@ -111,7 +111,7 @@ def test_the_platform_associates_an_account_nobody_knew_and_disassociates_it(sta
     page.get_by_role("row", name="north_sea").get_by_role("checkbox").check()
     page.locator("select[name=action]").select_option(label="Disassociate selected customers")
     page.get_by_role("button", name=re.compile("^(Go|Run)")).click()
-    expect(page.get_by_text("These customers leave their partner.")).to_be_visible()
+    expect(page.get_by_text("These customers will leave their partner.")).to_be_visible()
     page.get_by_role("button", name="Disassociate").click()
     expect(page.get_by_text("1 customer disassociated.")).to_be_visible()
     assert factories.fresh(customer).disassociated_on
@@ -123,6 +123,6 @@ def test_a_file_is_sent_by_the_keyboard_alone(staff, acme):
     staff.page.goto("/admin/customers/customer/add/")
     text = "customer_id,account_name,name,partner\n1,a,A,acme-reseller\n"
     choose_file(staff, staff.page.locator("[type=file]"), text)
-    press(staff, staff.page.get_by_role("button", name="Associate the customers of the file"))
+    press(staff, staff.page.get_by_role("button", name="Associate the customers in the file"))
     expect(staff.page.get_by_text("1 customer associated.")).to_be_visible()
     assert Customer.objects.get().partner == acme

@@ -60,8 +60,8 @@ def group(person: Person, name: str) -> Locator:
 
 
 def leave_out(person: Person, customer: Customer) -> None:
-    person.window.get_by_role("button", name=f"Leave out {customer.account_name}", exact=True).click()
-    expect(person.window.get_by_role("button", name=f"Leave out {customer.account_name}", exact=True)).to_have_count(0)
+    person.window.get_by_role("button", name=f"Exclude {customer.account_name}", exact=True).click()
+    expect(person.window.get_by_role("button", name=f"Exclude {customer.account_name}", exact=True)).to_have_count(0)
 
 
 def amounts(customers: list[Customer]) -> list[Decimal | None]:
@@ -113,8 +113,8 @@ def search(person: Person, text: str, *, finds: int) -> None:
 
 
 def edit_the_review(person: Person, *, out: list[Customer], other: Customer) -> None:
-    group(person, "All to be set").click()
-    expect(person.window.get_by_role("button", name=re.compile("^Leave out "))).to_have_count(5)
+    group(person, "All budgets to be set").click()
+    expect(person.window.get_by_role("button", name=re.compile("^Exclude "))).to_have_count(5)
     person.meets_no_barrier()
     for customer in out:
         leave_out(person, customer)
@@ -122,7 +122,7 @@ def edit_the_review(person: Person, *, out: list[Customer], other: Customer) -> 
     row.get_by_role("textbox").fill("250.50")
     row.get_by_role("button", name="Change").click()
     expect(person.window.get_by_role("region", name="Totals")).to_contain_text("450.50")
-    expect(person.window.get_by_text("3 customers are to be set.")).to_be_visible()
+    expect(person.window.get_by_text("The budgets of 3 customers will be set.")).to_be_visible()
 
 
 def undo(person: Person) -> None:
@@ -143,7 +143,7 @@ def undo(person: Person) -> None:
     code = re.findall(r"^\s*(\d{6})$", str(mail.outbox[-1].body), re.MULTILINE)[0]
     person.page.get_by_label("Verification Code", exact=True).fill(code)
     person.page.get_by_role("button", name="OK").click()
-    person.sees(re.compile("3 budgets are undone."))
+    person.sees(re.compile("3 budgets were restored to their previous values."))
 
 
 def test_an_amount_that_was_typed_and_not_taken_over_is_before_anything_is_set(sit_down, ann, thirty):
@@ -152,11 +152,11 @@ def test_an_amount_that_was_typed_and_not_taken_over_is_before_anything_is_set(s
     tick(person, *thirty[:3])
     open_dialog(person)
     send_terms(person, "100")
-    group(person, "All to be set").click()
+    group(person, "All budgets to be set").click()
     for customer, amount in ((thirty[0], "999"), (thirty[2], "7.50")):
         person.window.get_by_role("textbox", name=f"Budget of {customer.account_name}").fill(amount)
     person.ok.click()
-    expect(person.window.get_by_text("The amounts you typed are in the review now")).to_be_visible()
+    expect(person.window.get_by_text("The amounts you typed are now in the review")).to_be_visible()
     expect(person.window.get_by_role("region", name="Totals")).to_contain_text("1,106.50")
     assert not Budget.objects.exists()
     person.ok.click()
@@ -188,7 +188,7 @@ def test_all_that_match_are_counted_when_asked_for_and_no_more_once_one_is_untic
     selected(person, "All 1,003 matching selected")
     person.row(customers[10]).get_by_role("checkbox").uncheck()
     selected(person, "9 selected")
-    person.sees("Not all that match are selected any more, only those of this page.")
+    person.sees("Now only the customers ticked on this page are selected.")
 
 
 def test_a_review_that_went_stale_is_applied_to_the_unchanged(sit_down, ann, thirty, watch):
@@ -200,7 +200,7 @@ def test_a_review_that_went_stale_is_applied_to_the_unchanged(sit_down, ann, thi
     send_terms(person, "100")
     factories.budget(thirty[1], ann, "7")
     person.ok.click()
-    expect(person.alert).to_contain_text("1 of the customers was changed after your review. Nothing was changed.")
+    expect(person.alert).to_contain_text("1 customer was changed after your review. Nothing was applied.")
     differs = person.window.get_by_role("region", name="What changed").get_by_role("row", name=thirty[1].account_name)
     expect(differs).to_contain_text("Budget: none before, One-time budget 7.00 (Automatic) now.")
     person.meets_no_barrier()
@@ -219,13 +219,13 @@ def test_by_the_keyboard_alone(sit_down, ann, thirty):
     tab_to(person, person.page.get_by_role("button", name="Set Budget", exact=True), "Shift+Tab")
     person.page.keyboard.press("Enter")
     expect(person.window.get_by_role("heading", name="Set Budget")).to_be_visible()
-    press(person, person.window.get_by_role("radio", name="Leave as it is").first, "ArrowDown")
+    press(person, person.window.get_by_role("radio", name="Leave unchanged").first, "ArrowDown")
     write(person, person.window.get_by_label("Amount", exact=True).last, "55")
     press(person, person.window.get_by_role("button", name="Review"))
     expect(person.window.get_by_role("heading", name="Set Budget: Review")).to_be_visible()
-    press(person, group(person, "All to be set"))
-    press(person, person.window.get_by_role("button", name=f"Leave out {thirty[0].account_name}", exact=True))
-    expect(person.window.get_by_text("1 customer is to be set.")).to_be_visible()
+    press(person, group(person, "All budgets to be set"))
+    press(person, person.window.get_by_role("button", name=f"Exclude {thirty[0].account_name}", exact=True))
+    expect(person.window.get_by_text("The budget of 1 customer will be set.")).to_be_visible()
     press(person, person.ok)
     person.sees(re.compile("1 budget is set"))
     assert amounts(thirty[:2]) == [None, Decimal(55)]
@@ -254,7 +254,7 @@ def test_a_long_import_shows_how_far_it_is_and_what_came_of_it(sit_down, ann, th
     person.meets_no_barrier()
     # It may be left and found again.
     person.choose("Sales", "Customer Expenditure")
-    person.page.get_by_role("region", name="Work of the last day").get_by_role("link").click()
+    person.page.get_by_role("region", name="Recent Uploads").get_by_role("link").click()
     job = ann.jobs.get()
     ann.jobs.update(state="READING", read=job.size // 2)
     expect(person.page.get_by_role("progressbar")).to_have_attribute("value", str(job.size // 2))
@@ -262,7 +262,7 @@ def test_a_long_import_shows_how_far_it_is_and_what_came_of_it(sit_down, ann, th
     worker()
     expect(person.page.get_by_text("The report is imported: 1 total changed. 1 account is frozen.")).to_be_visible()
     person.meets_no_barrier()
-    person.page.get_by_role("link", name="Show What Came of It").click()
+    person.page.get_by_role("link", name="Show Result").click()
     expect(person.page.get_by_text(thirty[0].account_name)).to_be_visible()
 
 

@@ -151,7 +151,7 @@ def see_why_it_is_frozen(person: Person, customer: Customer) -> None:
 
 def raise_and_unfreeze(person: Person, customer: Customer) -> None:
     person.open_set_budget(customer)
-    expect(person.window).to_contain_text(re.compile(r"1,250\.00\s+125%, exhausted; counted since 2026-09"))
+    expect(person.window).to_contain_text(re.compile(r"1,250\.00\s+125%, used up; counted since 2026-09"))
     person.amount.fill("2,000.00")
     person.window.get_by_role("checkbox", name="Unfreeze Now").check()
     person.meets_no_barrier()

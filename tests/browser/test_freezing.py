@@ -88,20 +88,20 @@ def test_many_are_reviewed_one_is_left_out_and_a_code_confirms(sit_down, ann, ac
     expect(person.window.get_by_role("heading", name="Freeze: Review")).to_be_visible()
     look_at_who_stays(person, frozen[0])
     person.window.get_by_role("link", name=re.compile("^Frozen 3")).click()
-    person.window.get_by_role("button", name=f"Leave out {free[0].account_name}").click()
-    expect(person.window.get_by_role("link", name=re.compile("^Left out 1"))).to_be_visible()
+    person.window.get_by_role("button", name=f"Exclude {free[0].account_name}").click()
+    expect(person.window.get_by_role("link", name=re.compile("^Excluded 1"))).to_be_visible()
     person.code.fill(person.get_code())
     person.meets_no_barrier()
     person.ok.click()
-    person.sees(re.compile("2 accounts frozen. 2 customers were left out."))
+    person.sees(re.compile("2 accounts frozen. 2 customers were excluded."))
     assert [factories.fresh(each).freeze_origin for each in free] == ["", "PARTNER", "PARTNER", ""]
     look_at_the_batch(person, free[1:3], frozen[0])
 
 
 def look_at_who_stays(person: Person, customer: Customer) -> None:
-    person.window.get_by_role("link", name=re.compile("^Frozen so already")).click()
+    person.window.get_by_role("link", name=re.compile("^Already frozen in this way")).click()
     expect(person.window.get_by_role("row", name=re.compile(customer.account_name))).to_contain_text(
-        re.compile(r"since 2026-09-15 \d\d:\d\d, association.*already frozen in this way", re.DOTALL)
+        re.compile(r"since association on 2026-09-15 \d\d:\d\d.*already frozen in this way", re.DOTALL)
     )
     person.meets_no_barrier()
 

@@ -118,5 +118,5 @@ def test_a_viewer_is_told_why_no_budget_can_be_set(sit_down, vera, kestwick):
     expect(viewer.page.get_by_text("You are a viewer and cannot act on customers").first).to_be_visible()
     expect(viewer.row(kestwick).get_by_role("link", name="Set Budget")).to_have_count(0)
     viewer.row(kestwick).get_by_role("link", name="Adjustment Records").click()
-    expect(viewer.window.get_by_text("No budget was ever set for this customer.")).to_be_visible()
+    expect(viewer.window.get_by_text("No budget has ever been set for this customer.")).to_be_visible()
     viewer.meets_no_barrier()

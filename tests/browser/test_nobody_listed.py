@@ -134,7 +134,7 @@ def test_decisions_of_nobody_offer_nobody_and_get_their_tools_back(person, kestw
     factories.report((kestwick, "2026-09", "120"))
     page = person.page
     page.goto("/customers/decisions/?q=zzzz")
-    expect(page.get_by_text("No decision matches what you look for.")).to_be_visible()
+    expect(page.get_by_text("No decision matches your search.")).to_be_visible()
     page.locator("#batch-snooze").click()
     expect(page.get_by_text("Select customers first.").first).to_be_visible()
     page.get_by_role("link", name="Clear filters").click()

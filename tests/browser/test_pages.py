@@ -139,14 +139,14 @@ def test_bad_lines_of_a_file_are_told_without_a_barrier_and_left_out(sit_down, a
         [{"name": "budgets.csv", "mimeType": "text/csv", "buffer": lines.encode()}]
     )
     person.page.get_by_role("button", name="Review").click()
-    assert person.page.get_by_role("region", name="Bad lines").get_by_role("listitem").all_inner_texts() == [
-        "budgets.csv, line 3: 'nobody' is no customer ID of yours",
-        "budgets.csv, line 4: customer_id is absent",
+    assert person.page.get_by_role("region", name="Errors in the file").get_by_role("listitem").all_inner_texts() == [
+        "budgets.csv, line 3: 'nobody' is not the ID of one of your customers",
+        "budgets.csv, line 4: customer_id is missing",
     ]
     person.meets_no_barrier()
     person.page.set_viewport_size(NARROW)
     assert person.page.evaluate(WIDTHS) == [NARROW["width"], NARROW["width"]]
-    person.page.get_by_role("link", name="Leave out the bad lines and review the others").click()
+    person.page.get_by_role("link", name="Exclude these lines and review the others").click()
     person.page.get_by_role("button", name="OK").click()
     person.page.wait_for_url("**/customers/")
     assert factories.stored(kestwick).amount == 7

@@ -21,7 +21,7 @@ def change_status(dora: Person, reseller: Partner, status: str, reason: str) -> 
     page.get_by_label("Reason").fill(reason)
     page.get_by_label("Reason").press("Enter")
     page.get_by_role("button", name="Confirm").press("Enter")
-    expect(page.get_by_text("The status is changed.")).to_be_visible()
+    expect(page.get_by_text("The status was changed.")).to_be_visible()
 
 
 def test_a_reseller_is_restricted_and_let_be_again(

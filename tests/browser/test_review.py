@@ -23,8 +23,8 @@ def person(sit_down, ann: User, kestwick: Customer) -> Person:
     person.window.get_by_role("radio", name="One-time budget").check()
     person.window.get_by_label("Amount", exact=True).last.fill("100")
     person.window.get_by_role("button", name="Review").click()
-    person.window.get_by_role("link", name="All to be set").click()
-    expect(person.window.get_by_role("region", name="All to be set")).to_be_visible()
+    person.window.get_by_role("link", name="All budgets to be set").click()
+    expect(person.window.get_by_role("region", name="All budgets to be set")).to_be_visible()
     return person
 
 
@@ -65,7 +65,7 @@ def test_without_javascript_the_message_leads_there_too(sit_down, ann, kestwick,
     page.get_by_role("radio", name="One-time budget").check()
     page.get_by_label("Amount", exact=True).last.fill("100")
     page.get_by_role("button", name="Review").click()
-    page.get_by_role("link", name="All to be set").click()
+    page.get_by_role("link", name="All budgets to be set").click()
     amount = page.get_by_label(f"Budget of {kestwick.account_name}")
     amount.fill("none")
     amount.press("Enter")
@@ -87,11 +87,11 @@ def test_enter_in_the_field_of_the_code_confirms_and_leaves_nobody_out(sit_down,
     page = person.page
     page.goto(f"/budgets/batches/{batch}/")
     page.get_by_role("button", name="Review Undo").click()
-    page.get_by_role("link", name="All to be set").click()
-    expect(page.get_by_role("button", name="Leave out").first).to_be_visible()
+    page.get_by_role("link", name="All budgets to be set").click()
+    expect(page.get_by_role("button", name="Exclude").first).to_be_visible()
     page.get_by_role("button", name="Get Code").click()
     expect(page.get_by_text("A verification code has been sent to you by e-mail.")).to_be_visible()
     [code] = re.findall(r"^\s*(\d{6})$", str(mail.outbox[-1].body), re.MULTILINE)
     page.get_by_label("Verification Code", exact=True).fill(code)
     page.get_by_label("Verification Code", exact=True).press("Enter")
-    person.sees("2 budgets are undone.")
+    person.sees("2 budgets were restored to their previous values.")

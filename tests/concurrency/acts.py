@@ -16,7 +16,7 @@ from tests import factories
 # A batch that stops here holds its locks and has written its records, and nothing else yet.
 BATCH_IS_RECORDED = "budgets.actions.set_budgets._write_budgets"
 REPORT_HAS_MOVED_USED = "budgets.actions.import_report.freeze_exhausted"
-GRANT_IS_WRITTEN = "partnercenter.actions.partners._record"
+GRANT_IS_WRITTEN = "partnercenter.actions.partners.operator_name"
 
 
 def ok(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], BatchResult]:

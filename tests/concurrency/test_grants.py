@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 GRANT_IS_READ_BY_BUDGET = "budgets.actions.set_budgets._record"
 GRANT_IS_READ_BY_GRANTING = "partnercenter.permissions.Grant.save"
-GRANT_IS_WRITTEN = "partnercenter.actions.partners._record"
+GRANT_IS_WRITTEN = "partnercenter.actions.partners.operator_name"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -159,7 +159,7 @@ def test_an_operation_confirmed_twice_at_once_is_applied_once(borealis, carl, ma
 
 def test_of_two_codes_asked_for_at_once_one_is_sent(borealis, carl, mailoutbox, monkeypatch):
     operation = reviewed(factories.customer(borealis), carl, "100")
-    stop = stop_before(monkeypatch, "partnercenter.actions.operations._refuse_too_many")
+    stop = stop_before(monkeypatch, "partnercenter.actions.operations._ensure_not_too_many_codes")
     get_code = partial(send_code, operation, [])
     _sent, refused = overtake(get_code, get_code, stop=stop)
     assert isinstance(refused, InvalidRequest)

@@ -17,7 +17,7 @@ from tests.invariants import must_add_up
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status
-STATUS_IS_READ = "partnercenter.actions.partners._record_status"
+STATUS_IS_READ = "partnercenter.actions.partners.operator_name"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,1 +1,1 @@
-"""The pictures of every page and state, taken by `make screenshots`."""
+"""Pictures of every page and state of the console, taken by `make screenshots`."""

@@ -1,7 +1,7 @@
-"""Takes a picture of every page and state: light, dark and narrow, each of an installation with demo data of its own.
+"""Take a picture of every page and state in three looks: light, dark and narrow, each with demo data of its own.
 
-`make screenshots` runs it. The light ones, of which the docs show some, are in docs/screenshots; all of them in
-var/screenshots, by look. Pictures are 1280 pixels wide, the narrow ones 360.
+`make screenshots` runs it. The pictures go to var/screenshots, a folder for each look, and the light ones that the
+documents show to docs/screenshots as well. They are 1280 pixels wide, the narrow ones 360.
 """
 
 import os
@@ -15,9 +15,10 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.screenshots.book import BOOK
-from tests.screenshots.console import HERE, demo_console, person
+from tests.screenshots.console import ROOT, demo_console, person
 
-SHOWN, ALL = HERE / "docs" / "screenshots", HERE / "var" / "screenshots"
+PICTURES, DOCUMENTS = ROOT / "var" / "screenshots", ROOT / "docs" / "screenshots"
+SHOWN_IN_DOCUMENTS = ("customer-list", "set-budget", "review", "decisions", "customer-frozen", "expenditure-report")
 WIDE, NARROW = ViewportSize(width=1280, height=840), ViewportSize(width=360, height=740)
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": WIDE, "color_scheme": "light"},
@@ -27,31 +28,31 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Take every picture anew; SystemExit where there is no Chromium."""
+    """Take all pictures, and renew those of the documents. SystemExit if there is no Chromium."""
     if CHROMIUM is None:
         sys.exit("There is no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk).")
-    # A month that is typed is the one of the console's billing time zone.
+    # The book reads the current billing month from the same settings as the console.
     os.environ["DJANGO_SETTINGS_MODULE"] = "partnercenter.settings"
-    for look, looks in LOOKS.items():
-        take_all(ALL / look, looks)
-    shutil.rmtree(SHOWN, ignore_errors=True)
-    shutil.copytree(ALL / "light", SHOWN)
+    for look, options in LOOKS.items():
+        take_all(PICTURES / look, options)
+    for name in SHOWN_IN_DOCUMENTS:
+        shutil.copy(PICTURES / "light" / f"{name}.png", DOCUMENTS)
 
 
-def take_all(folder: Path, looks: dict[str, Any]) -> None:
-    """The pictures of one look."""
+def take_all(folder: Path, options: dict[str, Any]) -> None:
+    """Take the pictures of one look; `options` are those of its browser windows."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with demo_console() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for draw, who in BOOK:
-            with person(browser, url, who, looks) as page:
+        for draw, username in BOOK:
+            with person(browser, url, username, options) as page:
                 draw(page, partial(take, page, folder))
         browser.close()
 
 
 def take(page: Page, folder: Path, name: str, *, whole: bool = False) -> None:
-    """One picture of what the window shows, or of the whole page."""
+    """Take one picture, of the window or of the whole page."""
     page.wait_for_load_state()
     page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
 

@@ -1,4 +1,4 @@
-"""What is drawn, by whom, in this order: some leave behind what others show."""
+"""The pictures in their order, each with the user who is signed in. Some show what an earlier one has changed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,14 +17,14 @@ BUDGETS = "customer_id,budget_type,amount,account_freezing,unfreeze_now\n"
 
 
 def dialog(page: Page) -> Locator:
-    """The dialog, once it is open."""
+    """The dialog, as soon as it is open."""
     found = page.get_by_role("dialog")
     expect(found).to_be_visible()
     return found
 
 
 def opened(path: str, name: str, *, whole: bool = False) -> Draw:
-    """A page that is only to be opened."""
+    """Take a picture of a page as it opens."""
 
     def draw(page: Page, take: Take) -> None:
         page.goto(path)
@@ -45,14 +45,14 @@ def sign_in(page: Page, take: Take) -> None:
 
 
 def filters(page: Page, take: Take) -> None:
-    """More filters, their chips, and a saved view."""
+    """The further filters, and the active ones above the list."""
     page.goto("/customers/?status=FROZEN&sort=-used")
     page.locator("summary", has_text="More filters").click()
     take("filters")
 
 
 def row_menu(page: Page, take: Take) -> None:
-    """The menu of a row, and the dialogs of freezing an account with its resources and of unfreezing one."""
+    """The menu of a row, and the dialogs that freeze an account with its resources and unfreeze one."""
     page.goto("/customers/?status=NORMAL&q=foods")
     row = page.locator("tr[data-customer]").first
     row.locator("summary").click()
@@ -72,14 +72,14 @@ def row_menu(page: Page, take: Take) -> None:
 
 
 def open_set_budget(page: Page, status: str) -> None:
-    """The dialog for the first customer with this status."""
+    """Open the dialog for the first customer with this status."""
     page.goto(f"/customers/?status={status}&budget_type=ONE_TIME&q=energy")
     page.locator("tr[data-customer]").first.get_by_role("link", name="Set Budget").click()
     dialog(page)
 
 
 def set_budget(page: Page, take: Take) -> None:
-    """For one customer as it is offered, of a frozen one, over the quota, and its records afterwards."""
+    """The dialog for a frozen and for a normal customer, over the quota, and the records afterwards."""
     open_set_budget(page, "FROZEN")
     take("frozen-dialog")
     open_set_budget(page, "NORMAL")
@@ -110,8 +110,8 @@ def verification(page: Page, take: Take) -> None:
 # --- Many ---
 
 
-def review_many(page: Page, amount: str, query: str = "q=media&sort=-usage") -> None:
-    """The review of the first six customers."""
+def fill_set_budgets(page: Page, amount: str, query: str = "q=media&sort=-usage") -> None:
+    """Open Set Budget for the first six customers and enter an amount."""
     page.goto(f"/customers/?{query}")
     for box in page.locator("[name=customer]").all()[:6]:
         box.check()
@@ -122,15 +122,15 @@ def review_many(page: Page, amount: str, query: str = "q=media&sort=-usage") -> 
 
 
 def set_budgets(page: Page, take: Take) -> None:
-    """The dialog, the review with a group open, what went stale, the batch and its undo."""
-    review_many(page, "30000")
+    """The dialog, the review with a group open, a conflict, the batch and the review of its undo."""
+    fill_set_budgets(page, "30000")
     take("set-budgets")
     window = dialog(page)
     window.get_by_role("button", name="Review").click()
-    window.get_by_role("link", name="All to be set").click()
-    expect(window.get_by_role("region", name="All to be set")).to_be_visible()
+    window.get_by_role("link", name="All budgets to be set").click()
+    expect(window.get_by_role("region", name="All budgets to be set")).to_be_visible()
     take("review")
-    meanwhile(page)
+    change_meanwhile(page)
     window.get_by_role("button", name="OK").click()
     expect(window.get_by_text("changed after your review").first).to_be_visible()
     take("review-stale")
@@ -139,12 +139,12 @@ def set_budgets(page: Page, take: Take) -> None:
     expect(page.get_by_role("heading", name="Budget Batch of")).to_be_visible()
     take("batch", whole=True)
     page.get_by_role("button", name="Review Undo").click()
-    page.get_by_role("link", name="All to be set").click()
+    page.get_by_role("link", name="All budgets to be set").click()
     take("undo-review", whole=True)
 
 
-def meanwhile(page: Page) -> None:
-    """Another window of the same person sets the first customer of the review otherwise."""
+def change_meanwhile(page: Page) -> None:
+    """In another window, set another budget for the first customer of the review."""
     other = page.context.new_page()
     other.goto("/customers/?q=media&sort=-usage")
     other.locator("tr[data-customer]").first.get_by_role("link", name="Set Budget").click()
@@ -156,7 +156,7 @@ def meanwhile(page: Page) -> None:
 
 
 def freezing_many(page: Page, take: Take) -> None:
-    """A review that leaves out who is frozen already, and the batch it becomes."""
+    """A review that excludes customers who are already frozen, and the batch it becomes."""
     page.goto("/customers/?q=media&sort=-usage")
     for box in page.locator("[name=customer]").all()[:6]:
         box.check()
@@ -174,7 +174,7 @@ def freezing_many(page: Page, take: Take) -> None:
 
 
 def importing(page: Page, take: Take) -> None:
-    """A file of which two lines are bad."""
+    """The page, and a file with errors in two lines."""
     page.goto("/customers/")
     known = page.locator("tr[data-customer]").first.get_attribute("data-customer")
     lines = f"{BUDGETS}{known},MONTHLY,500.00,AUTOMATIC,\nnobody,MONTHLY,5,,\n{known},WEEKLY,5,,\n"
@@ -182,7 +182,7 @@ def importing(page: Page, take: Take) -> None:
     take("import")
     page.get_by_label("File").set_input_files({"name": "b.csv", "mimeType": "text/csv", "buffer": lines.encode()})
     page.get_by_role("button", name="Review").click()
-    expect(page.get_by_role("heading", name="Bad Lines")).to_be_visible()
+    expect(page.get_by_role("heading", name="Errors in the File")).to_be_visible()
     take("import-refused", whole=True)
 
 
@@ -198,31 +198,31 @@ def exporting(page: Page, take: Take) -> None:
 
 
 def expenditure(page: Page, take: Take) -> None:
-    """A bad report first, so that the picture shows what is said of it; then a good one that freezes an account."""
+    """A report with an error, one that freezes an account, and the page with both."""
     page.goto("/customers/?status=NORMAL&budget_type=ONE_TIME&sort=-usage")
     row = page.locator("tr[data-customer]").filter(has_text="Automatic").first
     customer = row.get_attribute("data-customer")
     month = month_name(month_of(timezone.now()))
     page.goto("/customers/expenditure/")
-    take_in(page, PLAIN.format(customer=customer, month=month, total="12,5"))
+    upload_report(page, PLAIN.format(customer=customer, month=month, total="12,5"))
     expect(page.get_by_text("Nothing was imported")).to_be_visible()
     take("expenditure-refused")
-    take_in(page, PLAIN.format(customer=customer, month=month, total="9876543.21"))
+    upload_report(page, PLAIN.format(customer=customer, month=month, total="9876543.21"))
     expect(page.get_by_text("The report is imported")).to_be_visible()
     take("expenditure-report")
     page.goto("/customers/expenditure/")
     take("expenditure")
 
 
-def take_in(page: Page, text: str) -> None:
-    """Upload a report with this text."""
+def upload_report(page: Page, text: str) -> None:
+    """Upload a report with this content."""
     file: Any = {"name": "expenditure.csv", "mimeType": "text/csv", "buffer": text.encode()}
     page.get_by_label("Files").set_input_files(file)
     page.get_by_role("button", name="Import").click()
 
 
 def customer(status: str) -> Draw:
-    """The page of the first customer with this status, all of it, with a note."""
+    """The whole page of the first customer with this status, with a note."""
 
     def draw(page: Page, take: Take) -> None:
         page.goto(f"/customers/?status={status}&budget_type=MONTHLY&sort=-usage")
@@ -239,7 +239,7 @@ def customer(status: str) -> Draw:
 
 
 def why_frozen(page: Page, take: Take) -> None:
-    """The sheet of the first account that a used up budget froze; on paper it is the sheet alone."""
+    """The explanation of the first freeze by a used-up budget, on the screen and on paper."""
     page.goto("/customers/?status=FROZEN&sort=-used")
     page.get_by_role("link", name="budget exhausted").first.click()
     expect(page.get_by_role("heading", name="Why Frozen")).to_be_visible()
@@ -249,13 +249,13 @@ def why_frozen(page: Page, take: Take) -> None:
 
 
 def decisions(page: Page, take: Take) -> None:
-    """The open decisions, one of them about to be snoozed, and then among the snoozed."""
+    """The open decisions, the dialog that snoozes one, and the snoozed decisions."""
     page.goto("/customers/decisions/")
     take("decisions")
     page.locator("tr[data-customer]").first.get_by_role("link", name="Snooze").click()
     window = dialog(page)
     take("decisions-snooze")
-    # At the earliest tomorrow, wherever the partner is.
+    # Two days ahead is in the future in every time zone.
     until = timezone.now() + timedelta(days=2)
     window.get_by_label("Decide again on").fill(f"{until:%Y-%m-%d}")
     window.get_by_label("Reason").fill("Pays on Friday")
@@ -277,7 +277,7 @@ def customers_of_a_reseller(page: Page, take: Take) -> None:
 
 
 def restricting(page: Page, take: Take) -> None:
-    """In the administration; what it makes of the reseller's own list is drawn after it."""
+    """Restrict a reseller in the administration; a later picture shows that reseller's list."""
     page.goto("/admin/partnercenter/partner/")
     take("admin-partners")
     page.get_by_role("link", name="borealis-reseller").click()

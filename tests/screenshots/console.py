@@ -1,4 +1,4 @@
-"""A console with demo data for the pictures, started as `make run` does it, and people who sit down at it."""
+"""A console with demo data for the pictures, started as `make run` does, and people who are signed in to it."""
 
 import os
 import socket
@@ -15,16 +15,16 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, expect
 
-HERE = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "partner-center"
 START_SECONDS = 30
-# Who works in the administration alone.
+# A user of the platform, who works only in the administration.
 PLATFORM = "pia"
 
 
 @contextmanager
 def demo_console() -> Iterator[str]:
-    """The address of a console with demo data, running until the pictures are taken; its mails go nowhere."""
+    """Run a console with demo data, and give its address. It sends no mail."""
     with TemporaryDirectory() as folder:
         environment = {
             **os.environ,
@@ -36,11 +36,11 @@ def demo_console() -> Iterator[str]:
         environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
         platform = ["createsuperuser", "--noinput", "--username", PLATFORM, "--email", "pia@example.com"]
         for command in (["migrate"], ["seed_demo"], platform):
-            subprocess.run([*manage, *command], check=True, cwd=HERE, env=environment, stdout=subprocess.DEVNULL)
+            subprocess.run([*manage, *command], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         address = f"127.0.0.1:{free_port()}"
-        serving = [*manage, "runserver", "--noreload", address]
-        nowhere = subprocess.DEVNULL
-        server = subprocess.Popen(serving, cwd=HERE, env=environment, stdout=nowhere, stderr=nowhere)
+        command = [*manage, "runserver", "--noreload", address]
+        quiet = subprocess.DEVNULL
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
         try:
             wait_for(f"http://{address}")
             yield f"http://{address}"
@@ -50,14 +50,14 @@ def demo_console() -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """A free TCP port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def wait_for(url: str) -> None:
-    """Until the console answers; TimeoutError where it never does."""
+    """Wait until the console answers. TimeoutError if it does not within 30 seconds."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         try:
@@ -69,13 +69,13 @@ def wait_for(url: str) -> None:
 
 
 @contextmanager
-def person(browser: Browser, url: str, who: str, looks: dict[str, Any]) -> Iterator[Page]:
-    """A browser of its own, in which this person is signed in ("": nobody)."""
-    context = browser.new_context(base_url=url, **looks)
+def person(browser: Browser, url: str, username: str, options: dict[str, Any]) -> Iterator[Page]:
+    """Open a new browser window in which this user is signed in, or nobody if the name is empty."""
+    context = browser.new_context(base_url=url, **options)
     page = context.new_page()
     page.goto("/customers/")
-    if who:
-        page.get_by_label("Username").fill(who)
+    if username:
+        page.get_by_label("Username").fill(username)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign In").click()
         expect(page.get_by_label("Password")).to_have_count(0)

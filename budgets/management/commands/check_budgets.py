@@ -1,6 +1,4 @@
-"""`manage.py check_budgets`, to be run every night: it reads, and changes nothing."""
-
-from typing import Any
+"""`manage.py check_budgets`, to be run every night. It only reads."""
 
 from django.core.management.base import CommandError
 from django.db import transaction
@@ -13,11 +11,11 @@ from partnercenter.lib.commands import ConsoleCommand
 
 class Command(ConsoleCommand):
     help = (
-        "Prove that stored usage equals the expenditure behind it and allocated quota the budgets behind it. "
-        "Lists every difference and exits with status 1 where there is one."
+        "Check that all stored figures equal what they are derived from, such as used the expenditure behind it and "
+        "allocated quota the budgets behind it. Lists every difference and exits with status 1 if there is one."
     )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         current_month()
         with transaction.atomic():
             checked, found = Budget.objects.count(), list(differences())

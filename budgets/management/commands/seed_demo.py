@@ -1,4 +1,4 @@
-"""Demo data: partners, their people, customers with budgets, and twelve months of expenditure."""
+"""`manage.py seed_demo`: partners, people, customers with budgets, and twelve months of expenditure."""
 
 from argparse import ArgumentParser
 from collections import defaultdict
@@ -18,7 +18,6 @@ from budgets.actions.set_budgets import set_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.files.expenditure_reports import read_report
 from budgets.management.demo import DemoCustomer, make_customers, write_focus
-from customers.files import NewCustomer
 from customers.models import Customer
 from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Channel, Grant, Partner, User
@@ -38,41 +37,42 @@ PEOPLE = {
 SETS_BUDGETS = {"acme-reseller": "ann", "borealis-reseller": "carl", SOLUTION_PROVIDER: "sol"}
 SPARE_QUOTA = Decimal("20000000.00")
 
-Groups = dict[tuple[str, BudgetTerms], list[str]]
+# Customer IDs by the account name of their partner and the terms of their budget.
+CustomersByTerms = dict[tuple[str, BudgetTerms], list[str]]
 
 
 class Command(BaseCommand):
-    help = "Fill an empty installation with demo data and tell the demo accounts. Refused unless DEBUG is on."
+    help = "Fill an empty installation with demo data and list the demo accounts. Works only while DEBUG is on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--customers", type=int, default=240, metavar="N", help="how many (default 240)")
+        parser.add_argument("--customers", type=int, default=240, metavar="N", help="number of customers (default 240)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("Demo accounts have a known password: seed_demo is refused unless DEBUG is on.")
+            raise CommandError("Demo accounts have a known password: seed_demo works only while DEBUG is on.")
         if options["customers"] < 1:
             raise CommandError("--customers must be at least 1.")
         if Partner.objects.filter(account_name__in=[DISTRIBUTOR, *RESELLERS, SOLUTION_PROVIDER]).exists():
-            self.stdout.write("The demo data is there already: nothing was changed.")
+            self.stdout.write("The demo data already exists: nothing was changed.")
         else:
-            taken = seed(options["customers"])
+            result = seed(options["customers"])
             self.stdout.write(
-                f"{options['customers']} customers associated, {taken.lines} lines of expenditure imported, "
-                f"{taken.frozen} accounts frozen."
+                f"{options['customers']} customers associated, {result.lines} lines of expenditure imported, "
+                f"{result.frozen} accounts frozen."
             )
         self.stdout.write(accounts_table())
 
 
 @transaction.atomic
 def seed(number: int) -> ReportResult:
-    """Make the partners, their people and so many customers, all or nothing; give what the report did."""
+    """Create the partners, their people and this number of customers in one transaction; return the report's result."""
     partners = make_partners()
     people = make_people(partners)
     customers = make_customers(number)
-    groups = group_by_terms(customers)
-    give_grants(partners, groups, people["dora"])
-    associate_customers(_newcomer(customer, partners[customer.partner]) for customer in customers)
-    for (partner, terms), ids in groups.items():
+    customers_by_terms = group_by_terms(customers)
+    give_grants(partners, customers_by_terms, people["dora"])
+    associate_customers(customer.new_customer(partners[customer.partner]) for customer in customers)
+    for (partner, terms), ids in customers_by_terms.items():
         set_budgets(
             Customer.objects.filter(customer_id__in_array=ids),
             terms,
@@ -85,7 +85,7 @@ def seed(number: int) -> ReportResult:
 
 
 def make_partners() -> dict[str, Partner]:
-    """The demo's partners by account name; each reseller with its grant, not given yet."""
+    """Create the partners, by account name; each reseller has its grant, still without quotas."""
     distributor = _partner(DISTRIBUTOR, Partner.Kind.DISTRIBUTOR)
     resellers = [
         _partner(name, Partner.Kind.RESELLER, distributor=distributor, verification_required=required)
@@ -97,13 +97,20 @@ def make_partners() -> dict[str, Partner]:
     return {partner.account_name: partner for partner in partners}
 
 
-def _partner(account_name: str, kind: str, **more: Any) -> Partner:
-    company = account_name.replace("-", " ").title()
-    return Partner.objects.create(account_name=account_name, company=company, kind=kind, **more)
+def _partner(
+    account_name: str, kind: str, *, distributor: Partner | None = None, verification_required: bool = False
+) -> Partner:
+    return Partner.objects.create(
+        account_name=account_name,
+        company=account_name.replace("-", " ").title(),
+        kind=kind,
+        distributor=distributor,
+        verification_required=verification_required,
+    )
 
 
 def make_people(partners: dict[str, Partner]) -> dict[str, User]:
-    """The demo accounts by username, all with the same password."""
+    """Create the demo accounts, by username, all with the same password."""
     password = make_password(SIGN_IN_WITH)
     return {
         username: User.objects.create(
@@ -118,20 +125,20 @@ def make_people(partners: dict[str, Partner]) -> dict[str, User]:
     }
 
 
-def group_by_terms(customers: list[DemoCustomer]) -> Groups:
-    """The customer IDs by partner and terms; those without a budget are left out."""
-    groups: Groups = defaultdict(list)
+def group_by_terms(customers: list[DemoCustomer]) -> CustomersByTerms:
+    """Group the customers that have a budget by partner and terms."""
+    groups: CustomersByTerms = defaultdict(list)
     for customer in customers:
         if customer.terms is not None:
             groups[customer.partner, customer.terms].append(customer.customer_id)
     return groups
 
 
-def give_grants(partners: dict[str, Partner], groups: Groups, distributor_staff: User) -> None:
-    """Grant each reseller what its budgets need and twenty million more of each type."""
+def give_grants(partners: dict[str, Partner], customers_by_terms: CustomersByTerms, distributor_staff: User) -> None:
+    """Grant each reseller what its budgets need, and twenty million more of each type."""
     for name in RESELLERS:
         quotas = {f"{kind.lower()}_quota": SPARE_QUOTA for kind in BudgetType.values}
-        for (partner, terms), ids in groups.items():
+        for (partner, terms), ids in customers_by_terms.items():
             if partner == name:
                 quotas[f"{terms.budget_type.lower()}_quota"] += terms.amount * len(ids)
         give_grant(
@@ -142,20 +149,8 @@ def give_grants(partners: dict[str, Partner], groups: Groups, distributor_staff:
         )
 
 
-def _newcomer(customer: DemoCustomer, partner: Partner) -> NewCustomer:
-    return NewCustomer(
-        customer_id=customer.customer_id,
-        account_name=customer.account_name,
-        name=customer.name,
-        partner=partner,
-        email=customer.email,
-        mobile=customer.mobile,
-        tags=customer.tags,
-    )
-
-
 def import_demo_report(customers: list[DemoCustomer]) -> ReportResult:
-    """Write the expenditure as a FOCUS file below var/demo and take it in as import_expenditure does."""
+    """Write the expenditure as a FOCUS file below var/demo, and import it as import_expenditure does."""
     path = settings.VAR / "demo" / "expenditure.csv.gz"
     write_focus(path, customers, current_month(), timezone.now())
     with path.open("rb") as file:

@@ -1,7 +1,6 @@
 """`manage.py standing CUSTOMER_ID`."""
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -15,23 +14,23 @@ from partnercenter.lib.commands import ConsoleCommand
 
 class Command(ConsoleCommand):
     help = (
-        "What a customer may do now: a line for each action, with the answer and what stands against it, then all "
-        "there is to say about it. Times are those of the billing time zone."
+        "Print what a customer may do now: a line for each action, with the answer and what forbids it, then all "
+        "reasons. Times are in the billing time zone."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("customer_id")
 
-    def handle(self, *args: Any, customer_id: str, **options: Any) -> None:
+    def handle(self, *args: object, customer_id: str, **options: object) -> None:
         current_month()
         customers = Customer.objects.current().select_related("partner", "budget")
         customer = customers.filter(customer_id=customer_id).first()
         if customer is None:
-            raise CommandError(f"No customer is associated under the ID {customer_id}.")
+            raise CommandError(f"No customer with the ID {customer_id} is associated.")
         with timezone.override(settings.BILLING_TIME_ZONE):
-            self.tell(customer)
+            self.write_answer(customer)
 
-    def tell(self, customer: Customer) -> None:
+    def write_answer(self, customer: Customer) -> None:
         standing = standing_of(customer)
         for row in standing.rows:
             self.stdout.write(f"{row.action.label}: {row.answer.label}{f' ({row.why})' if row.why else ''}")

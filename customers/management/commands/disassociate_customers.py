@@ -5,7 +5,7 @@ from pathlib import Path
 
 from budgets.actions.association import disassociate_customers
 from budgets.presenters.messages import message_for_disassociated
-from customers.files import read_leaving
+from customers.files import read_disassociations
 from customers.models import Customer
 from partnercenter.lib.commands import ConsoleCommand
 
@@ -21,6 +21,6 @@ class Command(ConsoleCommand):
 
     def handle(self, *args: object, file: Path, **options: object) -> None:
         with file.open("rb") as content:
-            leaving = Customer.objects.filter(pk__in_array=read_leaving(file.name, content))
+            leaving = Customer.objects.filter(pk__in_array=read_disassociations(file.name, content))
         number = disassociate_customers(leaving)
         self.stdout.write(self.style.SUCCESS(message_for_disassociated(number)))
