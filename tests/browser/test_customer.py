@@ -142,7 +142,7 @@ def test_an_account_is_frozen_and_unfrozen_from_its_page(sit_down, ann, used_up)
     page.get_by_role("link", name="Freeze Account", exact=True).click()
     person.window.get_by_label("Reason").fill("Unpaid invoice")
     person.ok.click()
-    expect(may).to_contain_text("partner ann: Unpaid invoice")
+    expect(may).to_contain_text("by ann: Unpaid invoice")
     expect(page.get_by_role("main")).to_be_focused()
     page.get_by_role("link", name="Freeze Records").click()
     newest = page.get_by_role("region", name="Freeze records", exact=True).locator("tbody tr").first
