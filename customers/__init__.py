@@ -1,1 +1,1 @@
-"""Whom a partner serves, and whether the account is frozen."""
+"""The customers of a partner: their accounts, how they are frozen, and the pages that list them."""

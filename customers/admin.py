@@ -1,13 +1,13 @@
-"""Customers and their records in Django admin, for the platform's superusers: to look at; customers come and go."""
+"""Customers and their records in Django admin, read-only for platform staff, who also associate and disassociate."""
 
-from typing import Any
+from typing import cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -21,6 +21,7 @@ from customers.models import (
     AgreementRecord,
     Customer,
     CustomerNote,
+    CustomerQuerySet,
     ExportRecord,
     FreezeRecord,
     RevealRecord,
@@ -29,33 +30,34 @@ from customers.models import (
 from partnercenter.lib.admin import PlatformAdmin
 from partnercenter.lib.csv_files import BadFile
 from partnercenter.lib.money import money
-from partnercenter.models import BudgetType
+from partnercenter.lib.types import Context
+from partnercenter.models import BudgetType, User
 
 
 @admin.register(Customer)
 class CustomerAdmin(PlatformAdmin):
-    """Customers, those who left among them. Both their coming and their going are the actions' own."""
+    """Current and former customers. They are associated and disassociated by actions, never edited."""
 
     list_display = ["customer_id", "account_name", "partner", "freeze_kind", "associated_on", "disassociated_on"]
     list_filter = [("disassociated_on", admin.EmptyFieldListFilter)]
     list_select_related = ["partner"]
     search_fields = ["=customer_id", "account_name"]
-    # What the console masks is not shown here either: a reveal is recorded there; see section 7 (docs/rules.md).
+    # The console masks these and records who reveals them. See section 7 (docs/rules.md).
     exclude = ["name", "search", "email", "mobile"]
     actions = ["disassociate"]
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return self.has_view_permission(request)
 
-    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Associate customers: one by a form, or those of a file, as the command does; 422 where nothing was done."""
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Context | None = None) -> HttpResponse:
+        """Associate one customer by a form, or those of a file as the command does. 422 if the form has errors."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         by_file = "by_file" in request.POST
         one = AssociationForm(None if by_file else request.POST or None, initial=request.GET.dict())
         many = CustomersFileForm(*(request.POST, request.FILES) if by_file else ())
-        form: Any = many if by_file else one
-        if form.is_valid() and (number := _associate(form, request.user)):
+        form = many if by_file else one
+        if form.is_valid() and (number := self._associate(form, cast(User, request.user))):
             messages.success(request, message_for_associated(number))
             return redirect("admin:customers_customer_changelist")
         context = self.admin_site.each_context(request) | {
@@ -67,51 +69,51 @@ class CustomerAdmin(PlatformAdmin):
         }
         return render(request, "admin/associate.html", context, status=422 if form.is_bound else 200)
 
+    @staticmethod
+    def _associate(form: AssociationForm | CustomersFileForm, operator: User) -> int:
+        """Associate the customers of a valid form and return their number; 0 after adding errors to the form."""
+        try:
+            if number := associate_customers(form.newcomers(), operator=operator, channel=form.channel):
+                return number
+            form.add_error(None, _("The file contains no customers."))
+        except BadFile as bad:
+            form.add_error("file", [bad.message, *bad.lines])
+        except IntegrityError:
+            form.add_error(None, _("Somebody else has associated one of these customers. Nothing was changed."))
+        return 0
+
     @admin.action(description=gettext_lazy("Disassociate selected customers"), permissions=["view"])
-    def disassociate(self, request: Any, customers: Any) -> HttpResponse | None:
-        """End their association, once it was confirmed on a page that says what goes with it."""
+    def disassociate(self, request: HttpRequest, customers: CustomerQuerySet) -> HttpResponse | None:
+        """End the association of customers, after a page that names the consequences is confirmed."""
         current = customers.current()
         if not current.exists():
-            messages.warning(request, _("None of these customers is associated any more."))
+            messages.warning(request, _("These customers have already been disassociated."))
             return None
         if "confirmed" in request.POST:
             leaving = list(current)
             number = disassociate_customers(current, note=_("by %(operator)s") % {"operator": request.user})
-            LogEntry.objects.log_actions(request.user.pk, leaving, CHANGE, _("Disassociated."))
+            LogEntry.objects.log_actions(cast(User, request.user).pk, leaving, CHANGE, _("Disassociated."))
             messages.success(request, message_for_disassociated(number))
             return None
         context = self.admin_site.each_context(request) | {
             "title": _("Disassociate customers"),
             "opts": self.opts,
-            "partners": _leaving(current),
+            "partners": self._by_partner(current),
             "checkbox": ACTION_CHECKBOX_NAME,
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
         }
         return render(request, "admin/disassociate.html", context)
 
-
-def _associate(form: Any, operator: Any) -> int:
-    """Do what a valid form asks for, and give the number; 0 and its errors where that is refused."""
-    try:
-        if number := associate_customers(form.newcomers(), operator=operator, channel=form.channel):
-            return number
-        form.add_error(None, _("The file names no customer."))
-    except BadFile as bad:
-        form.add_error("file", [bad.message, *bad.lines])
-    except IntegrityError:
-        form.add_error(None, _("Somebody else associated one of them meanwhile. Nothing was changed."))
-    return 0
-
-
-def _leaving(customers: Any) -> Any:
-    """Whose customers leave, how many, and the budgets that go with them."""
-    sums = {
-        kind.lower(): Sum("budget__amount", filter=Q(budget__budget_type=kind), default=money(0))
-        for kind in BudgetType.values
-    }
-    by_partner = customers.order_by("partner__account_name").values("partner__account_name")
-    return by_partner.annotate(number=Count("pk"), budgets=Count("budget"), **sums)
+    @staticmethod
+    def _by_partner(customers: CustomerQuerySet) -> QuerySet:
+        """For each partner, the number of these customers and the number and sums of their budgets."""
+        sums = {
+            kind.lower(): Sum("budget__amount", filter=Q(budget__budget_type=kind), default=money(0))
+            for kind in BudgetType.values
+        }
+        by_partner = customers.order_by("partner__account_name").values("partner__account_name")
+        return by_partner.annotate(number=Count("pk"), budgets=Count("budget"), **sums)
 
 
 @admin.register(FreezeRecord)

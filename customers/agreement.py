@@ -1,6 +1,6 @@
-"""What whoever has resources frozen agrees to (rules 3.6, 4.4 (docs/rules.md)): each wording under its version.
+"""The agreement to accept before resources are frozen. See rules 3.6 and 4.4 (docs/rules.md).
 
-A wording that was shown is never altered, as records name it: another wording is another version.
+Records refer to a version, so a wording that was shown never changes. A new wording is a new version.
 """
 
 from django import forms
@@ -19,6 +19,6 @@ WORDINGS = {
 
 
 def agreement_field() -> forms.BooleanField:
-    """The box to be ticked beside the wording that is current."""
+    """A checkbox to accept the current wording."""
     label = format_lazy(_("I agree (version {version})"), version=CURRENT_VERSION)
     return forms.BooleanField(label=label, required=False, initial=False, help_text=WORDINGS[CURRENT_VERSION])

@@ -1,13 +1,14 @@
-"""The forms of freezing by hand, of decisions put off, of a saved view and of associating customers."""
+"""Forms to freeze accounts, snooze decisions, save views, associate customers, filter records and add notes."""
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Field, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +24,7 @@ FREEZE_KINDS = [(kind.value, kind.label) for kind in (FreezeKind.ACCOUNT, Freeze
 
 
 class UnfreezeForm(forms.Form):
-    """Unfreeze: `kind` names the freeze that is lifted. `version` is what was seen, "" where the sender saw none."""
+    """Unfreeze accounts that are frozen in this kind. `version` is the state that the form showed, "" if none."""
 
     kind = forms.ChoiceField(label=_("Frozen"), choices=FREEZE_KINDS, widget=forms.RadioSelect)
     reason = forms.CharField(
@@ -33,7 +34,7 @@ class UnfreezeForm(forms.Form):
 
 
 class FreezeForm(UnfreezeForm):
-    """Freeze: resources with the agreement only, which the action insists on."""
+    """Freeze. The action refuses to freeze resources without the agreement."""
 
     kind = forms.ChoiceField(
         label=_("Freeze"), choices=FREEZE_KINDS, widget=forms.RadioSelect, initial=FreezeKind.ACCOUNT
@@ -44,7 +45,7 @@ class FreezeForm(UnfreezeForm):
 
 
 class SavedViewForm(forms.Form):
-    """Save what the list shows as a view. `query` is the list's own; `replace` names the view that may go for it."""
+    """Save the filters, order and page size of the list as a view. `replace` names the view that may be replaced."""
 
     name = forms.CharField(label=_("Name"), max_length=60, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     query = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -52,18 +53,18 @@ class SavedViewForm(forms.Form):
 
 
 class SnoozeForm(forms.Form):
-    """Put a decision off until a day begins, with a reason. Which days may be chosen the action says."""
+    """Snooze decisions until a day, with a reason. The action checks which days are possible."""
 
-    until = DayField(label=_("Decide again on"), help_text=_("Tomorrow at the earliest, in a year at the latest."))
+    until = DayField(label=_("Decide again on"), help_text=_("From tomorrow up to one year from now."))
     reason = forms.CharField(
         label=_("Reason"),
         max_length=LONGEST_REASON,
-        help_text=_("For whoever looks at it next, up to 256 characters."),
+        help_text=_("Up to 256 characters, for the next person who looks at it."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **{"label_suffix": "", **more})
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, label_suffix="")
         today = timezone.localdate()
         self.fields["until"].widget.attrs |= {
             "min": (today + timedelta(days=1)).isoformat(),
@@ -75,6 +76,7 @@ class AssociationForm(forms.ModelForm):
     """One customer to associate."""
 
     channel = Channel.CONSOLE
+    partner = forms.ModelChoiceField(Partner.objects.exclude(kind=Partner.Kind.DISTRIBUTOR), label=_("Partner"))
     tags = forms.CharField(label=_("Tags"), required=False, help_text=_("Separated by semicolons."))
 
     class Meta:
@@ -90,11 +92,6 @@ class AssociationForm(forms.ModelForm):
             "account_manager",
             "tags",
         )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        partner: Any = self.fields["partner"]
-        partner.queryset = Partner.objects.exclude(kind=Partner.Kind.DISTRIBUTOR)
 
     def clean_customer_id(self) -> str:
         customer_id = self.cleaned_data["customer_id"]
@@ -113,35 +110,35 @@ class AssociationForm(forms.ModelForm):
         return NewCustomer(**self.cleaned_data | {"tags": split_tags(self.cleaned_data["tags"])})
 
     def newcomers(self) -> Iterable[NewCustomer]:
-        """What the valid form asks for."""
+        """The customer of a valid form, as a list of one."""
         return [self._newcomer()]
 
 
 class CustomersFileForm(forms.Form):
-    """A file of customers to associate, as the command takes it."""
+    """A CSV file of customers to associate, in the format of the command `associate_customers`."""
 
     channel = Channel.IMPORT
     file = forms.FileField(
         label=_("File"), error_messages={"required": _("Choose a file."), "empty": _("The chosen file is empty.")}
     )
 
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file.size > settings.UPLOAD_MAX_MEGABYTES * 1024 * 1024:
+    def clean_file(self) -> UploadedFile:
+        file: UploadedFile = self.cleaned_data["file"]
+        if (file.size or 0) > settings.UPLOAD_MAX_MEGABYTES * 1024 * 1024:
             raise ValidationError(
-                _("The file is larger than %(limit)s MB. Gzip it, or associate its customers in parts.")
+                _("The file is larger than %(limit)s MB. Compress it with gzip, or split it.")
                 % {"limit": settings.UPLOAD_MAX_MEGABYTES}
             )
         return file
 
     def newcomers(self) -> Iterable[NewCustomer]:
-        """The customers of the file, as it is read; BadFile at its end where any line was bad."""
+        """The customers of the file, as a stream. Raises BadFile at its end if any line was bad."""
         file = self.cleaned_data["file"]
         return read_customers(file.name, file)
 
 
 class RecordFilterForm(FilterForm):
-    """Which of a customer's records are shown; none where a filter cannot be read."""
+    """The filters of a customer's adjustment or freeze records."""
 
     RANGES: ClassVar = {"since": "until"}
 
@@ -153,41 +150,37 @@ class RecordFilterForm(FilterForm):
 
     LOOKUPS = {"since": "at__gte", "until": "at__lt", "operator": "operator_name"}
 
-    def __init__(self, asked: QueryDict, records: QuerySet[Any]) -> None:
-        """Of these records of one customer, adjustment or freeze records."""
-        super().__init__(asked, label_suffix="", auto_id="records-%s")
+    def __init__(self, query: QueryDict, records: QuerySet) -> None:
+        super().__init__(query, label_suffix="", auto_id="records-%s")
         self.records = records
-        operation: Any = records.model._meta.get_field("operation")
+        operation = cast(Field, records.model._meta.get_field("operation"))
         operators = records.order_by("operator_name").values_list("operator_name", flat=True).distinct()
-        self._offer("operation", operation.choices)
-        self._offer("operator", [(name, name) for name in operators])
+        choices = {"operation": operation.choices or [], "operator": [(name, name) for name in operators]}
+        for name, options in choices.items():
+            cast(forms.ChoiceField, self.fields[name]).choices = [("", _("All")), *options]
 
-    def _offer(self, name: str, choices: Iterable[Any]) -> None:
-        field: Any = self.fields[name]
-        field.choices = [("", _("All")), *choices]
+    def filtered(self) -> QuerySet:
+        """The matching records, newest first; none if a filter cannot be read.
 
-    def narrowed(self) -> QuerySet[Any]:
-        """The records that are asked for, newest first; days are those of the partner's zone, in which one is asked.
-
-        As moments: a file is read when no zone is in force any more.
+        Days are converted to times here, while the partner's time zone is active: a file is sent later.
         """
-        if self.wrong:
+        if self.problems:
             return self.records.none()
-        asked = dict(self.asked)
-        for name, later in (("since", 0), ("until", 1)):
-            if name in asked:
-                asked[name] = start_of_day(asked[name] + timedelta(days=later))
-        lookups = {self.LOOKUPS.get(name, name): value for name, value in asked.items()}
+        values = dict(self.active)
+        for name, days_later in (("since", 0), ("until", 1)):
+            if name in values:
+                values[name] = start_of_day(values[name] + timedelta(days=days_later))
+        lookups = {self.LOOKUPS.get(name, name): value for name, value in values.items()}
         return self.records.filter(**lookups).order_by("-pk")
 
 
 class NoteField(forms.CharField):
-    """A text of several lines; a line end is one character, however browsers send it."""
+    """A text of several lines. Browsers send a line break as two characters, which count as one."""
 
     widget = forms.Textarea(attrs={"rows": 3})
 
-    def to_python(self, value: Any) -> str:
-        return super().to_python(value and str(value).replace("\r\n", "\n")) or ""
+    def to_python(self, value: object) -> str:
+        return super().to_python(str(value or "").replace("\r\n", "\n")) or ""
 
 
 class NoteForm(forms.Form):

@@ -10,6 +10,7 @@ from customers.views.customer_list import (
     export_customers,
     exports,
     save_current_view,
+    saved_views,
 )
 from customers.views.customer_page import customer
 from customers.views.decisions import decisions, snooze, wake
@@ -32,6 +33,7 @@ urlpatterns = [
     path("freeze-records/<int:pk>/", freeze_record, name="freeze_record"),
     path("names/", customer_names, name="customer_names"),
     path("resellers/", resellers, name="resellers"),
+    path("saved-views/", saved_views, name="saved_views"),
     path("views/", save_current_view, name="save_view"),
     path("views/delete/", delete_saved_view, name="delete_view"),
 ]

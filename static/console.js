@@ -85,10 +85,10 @@
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
-  // A link in a menu that loads something closes the menu.
+  // A link in a menu that loads something elsewhere closes the menu.
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
     const menu = detail.elt.closest("details.menu");
-    if (!menu) return;
+    if (!menu || menu.contains(detail.target)) return;
     menu.open = false;
     menu.querySelector("summary").focus();
   });

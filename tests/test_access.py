@@ -87,6 +87,7 @@ PAGES = [
     Page("customer_count", "get", "/customers/count/", 302, 200, 200, 200, 403, "POST"),
     Page("customer_names", "post", "/customers/names/", 302, 302, 302, 302, 403, "GET", data={"shown": "1"}),
     Page("resellers", "get", "/customers/resellers/", 302, 403, 403, 403, 403, "POST"),
+    Page("saved_views", "get", "/customers/saved-views/", 302, 200, 200, 200, 403, "POST"),
     Page("save_view", "post", "/customers/views/", 302, 302, 302, 302, 403, "GET", data={"name": "all"}),
     Page("delete_view", "post", "/customers/views/delete/", 302, 404, 404, 404, 403, "GET", data={"view": "1"}),
     Page("decisions", "get", "/customers/decisions/", 302, 200, 200, 200, 403, "POST"),

@@ -107,7 +107,7 @@ def test_somebody_who_was_faster_is_told_of(client, acme, monkeypatch):
     monkeypatch.setattr(admin, "associate_customers", first_the_other)
     answer = associate(client, acme)
     assert answer.status_code == 422
-    assert "Somebody else associated one of them meanwhile" in answer.content.decode()
+    assert "Somebody else has associated one of these customers" in answer.content.decode()
 
 
 def test_the_customers_of_a_file_are_associated(client, acme, borealis, platform):
@@ -128,7 +128,7 @@ def test_the_customers_of_a_file_are_associated(client, acme, borealis, platform
             ["new.csv, line 3: customer_id is missing", "Correct the errors in the file"],
         ),
         (["1,a,A,acme-reseller", "1,a,A,acme-reseller"], ["line 3: 1 occurs twice"]),
-        ([], ["The file names no customer."]),
+        ([], ["The file contains no customers."]),
     ],
 )
 def test_a_bad_file_is_refused_as_a_whole(client, acme, lines, reasons):
@@ -195,7 +195,7 @@ def test_who_left_already_is_not_asked_about(client, acme):
     customer = factories.customer(acme)
     disassociate(client, customer, confirmed="1")
     assert disassociate(client, customer).status_code == 302
-    assert "None of these customers is associated any more." in client.get(CUSTOMERS).content.decode()
+    assert "These customers have already been disassociated." in client.get(CUSTOMERS).content.decode()
 
 
 # --- Accounts that nobody knows ---------------------------------------------------------------------------------------

@@ -209,8 +209,8 @@ def test_who_has_nothing_to_go_by_or_would_come_to_nothing_is_listed_and_left_ou
     path = review(client, [with_budget, small, without], plus="-10")
     rows = client.get(f"{path}?group=LEFT_OUT").context["review"].open["rows"]
     assert {(row["customer_id"], row["why_left_out"]) for row in rows} == {
-        (small.customer_id, "would come to 0 or less"),
-        (without.customer_id, "no budget to go by"),
+        (small.customer_id, "the new amount would be 0 or less"),
+        (without.customer_id, "no budget to change"),
     }
     client.post(path)
     assert amounts([with_budget, small, without]) == [Decimal("90.00"), Decimal("10.00"), None]

@@ -17,7 +17,7 @@ def client(ann: User, sign_in) -> Client:
 
 
 def chips(client: Client, **query: str) -> list[Any]:
-    return client.get("/customers/", query).context["chips"]
+    return client.get("/customers/", query).context["active_filters"]
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,10 @@ def chips(client: Client, **query: str) -> list[Any]:
         ({"q": "alder"}, "Search: alder"),
         ({"status": "FROZEN"}, "Status: Frozen"),
         ({"budget_type": "NONE"}, "Budget type: No budget"),
-        ({"usage_min": "75", "usage_max": "90"}, "Usage: 75 to 90 %"),
-        ({"usage_min": "75"}, "Usage: from 75 %"),
-        ({"usage_max": "0"}, "Usage: up to 0 %"),
-        ({"usage_min": "90", "usage_max": "90"}, "Usage: 90 %"),
+        ({"usage_min": "75", "usage_max": "90"}, "Usage: 75 to 90%"),
+        ({"usage_min": "75"}, "Usage: from 75%"),
+        ({"usage_max": "0"}, "Usage: up to 0%"),
+        ({"usage_min": "90", "usage_max": "90"}, "Usage: 90%"),
         ({"auto_frozen": "0"}, "Automatically frozen: No"),
         ({"mtd_min": "1200", "mtd_max": "5,000.5"}, "Month-to-date expenditure: 1,200.00 to 5,000.50"),
         ({"association_type": "REFERRAL"}, "Association type: Referral model"),
@@ -67,12 +67,12 @@ def test_usage_from_75_90_and_100_percent_on_keeps_the_other_filters(client, acm
     low, near, over = factories.customers(acme, 3)
     factories.budget([low, near, over], ann, "100")
     factories.report((low, "2026-09", "74.99"), (near, "2026-09", "75"), (over, "2026-09", "150"))
-    ranges = client.get("/customers/", {"budget_type": "ONE_TIME", "usage_max": "3"}).context["usage_ranges"]
+    ranges = client.get("/customers/", {"budget_type": "ONE_TIME", "usage_max": "3"}).context["usage_shortcuts"]
     assert [each.percent for each in ranges] == [75, 90, 100]
     pages = [client.get(f"/customers/{each.query}").context for each in ranges]
     assert [page["counts"].customers for page in pages] == [2, 1, 1]
-    assert [each.chosen for each in pages[1]["usage_ranges"]] == [False, True, False]
-    assert len(pages[1]["chips"]) == 2
+    assert [each.chosen for each in pages[1]["usage_shortcuts"]] == [False, True, False]
+    assert len(pages[1]["active_filters"]) == 2
 
 
 def test_the_form_of_the_filters_follows_a_chip_but_not_what_is_typed_into_it(client):

@@ -86,7 +86,7 @@ def test_pages_of_a_search_are_the_same_whichever_way_they_are_found(
         should = [each for each in crowd if matches(each, word, status)]
         assert list(chain.from_iterable(walk(client, asked, "next"))) == in_order(should, sort)
         frozen = [each for each in should if each.is_frozen]
-        exhausted = [each for each in should if each.state in requested_flags(Status.EXHAUSTED, "")[False]]
+        exhausted = [each for each in should if each.state in requested_flags(Status.EXHAUSTED, "").unrestricted]
         assert counted(client, asked) == [min(len(each), told_apart + 1) for each in (should, frozen, exhausted)]
 
 
@@ -104,7 +104,7 @@ def test_a_common_word_is_counted_and_found_in_indexes_alone(acme, ann):
     for sort in ("account_name", "name", "associated_on"):
         for status in ("", "NORMAL"):
             asked = CustomerList({"q": "account", "sort": sort, "status": status}, ann)
-            [found] = asked.ordered().runs
+            [found] = asked.ordered().segments
             [customers] = found.parts
             page = customers.order_by(*found.columns).values("pk")[:51]
             assert f"Index Only Scan using customer_by_{sort}" in page.explain()

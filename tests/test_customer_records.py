@@ -228,7 +228,7 @@ def test_a_note_by_htmx_is_answered_with_the_notes_and_an_empty_form(client, cus
     answer = note(client, "Called.", headers=RECORDS)
     content = answer.content.decode()
     assert answer.status_code == 200
-    assert "The note is kept." in answer["HX-Trigger"]
+    assert "The note was added." in answer["HX-Trigger"]
     assert NOTED.findall(content) == ["Called."]
     assert re.search(r"<textarea[^>]*>\s*</textarea>", content)
 

@@ -92,7 +92,7 @@ def test_a_filter_means_the_same_everywhere(name, customers, dora, sign_in):
     found, page = listed(client, query), client.get("/customers/", query)
     assert set() < found < listed(client, {})
     assert page.context["counts"].customers == len(found)
-    assert len(page.context["chips"]) == 1
+    assert len(page.context["active_filters"]) == 1
     assert client.get("/customers/count/", query).content.decode() == str(len(found))
     assert exported(client, query) == found
     assert selected(client, query) == len(found)

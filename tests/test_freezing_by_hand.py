@@ -205,7 +205,7 @@ def test_where_it_applies_to_nobody_the_review_says_how_many_and_why(acme, ann, 
     customers = [free, *factories.customers(acme, 2)]
     freeze(free, ann, RESOURCES)
     with pytest.raises(
-        InvalidRequest, match=r"can be frozen: is frozen so already \(2\), is frozen in the other kind \(1\)"
+        InvalidRequest, match=r"can be frozen: already frozen in this way \(2\), frozen in the other way \(1\)"
     ):
         review_freeze(all_of(customers), asked("FREEZE"), operator=ann)
     assert not Operation.objects.filter(kind="FREEZE").exclude(confirmation__isnull=False).exists()

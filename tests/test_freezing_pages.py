@@ -223,7 +223,7 @@ def test_the_review_says_to_whom_it_does_not_apply_and_the_message_how_many(clie
     path = client.post(FREEZE, {"customer": ids([*three, frozen]), **ACCOUNT})["Location"]
     assert groups(client, path) == {"FROZEN": 3, "FROZEN_SO": 1, "ALL": 3}
     page = client.get(f"{path}?group=FROZEN_SO").content.decode()
-    assert "is frozen so already" in page
+    assert "already frozen in this way" in page
     assert "since association on 2026-09-20 12:00" in page
     assert "3 accounts frozen. 1 customer was excluded." in client.post(path, follow=True).content.decode()
 
@@ -339,7 +339,7 @@ def test_what_a_worker_refuses_is_told_in_the_form(client, three, monkeypatch):
     monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 2)
     answer = client.post(UNFREEZE, {"customer": ids(three), **ACCOUNT})
     assert answer.status_code == 422
-    assert "None of the customers can be unfrozen: is not frozen (3)." in answer.content.decode()
+    assert "None of the customers can be unfrozen: not frozen (3)." in answer.content.decode()
 
 
 # --- Batches ----------------------------------------------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_a_batch_is_listed_with_its_records_and_whom_it_left_out(client, three, 
     assert shown == {each.account_name for each in three}
     assert "Unpaid invoice" in page.content.decode()
     left = client.get(f"{batch}?left_out=1").context["page"].object_list
-    assert [(row["account_name"], row["why"]) for row in left] == [(frozen.account_name, "is frozen so already")]
+    assert [(row["account_name"], row["why"]) for row in left] == [(frozen.account_name, "already frozen in this way")]
     assert client.post(f"{batch}undo/").status_code == 404
     assert f'href="{batch}export/"' in page.content.decode()
     file = b"".join(client.get(f"{batch}export/").streaming_content).decode("utf-8-sig").splitlines()
@@ -444,8 +444,8 @@ def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, 
     Customer.objects.filter(pk=theirs.pk).update(
         freeze_kind="ACCOUNT_AND_RESOURCE", retention_until=timezone.now() + timedelta(hours=3)
     )
-    assert client.get("/customers/").context["ending"] == RetentionCounts(0, 0)
-    assert sign_in(carl).get("/customers/").context["ending"] == RetentionCounts(1, 1)
+    assert client.get("/customers/").context["retention_counts"] == RetentionCounts(0, 0)
+    assert sign_in(carl).get("/customers/").context["retention_counts"] == RetentionCounts(1, 1)
 
 
 def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, sign_in, september):

@@ -62,8 +62,8 @@ def test_each_with_its_customers_permissions_and_pools(client, resellers, ann):
     acme, _borealis, mono, plain = shown(client)
     assert (acme.customers, plain.customers) == (3, 0)
     assert [each.authorized for each in (acme, mono, plain)] == [
-        "Granted: monthly, one-time",
-        "Granted: monthly",
+        "Granted: monthly and one-time budgets",
+        "Granted: monthly budgets",
         "Not granted",
     ]
     monthly, one_time = acme.pools
@@ -152,7 +152,7 @@ def test_from_there_it_goes_to_the_customers_of_one_reseller(client, resellers):
     assert listed(client, reseller="acme-reseller") == [theirs.customer_id]
     page = client.get("/customers/", {"reseller": "acme-reseller"})
     assert page.context["counts"].customers == 1
-    assert [(chip.name, chip.value) for chip in page.context["chips"]] == [("reseller", "acme-reseller")]
+    assert [(chip.name, chip.value) for chip in page.context["active_filters"]] == [("reseller", "acme-reseller")]
 
 
 @pytest.mark.parametrize("sort", ["name", "-account_name", "usage", "-amount", "associated_on"])

@@ -78,7 +78,7 @@ def test_whose_resources_are_frozen_as_well_is_told_before_ok(client, three, ann
     counts = {each["key"]: each["count"] for each in shown.context["review"].groups}
     assert (counts["ESCALATED"], counts["STAYS_FROZEN"], counts["FROZEN"]) == (1, 0, 0)
     assert three[0].account_name in shown.content.decode()
-    assert "frozen with its resources, too" in shown.content.decode()
+    assert "resources frozen as well" in shown.content.decode()
 
 
 def test_who_stays_frozen_although_unfreezing_is_ticked_is_told_both_figures(client, three):
@@ -165,7 +165,7 @@ def test_the_undo_names_who_has_moved_on_and_takes_nobody_of_them_in(client, thr
     back = undo(client, path)
     moved_on = rows(client, back, "MOVED_ON")
     assert {key: row["why_left_out"] for key, row in moved_on.items()} == {
-        three[0].customer_id: "has moved on since the batch"
+        three[0].customer_id: "changed since the batch"
     }
     page = client.get(f"{back}?group=MOVED_ON").content.decode()
     assert "Changed since the batch: not restored" in page

@@ -139,11 +139,11 @@ def test_a_stale_review_says_what_would_happen_now(client, three, ann):
     assert changes(client.post(path)) == {
         three[0].account_name: [
             "The new budget would no longer be used up immediately: 30.00 is used.",
-            "Effect: frozen at once before, none now.",
+            "Effect: frozen immediately before, none now.",
         ],
         three[1].account_name: [
             "The new budget would be used up immediately: 100.00 is used.",
-            "Effect: none before, frozen at once now.",
+            "Effect: none before, frozen immediately now.",
         ],
     }
 
@@ -250,7 +250,7 @@ def test_in_a_file_reviewed_again_nothing_is_set_where_the_amount_to_be_left_is_
     file = imported(ann, "third,,,MANUAL", "other,,90,")
     client.post(undo(client, path))
     file = again(client, file)
-    assert rows(client, file, "LEFT_OUT")["third"]["why_left_out"] == "no budget to go by"
+    assert rows(client, file, "LEFT_OUT")["third"]["why_left_out"] == "no budget to change"
     client.post(file)
     assert amounts(two) == [Decimal(60), Decimal(90)]
 

@@ -6,7 +6,7 @@ from django.test import Client
 from customers.models import SavedView
 from partnercenter.models import User
 
-SAVE, DELETE = "/customers/views/", "/customers/views/delete/"
+LIST, SAVE, DELETE = "/customers/saved-views/", "/customers/views/", "/customers/views/delete/"
 
 
 @pytest.fixture
@@ -26,9 +26,8 @@ def test_what_the_list_shows_is_kept_and_linked(client, ann):
     shown = client.get("/customers/", {"status": "FROZEN", "sort": "-usage", "size": "20", "page": "2"})
     answer = save(client, "Frozen ones", shown.context["view_query"])
     assert answer["Location"] == "/customers/?status=FROZEN&sort=-usage&size=20"
-    page = client.get(answer["Location"]).content.decode()
-    assert "The view Frozen ones is saved." in page
-    assert 'href="/customers/?status=FROZEN&amp;sort=-usage&amp;size=20"' in page
+    assert "The view Frozen ones is saved." in client.get(answer["Location"]).content.decode()
+    assert 'href="/customers/?status=FROZEN&amp;sort=-usage&amp;size=20"' in client.get(LIST).content.decode()
     assert views(ann) == {"Frozen ones": "status=FROZEN&sort=-usage&size=20"}
 
 
@@ -94,7 +93,7 @@ def test_each_operator_has_views_of_their_own_of_any_name(client, ann, ben, vera
     save(client)
     for other in (ben, vera):
         assert save(sign_in(other), query="tag=vip").status_code == 302
-        shown = sign_in(other).get("/customers/").context["saved_views"]
+        shown = sign_in(other).get(LIST).context["saved_views"]
         assert [view.query for view in shown] == ["tag=vip"]
     assert views(ann) == {"Frozen": "status=FROZEN"}
 
@@ -115,6 +114,25 @@ def test_another_operators_view_does_not_exist(client, ann, ben, sign_in):
         404
     ] * 5
     assert views(ann) == {"Frozen": "status=FROZEN"}
+
+
+def test_the_menu_of_the_list_loads_the_views_and_links_to_their_page(client, ann):
+    save(client)
+    page = client.get("/customers/", {"tag": "vip", "page": "2"}).content.decode()
+    assert "status=FROZEN" not in page
+    assert f'hx-get="{LIST}"' in page
+    assert f'href="{LIST}?tag=vip"' in page
+    part = client.get(LIST, headers={"HX-Request": "true", "HX-Target": "saved-views"}).content.decode()
+    assert 'hx-get="/customers/?status=FROZEN"' in part
+    assert "<html" not in part
+
+
+def test_the_page_of_views_links_to_each_and_deletes_one_back_to_the_list_as_it_was(client, ann):
+    save(client)
+    page = client.get(LIST, {"tag": "vip", "page": "2"})
+    assert page.context["view_query"] == "tag=vip"
+    # On this page there is no list that HTMX could replace.
+    assert 'hx-get="/customers/' not in page.content.decode()
 
 
 def test_views_are_saved_and_deleted_by_post_alone_and_after_signing_in(client):

@@ -53,7 +53,7 @@ def test_what_one_asked_for_is_not_asked_for_the_next(acme: Partner, borealis: P
     page = sign_in(carl).get("/customers/")
     assert {row.customer_id for row in page.context["page"].object_list} == {"b-1"}
     assert "nobody" not in page.content.decode()
-    assert page.context["chips"] == []
+    assert page.context["active_filters"] == []
 
 
 def test_an_expired_session_is_none(ann: User, sign_in):

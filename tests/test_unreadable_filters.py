@@ -38,11 +38,11 @@ UNREADABLE = [
     ("manager", {"manager": "\0"}, "Null characters are not allowed"),
     ("tag", {"tag": "\0"}, "Null characters are not allowed"),
     *[
-        (last, {first: "2", last: "1"}, "lies before its beginning")
+        (last, {first: "2", last: "1"}, "is before its beginning")
         for first, last in [("usage_min", "usage_max"), ("mtd_min", "mtd_max")]
     ],
     *[
-        (last, {first: "2026-09-02", last: "2026-09-01"}, "lies before its beginning")
+        (last, {first: "2026-09-02", last: "2026-09-01"}, "is before its beginning")
         for first, last in [("runs_out_after", "runs_out_before"), ("associated_after", "associated_before")]
     ],
 ]

@@ -97,11 +97,11 @@ class Decisions:
     def _matching(self, *, snoozed: bool) -> QuerySet[Budget]:
         snoozed_now = is_snoozed(self.at)
         budgets = self._budgets.filter(snoozed_now if snoozed else ~snoozed_now)
-        if self.filters.wrong:
+        if self.filters.problems:
             return budgets.none()
-        if not self.filters.asked:
+        if not self.filters.active:
             return budgets
-        customers = narrow(self._customers, self.filters.asked, self.user)
+        customers = narrow(self._customers, self.filters.active, self.user)
         # The state is repeated here to use the index on customers that begins with it.
         return budgets.filter(customer__in=customers.filter(state__in=EXHAUSTED_NOT_FROZEN))
 

@@ -1,1 +1,1 @@
-"""All that writes customers: freezing, notes, saved views, and records of what people saw."""
+"""Everything that writes customers: freezing, notes, saved views, and records of what was seen and exported."""

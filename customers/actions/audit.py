@@ -1,4 +1,4 @@
-"""Records of what people saw, agreed to, and took away as a file."""
+"""Records of names revealed, agreements accepted and files exported."""
 
 from collections.abc import Iterable
 
@@ -7,17 +7,14 @@ from partnercenter.models import Operation, Partner, User
 
 
 def reveal_names(customers: Iterable[Customer], *, operator: User, page: str) -> None:
-    """Record that these customers' complete names are shown to the operator; see rule 7.3 (docs/rules.md)."""
-    shown = [customer.customer_id for customer in customers]
-    if shown:
-        RevealRecord.objects.create(operator=operator, page=page[:200], customers=shown)
+    """Record that a page shows the complete names of these customers. See rule 7.3 (docs/rules.md)."""
+    customer_ids = [customer.customer_id for customer in customers]
+    if customer_ids:
+        RevealRecord.objects.create(operator=operator, page=page[:200], customers=customer_ids)
 
 
 def record_agreement(operation: Operation) -> None:
-    """Record what was accepted for an operation as it is carried out: which wording, by whom.
-
-    See rule 4.4 (docs/rules.md).
-    """
+    """Record the version of the agreement that was accepted for an operation, if any. See rule 4.4 (docs/rules.md)."""
     if version := operation.terms.get("agreement"):
         AgreementRecord.objects.create(
             partner=operation.partner,
@@ -29,7 +26,7 @@ def record_agreement(operation: Operation) -> None:
 
 
 def record_export(what: ExportRecord.What, *, query: str, rows: int, operator: User, partner: Partner) -> None:
-    """Record that a file with so many rows is about to be sent to the operator, for this partner."""
+    """Record, before it is sent, that the operator exports a file with this number of rows."""
     ExportRecord.objects.create(
         partner=partner,
         operator=operator,

@@ -1,11 +1,10 @@
-"""Freezing and unfreezing rows of customers: steps of a transaction that has locked them.
+"""Freezing and unfreezing locked rows of customers, as steps of a larger action.
 
-Only actions call these, with the account flags that the rows are to have; pages and commands freeze through
-budgets.actions, which also updates the flags that are kept beside the budget.
+Only actions call these. They do not update the flags stored on budgets; the actions in `budgets.actions` do.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -24,18 +23,17 @@ def freeze_rows(
     author: Author,
     state: Combinable,
     reason: str = "",
-    **why: Any,
+    **cause: object,
 ) -> list[int]:
-    """Freeze the locked customers that are not frozen in this kind or a stronger one; give their keys.
+    """Freeze the customers that are not yet frozen in this kind or a stronger one, and return their keys.
 
-    See section 4 (docs/rules.md).
+    An account that is already frozen without its resources escalates: it keeps its origin, time and reason. Freezing
+    resources starts the retention deadline. See rules 4.3 and 4.6 (docs/rules.md).
 
-    An account frozen already keeps its origin, since when and reason; its kind escalates. With resources the retention
-    deadline begins to run; see rule 4.6 (docs/rules.md). `state` is an expression for the flags of each account, but
-    for whether it is frozen. `why` names fields of FreezeRecord and expressions over the customer that tell of the
-    budget which did it.
+    `state` is an expression for the flags of the account; FROZEN is added here. `cause` sets fields of the freeze
+    records, such as those of the budget, to expressions over the customer.
     """
-    fresh = customers.filter(freeze_kind=FreezeKind.NONE)
+    unfrozen = customers.filter(freeze_kind=FreezeKind.NONE)
     with_resources = kind == FreezeKind.ACCOUNT_AND_RESOURCE
     deadline = author.at + timedelta(days=settings.RESOURCE_RETENTION_DAYS) if with_resources else None
     frozen = {
@@ -46,22 +44,20 @@ def freeze_rows(
         "freeze_reason": reason,
         "state": state.bitor(AccountFlags.FROZEN),
     }
-    keys = _change(fresh, FreezeRecord.Operation.FREEZE, frozen, author=author, reason=reason, **why)
+    keys = _change(unfrozen, FreezeRecord.Operation.FREEZE, frozen, author=author, reason=reason, **cause)
     if with_resources:
-        weaker = customers.filter(freeze_kind=FreezeKind.ACCOUNT)
-        frozen = {"freeze_kind": kind, "retention_until": deadline}
-        keys += _change(weaker, FreezeRecord.Operation.FREEZE, frozen, author=author, reason=reason, **why)
+        escalating = customers.filter(freeze_kind=FreezeKind.ACCOUNT)
+        escalated = {"freeze_kind": kind, "retention_until": deadline}
+        keys += _change(escalating, FreezeRecord.Operation.FREEZE, escalated, author=author, reason=reason, **cause)
     return keys
 
 
 def unfreeze_rows(
-    customers: CustomerQuerySet, *, author: Author, state: Combinable, reason: str = "", **why: Any
+    customers: CustomerQuerySet, *, author: Author, state: Combinable, reason: str = "", **cause: object
 ) -> list[int]:
-    """Unfreeze the locked customers that are frozen, whatever the kind and origin; give their keys.
+    """Unfreeze the customers that are frozen, whatever the kind and origin, and return their keys.
 
-    See rule 3.8 (docs/rules.md).
-
-    `state` as in `freeze_rows`.
+    See rule 3.8 (docs/rules.md). `state` and `cause` are as in `freeze_rows`; FROZEN is removed from `state` here.
     """
     unfrozen = {
         "freeze_kind": FreezeKind.NONE,
@@ -71,47 +67,44 @@ def unfreeze_rows(
         "freeze_reason": "",
         "state": state.bitand(~AccountFlags.FROZEN),
     }
-    return _change(customers.frozen(), FreezeRecord.Operation.UNFREEZE, unfrozen, author=author, reason=reason, **why)
+    frozen = customers.frozen()
+    return _change(frozen, FreezeRecord.Operation.UNFREEZE, unfrozen, author=author, reason=reason, **cause)
 
 
 def _change(
     customers: CustomerQuerySet,
     operation: FreezeRecord.Operation,
-    state: dict[str, Any],
+    changes: Mapping[str, object],
     *,
     author: Author,
     reason: str,
-    **why: Any,
+    **cause: object,
 ) -> list[int]:
-    """Record the change of each customer's state, before and after, then make it; give their keys."""
-    _insist_on_transaction()
-    # Their keys: what is written below moves them out of the caller's filter.
+    """Record the freeze state of each customer before and after the changes, then make them. Return the keys."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("the caller must lock the customers in a transaction")
+    # The update moves the customers out of the caller's filter.
     keys = list(customers.values_list("pk", flat=True))
     if not keys:
         return []
-    chosen = Customer.objects.filter(pk__in_array=keys)
+    customers = Customer.objects.filter(pk__in_array=keys)
     insert_from(
         FreezeRecord,
-        chosen,
+        customers,
         customer="pk",
         at=author.at,
         operation=operation,
         kind_before="freeze_kind",
-        kind_after=state["freeze_kind"],
+        kind_after=changes["freeze_kind"],
         origin_before="freeze_origin",
-        origin_after=state.get("freeze_origin", "freeze_origin"),
+        origin_after=changes.get("freeze_origin", "freeze_origin"),
         reason=text_value(reason),
         operator=author.operator and author.operator.pk,
         operator_name=text_value(author.name),
         channel=author.channel,
         batch=author.batch,
-        retention_until=state["retention_until"],
-        **why,
+        retention_until=changes["retention_until"],
+        **cause,
     )
-    chosen.update(**state)
+    customers.update(**changes)
     return keys
-
-
-def _insist_on_transaction() -> None:
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("the caller locks the customers in its transaction")

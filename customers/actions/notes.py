@@ -1,4 +1,4 @@
-"""Notes about customers."""
+"""Adding notes about customers."""
 
 from datetime import timedelta
 
@@ -11,13 +11,13 @@ from partnercenter.lib.transactions import lock_keys, write_transaction
 from partnercenter.models import User
 
 LONGEST_NOTE = 2000
-# The same words of the same person within this time are one note: a button pressed twice.
-SENT_TWICE = timedelta(minutes=1)
+# The same text by the same operator within this time is one note: the form was sent twice.
+RESEND_WINDOW = timedelta(minutes=1)
 
 
 @write_transaction()
 def add_note(customer: Customer, note: str, *, operator: User) -> CustomerNote:
-    """Keep what an operator writes about a customer, for people of its own company; what is sent twice stands once.
+    """Add a note, or return the existing one if it was just sent twice.
 
     Raises InvalidRequest unless it has 1 to 2,000 characters.
     """
@@ -26,7 +26,7 @@ def add_note(customer: Customer, note: str, *, operator: User) -> CustomerNote:
         raise InvalidRequest(_("Enter a note of 1 to 2,000 characters."), "text")
     lock_keys(Customer.objects.filter(pk=customer.pk))
     newest = CustomerNote.objects.filter(customer=customer).order_by("-pk").first()
-    if newest and (newest.operator_id, newest.text) == (operator.pk, note) and now - newest.at < SENT_TWICE:
+    if newest and (newest.operator_id, newest.text) == (operator.pk, note) and now - newest.at < RESEND_WINDOW:
         return newest
     return CustomerNote.objects.create(
         customer=customer, at=now, operator=operator, operator_name=operator.username, text=note

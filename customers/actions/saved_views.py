@@ -1,4 +1,4 @@
-"""Saved views of the list, each person's own."""
+"""Saving and deleting an operator's own views of the list."""
 
 from django.utils.translation import gettext as _
 
@@ -13,10 +13,10 @@ LONGEST_QUERY = 2000
 
 @write_transaction()
 def save_view(*, operator: User, name: str, query: str, replace: bool = False) -> SavedView:
-    """Keep a query of the list under a name, for this operator alone.
+    """Save a query string of the list under a name.
 
-    Raises Conflict where there is another view of this name that is not to be replaced, InvalidRequest where there are
-    50 already or the query is too long.
+    Raises Conflict if another view of this name exists and `replace` is not set, InvalidRequest if the operator has 50
+    views already or the query string is too long.
     """
     if len(query) > LONGEST_QUERY:
         raise InvalidRequest(_("These filters are too long to be saved."))
@@ -31,5 +31,5 @@ def save_view(*, operator: User, name: str, query: str, replace: bool = False) -
 
 
 def delete_view(view: SavedView, *, operator: User) -> None:
-    """Forget a view of the operator's own; somebody else's stays."""
+    """Delete a view, provided that it is the operator's own."""
     SavedView.objects.filter(pk=view.pk, operator=operator).delete()

@@ -1,6 +1,5 @@
-"""What the list is narrowed by, in words, each with the address of the list without it."""
+"""The active filters of the list in words, each with the query string of the list without it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,7 +13,7 @@ from customers.listing.pagination import changed_query
 from partnercenter.lib.money import show_amount
 
 SHORTCUT_PERCENTS = (75, 90, 100)
-# Both ends of a range are one chip: by its first end its name, its label, and its other end.
+# Both ends of a range are shown as one filter. By the first end: name and label of the filter, and the other end.
 RANGES = {
     "usage_min": ("usage", gettext_lazy("Usage"), "usage_max"),
     "mtd_min": ("mtd", gettext_lazy("Month-to-date expenditure"), "mtd_max"),
@@ -26,7 +25,7 @@ LAST_ENDS = {last for _name, _label, last in RANGES.values()}
 
 @dataclass(frozen=True)
 class ActiveFilter:
-    """One filter that is set: `query` is the list's own without it."""
+    """A filter that is set. `query` is the query string of the list without it."""
 
     name: str
     label: str
@@ -36,43 +35,39 @@ class ActiveFilter:
 
 @dataclass(frozen=True)
 class UsageShortcut:
-    """Customers from this usage on: `query` narrows the list to them and keeps the other filters."""
+    """A link to the customers with at least this usage; `query` keeps the other filters."""
 
     percent: int
     query: str
     chosen: bool
 
 
-def active_filters(filters: CustomerList, query: QueryDict) -> list[ActiveFilter]:
-    """The filters that are set, in the order of the form; a value that means nothing has none."""
-    said = {name: _said(filters, name) for name in filters.asked}
-    return [
-        chip
-        for name in CustomerFilterForm.filter_names()
-        if name not in LAST_ENDS
-        for chip in _chip(name, filters, said, query)
-    ]
+def active_filters(customers: CustomerList, query: QueryDict) -> list[ActiveFilter]:
+    """The filters that are set and can be read, in the order of the form."""
+    texts = {name: _value_text(customers, name) for name in customers.active}
+    active = []
+    for name in customers.form.filter_names():
+        if name in RANGES:
+            key, label, last = RANGES[name]
+            if value := _range_text(texts.get(name, ""), texts.get(last, "")):
+                value = f"{value}%" if key == "usage" else value
+                active.append(ActiveFilter(key, str(label), value, _without(query, name, last)))
+        elif name in texts and name not in LAST_ENDS:
+            label_text = str(customers.form.fields[name].label)
+            active.append(ActiveFilter(name, label_text, texts[name], _without(query, name)))
+    return active
 
 
-def _chip(name: str, filters: CustomerList, said: dict[str, str], query: QueryDict) -> Iterator[ActiveFilter]:
-    if name in RANGES:
-        key, label, last = RANGES[name]
-        if value := _range(said.get(name, ""), said.get(last, "")):
-            yield ActiveFilter(key, str(label), f"{value} %" if key == "usage" else value, _without(query, name, last))
-    elif name in said:
-        yield ActiveFilter(name, str(filters.form.fields[name].label), said[name], _without(query, name))
-
-
-def _said(filters: CustomerList, name: str) -> str:
-    value = filters.asked[name]
+def _value_text(customers: CustomerList, name: str) -> str:
+    value = customers.active[name]
     if isinstance(value, Decimal):
         return show_amount(value)
-    choices = dict(getattr(filters.form.fields[name], "choices", ()))
+    choices = dict(getattr(customers.form.fields[name], "choices", ()))
     return str(choices.get(value, value))
 
 
-def _range(first: str, last: str) -> str:
-    """A range in words; "" where neither end is given."""
+def _range_text(first: str, last: str) -> str:
+    """A range in words; "" if neither end is set."""
     ends = {"first": first, "last": last}
     if not last:
         return _("from %(first)s") % ends if first else ""
@@ -82,7 +77,7 @@ def _range(first: str, last: str) -> str:
 
 
 def without_filters(query: QueryDict) -> str:
-    """The list's own query without any filter; order and size stay."""
+    """The query string of the list without any filter. Order and page size stay."""
     return _without(query, *CustomerFilterForm.filter_names())
 
 
@@ -91,11 +86,10 @@ def _without(query: QueryDict, *names: str) -> str:
     return "" if rest == "?" else rest
 
 
-def usage_shortcuts(filters: CustomerList, query: QueryDict) -> list[UsageShortcut]:
-    """The usages from which on budgets are looked for most."""
-    asked = filters.asked
-    chosen = None if "usage_max" in asked else asked.get("usage_min")
+def usage_shortcuts(customers: CustomerList, query: QueryDict) -> list[UsageShortcut]:
+    """Links to the customers near or above their budget."""
+    chosen = None if "usage_max" in customers.active else customers.active.get("usage_min")
     return [
-        UsageShortcut(each, changed_query(query, usage_min=each, usage_max=None), chosen == each)
-        for each in SHORTCUT_PERCENTS
+        UsageShortcut(percent, changed_query(query, usage_min=percent, usage_max=None), chosen == percent)
+        for percent in SHORTCUT_PERCENTS
     ]

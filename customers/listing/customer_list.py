@@ -1,4 +1,4 @@
-"""The list of customers that an address asks for: who is in it, how many they are, and in which order."""
+"""The list of customers that an address asks for: which customers match, how many, and in which order."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -34,146 +34,152 @@ from customers.search import estimated_rows
 from partnercenter.lib.prepared import COUNT_CAP, CappedCount
 from partnercenter.models import User
 
-# Shown above the list, not below *More filters*; a distributor's `reseller` is, but the indexes begin with it.
-ABOVE = ("q", "status", "budget_type", "reseller")
-NAMES = {"name", "account_name"}
-# Counted beside all that match.
-COUNTED_APART = (AccountFlags.FROZEN, AccountFlags.EXHAUSTED)
+# Filters that are not among *More filters* (`reseller` is, for a distributor, but never makes it open).
+MAIN_FILTERS = ("q", "status", "budget_type", "reseller")
+NAME_COLUMNS = {"name", "account_name"}
+# Counted in addition to all matches.
+COUNTED_FLAGS = (AccountFlags.FROZEN, AccountFlags.EXHAUSTED)
 
 
 class CustomerList:
-    """The customers a person may look at, narrowed and ordered as an address asks.
+    """The customers a person may see, filtered and sorted as an address asks.
 
-    A filter that cannot be read, or a range that is upside down, empties the list: nobody is shown, counted or
-    selected that was not asked for.
+    If a filter cannot be read or a range is upside down, the list is empty, so that no customer is shown, counted or
+    selected by mistake.
     """
 
     def __init__(self, query: Mapping[str, Any], user: User) -> None:
         self.query, self.user = query, user
         self.form = CustomerFilterForm(query)
-        self.own_company = list_owner(user) or NO_OWNER
-        # The keys of those that match, in order, each with partner and state, where `count()` could gather them.
-        self.found: dict[int, tuple[int, int]] | None = None
+        self.owner = list_owner(user) or NO_OWNER
+        # The key of each match, in order, with its partner and flags, if `count()` fetched them all.
+        self.collected: dict[int, tuple[int, int]] | None = None
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """The filters that are set, by name, in the order of the form."""
-        return self.form.asked
+    def active(self) -> dict[str, Any]:
+        """The filters that are set, with their values, in the order of the form."""
+        return self.form.active
 
     @property
-    def narrowed_more(self) -> bool:
-        """Whether anything below *More filters* was asked for."""
-        return any(name not in ABOVE for name in (*self.form.asked, *self.form.wrong))
+    def uses_more_filters(self) -> bool:
+        """Whether any of *More filters* is set, readable or not."""
+        return any(name not in MAIN_FILTERS for name in (*self.form.active, *self.form.problems))
 
     @property
     def more_fields(self) -> list[forms.BoundField]:
-        """The fields below *More filters*; only a distributor's list is of several resellers."""
-        reseller = ["reseller"] if self.own_company.is_distributor else []
-        more = [name for name in self.form.filter_names() if name not in ABOVE]
+        """The fields of *More filters*; only a distributor's list shows customers of several resellers."""
+        reseller = ["reseller"] if self.owner.is_distributor else []
+        more = [name for name in self.form.filter_names() if name not in MAIN_FILTERS]
         return [self.form[name] for name in (*reseller, *more, "size")]
 
     @property
-    def kept_query(self) -> str:
-        """The filters as they were typed, and the order and size that could be read, as a query string."""
+    def query_string(self) -> str:
+        """The filters as typed, and a valid order and page size: what identifies this list, without a page."""
         form = self.form
-        names = [name for name in form.filter_names() if name in form.asked or name in form.wrong]
-        names += [name for name in ("sort", "size") if name in form.given]
+        names = [name for name in form.filter_names() if name in form.active or name in form.problems]
+        names += [name for name in ("sort", "size") if name in form.values]
         return urlencode([(name, self.query[name]) for name in names])
 
     def refuse_unreadable(self) -> None:
-        """Raises InvalidRequest where a filter cannot be read."""
+        """Raise InvalidRequest if a filter cannot be read."""
         self.form.refuse_unreadable()
 
-    # --- Who is in it -------------------------------------------------------------------------------------------------
+    # --- Which customers match ----------------------------------------------------------------------------------------
 
     @cached_property
-    def queryset(self) -> Any:
-        """All that match; the states last, as one condition."""
-        return self.in_any_state.filter(reduce(or_, flag_conditions(self.states(), self.partners)))
+    def queryset(self) -> CustomerQuerySet:
+        """All matching customers. The filters by flags come last and are one condition."""
+        return self.in_any_state.filter(reduce(or_, flag_conditions(self.flags(), self.partners)))
 
     @cached_property
-    def own(self) -> CustomerQuerySet:
-        """All customers the person may look at."""
-        return Customer.objects.owned_by(self.own_company)
+    def visible(self) -> CustomerQuerySet:
+        """All customers the person may see."""
+        return Customer.objects.owned_by(self.owner)
 
     @cached_property
-    def in_any_state(self) -> Any:
-        """All that match but for status and budget type."""
-        return self.own.none() if self.form.wrong else narrow(self.own, self.asked, self.user)
+    def in_any_state(self) -> CustomerQuerySet:
+        """The customers that match all filters except status and budget type."""
+        return self.visible.none() if self.form.problems else narrow(self.visible, self.active, self.user)
 
-    def states(self, *also: AccountFlags) -> RequestedFlags:
-        """The states that the status and the budget type ask for, and only those that are what `also` says, too."""
-        asked = requested_flags(self.asked.get("status", ""), self.asked.get("budget_type", ""), *also)
-        return still_running(asked) if {"runs_out_after", "runs_out_before"} & self.asked.keys() else asked
+    def flags(self, *required: AccountFlags) -> RequestedFlags:
+        """The flags that status and budget type ask for and that include all `required` ones."""
+        requested = requested_flags(self.active.get("status", ""), self.active.get("budget_type", ""), *required)
+        by_day = {"runs_out_after", "runs_out_before"} & self.active.keys()
+        # Other flags cannot match, and whole ranges of the indexes need not be read.
+        return still_running(requested) if by_day else requested
 
     @cached_property
-    def company(self) -> ListOwner:
-        """Whose customers are asked for: the company's whose list it is, or those of one of its resellers alone."""
-        reseller = self.asked.get("reseller")
-        return reseller_owner(self.own_company, reseller) if reseller else self.own_company
+    def filtered_owner(self) -> ListOwner:
+        """The owner of the list, or the one of its resellers that the list is filtered by."""
+        reseller = self.active.get("reseller")
+        return reseller_owner(self.owner, reseller) if reseller else self.owner
 
     @cached_property
     def partners(self) -> ListedPartners:
-        """The partners these are customers of."""
-        return listed_partners(self.company)
+        """The partners of these customers."""
+        return listed_partners(self.filtered_owner)
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing narrows it but what the list's indexes begin with."""
-        return not self.form.wrong and self.asked.keys() <= BY_FLAGS | {"reseller"}
+        """Whether there are no filters but those that the indexes begin with."""
+        return not self.form.problems and self.active.keys() <= BY_FLAGS | {"reseller"}
 
-    # --- How many they are --------------------------------------------------------------------------------------------
+    # --- How many match -----------------------------------------------------------------------------------------------
 
     def count(self) -> tuple[int, int, int]:
-        """How many match, how many of them are frozen and are used up; 1,001 means more.
+        """How many customers match, are frozen, and have used up their budget. 1,001 means more than 1,000.
 
-        Those who could be gathered are remembered for `ordered()`: the rarer they are, the more others stand between.
+        If few match, they are fetched in order here and kept for `ordered()`: the fewer they are, the more rows an
+        index would have to skip to find them.
         """
-        asked = [self.states(), *(self.states(each) for each in COUNTED_APART)]
+        requested = [self.flags(), *(self.flags(each) for each in COUNTED_FLAGS)]
         if self.is_whole:
-            number, frozen, exhausted = whole_list_count(self.company, self.partners, *asked).fetch()
+            number, frozen, exhausted = whole_list_count(self.filtered_owner, self.partners, *requested).fetch()
             return number, frozen, exhausted
-        key, descending = self._order
-        if self.form.wrong or estimated_rows(self.queryset) <= SORT_LIMIT:
-            self.found = collect_sorted(self.queryset, key, descending=descending)
-        if self.found is not None:
-            frozen, exhausted = self._found_so()
-            return min(len(self.found), COUNT_CAP + 1), min(frozen, COUNT_CAP + 1), min(exhausted, COUNT_CAP + 1)
-        parts = (with_flags(self.in_any_state, each, self.partners) for each in asked)
+        column, descending = self._sort
+        if self.form.problems or estimated_rows(self.queryset) <= SORT_LIMIT:
+            self.collected = collect_sorted(self.queryset, column, descending=descending)
+        if self.collected is not None:
+            return self._count_collected(self.collected)
+        parts = (with_flags(self.in_any_state, each, self.partners) for each in requested)
         number, frozen, exhausted = CappedCount.of(COUNT_CAP + 1, *parts).fetch()
         if number <= COUNT_CAP:
-            self.found = collect_sorted(self.queryset, key, descending=descending)
+            self.collected = collect_sorted(self.queryset, column, descending=descending)
         return number, frozen, exhausted
 
-    def _found_so(self) -> list[int]:
-        """How many of those that were gathered are frozen, and are used up."""
-        restricted = dict(self.partners)
-        found = Counter(self.found.values()) if self.found else Counter()
-        states = {each: effective_flags(each[1], restricted=restricted.get(each[0], False)) for each in found}
-        return [sum(found[each] for each, state in states.items() if state & asked) for asked in COUNTED_APART]
+    def _count_collected(self, collected: Mapping[int, tuple[int, int]]) -> tuple[int, int, int]:
+        is_restricted = dict(self.partners)
+        frozen = exhausted = 0
+        for (partner, flags), number in Counter(collected.values()).items():
+            effective = effective_flags(flags, restricted=is_restricted.get(partner, False))
+            frozen += number if effective & AccountFlags.FROZEN else 0
+            exhausted += number if effective & AccountFlags.EXHAUSTED else 0
+        return min(len(collected), COUNT_CAP + 1), min(frozen, COUNT_CAP + 1), min(exhausted, COUNT_CAP + 1)
 
     # --- In which order -----------------------------------------------------------------------------------------------
 
     @property
     def sorted_by(self) -> str:
-        """The key sorted by, with `-` where descending."""
-        return self.form.given.get("sort") or DEFAULT_SORT
+        """The key to sort by, with `-` in front for descending order."""
+        return self.form.values.get("sort") or DEFAULT_SORT
 
     @property
-    def _order(self) -> tuple[str, bool]:
+    def _sort(self) -> tuple[str, bool]:
+        """The column to sort by, and whether in descending order."""
         return SORTS[self.sorted_by.removeprefix("-")], self.sorted_by.startswith("-")
 
     def ordered(self) -> Order:
-        """The customers that match, in order; those without a budget come last when it is sorted by."""
-        key, descending = self._order
-        found = None if self.found is None else list(self.found)
-        return Order(self._runs(key, descending=descending), self.own, key, secret=key in NAMES, found=found)
+        """The matching customers in order. Those without a value of the column come last."""
+        column, descending = self._sort
+        keys = None if self.collected is None else list(self.collected)
+        segments = self._segments(column, descending=descending)
+        return Order(segments, self.visible, column, secret=column in NAME_COLUMNS, keys=keys)
 
-    def _runs(self, key: str, *, descending: bool) -> tuple[Segment, ...]:
-        if self.found is not None:
-            found = self.own.filter(pk__in_array=self.found)
-            return SegmentBuilder(found).in_order(key, self.states(), descending=descending)
+    def _segments(self, column: str, *, descending: bool) -> tuple[Segment, ...]:
+        if self.collected is not None:
+            customers = self.visible.filter(pk__in_array=self.collected)
+            return SegmentBuilder(customers).in_order(column, self.flags(), descending=descending)
         if self.is_whole:
-            return whole_list_segments(self.company, self.partners, self.states(), key, descending)
-        ranges = SegmentBuilder(self.in_any_state, self.partners, by_text="q" in self.asked)
-        return ranges.in_order(key, self.states(), descending=descending)
+            return whole_list_segments(self.filtered_owner, self.partners, self.flags(), column, descending)
+        builder = SegmentBuilder(self.in_any_state, self.partners, by_text="q" in self.active)
+        return builder.in_order(column, self.flags(), descending=descending)

@@ -1,4 +1,4 @@
-"""The list as a file, names masked (rule 7.1 (docs/rules.md)), and the history of such files."""
+"""The list as a CSV file with masked names (rule 7.1 (docs/rules.md)), and the history of exports."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
@@ -8,17 +8,16 @@ from typing import Any
 from django.http import QueryDict
 from django.utils import timezone
 
-from customers.listing import rows as listed
 from customers.listing.customer_list import CustomerList
+from customers.listing.rows import ROW_COLUMNS, ROW_QUERYSET, CustomerRow, customer_rows
 from customers.models import ExportRecord
 from partnercenter.lib.prepared import PreparedLookup
+from partnercenter.lib.types import Context
 from partnercenter.models import User
 
 EXPORT_CHUNK = 500
-EXPORT_ROWS = PreparedLookup(
-    listed.ROW_QUERYSET.values_list(*listed.ROW_COLUMNS, "account_manager", "tags", named=True)
-)
-# What Import Budgets reads; it ignores the others.
+EXPORT_ROWS = PreparedLookup(ROW_QUERYSET.values_list(*ROW_COLUMNS, "account_manager", "tags", named=True))
+# The columns that Import Budgets reads. It ignores the others.
 TO_IMPORT = ("customer_id", "budget_type", "amount", "account_freezing", "unfreeze_now")
 TO_READ = (
     "account_name",
@@ -36,28 +35,23 @@ TO_READ = (
 
 
 def export_columns(*, show_reseller: bool) -> tuple[str, ...]:
-    """The names of the columns."""
+    """The names of the columns of the file."""
     return (*TO_IMPORT, *TO_READ, *(("reseller",) if show_reseller else ()))
 
 
-def export_rows(filters: CustomerList, *, user: User, zone: tzinfo) -> Iterator[list[Any]]:
-    """All that match, in the order of the list, as a stream; times in this zone. Two queries for 500 customers."""
-    order = filters.ordered()
-    keys = chain.from_iterable(run.all_keys() for run in order.runs)
+def export_rows(customers: CustomerList, *, user: User, zone: tzinfo) -> Iterator[list[object]]:
+    """The lines of all matching customers in the order of the list, as a stream. Two queries for 500 customers."""
+    keys = chain.from_iterable(segment.all_keys() for segment in customers.ordered().segments)
     while chunk := list(islice(keys, EXPORT_CHUNK)):
-        # Said again each time: a file is sent after the request, when the person's own zone has ended.
+        found = EXPORT_ROWS.in_order(chunk)
+        # The file is sent after the request, when the user's time zone is no longer active.
         with timezone.override(zone):
-            lines = _rows(chunk, user)
+            rows = customer_rows(found, user=user, names_shown=False)
+            lines = [_line(customer, row, user) for customer, row in zip(found, rows, strict=True)]
         yield from lines
 
 
-def _rows(keys: list[int], user: User) -> list[list[Any]]:
-    customers = EXPORT_ROWS.in_order(keys)
-    shown = listed.customer_rows(customers, user=user, names_shown=False)
-    return [_row(customer, row, user) for customer, row in zip(customers, shown, strict=True)]
-
-
-def _row(customer: Any, row: listed.CustomerRow, user: User) -> list[Any]:
+def _line(customer: Any, row: CustomerRow, user: User) -> list[object]:
     return [
         customer.customer_id,
         customer.budget__budget_type,
@@ -83,20 +77,19 @@ def _time(at: datetime | None) -> str | None:
     return timezone.localtime(at).isoformat(" ", "minutes") if at else None
 
 
-def show_exports(records: Iterable[ExportRecord]) -> list[dict[str, Any]]:
-    """Export records as rows; `filters` as name and value, `batch` where one was exported."""
-    return [
-        {
+def show_exports(records: Iterable[ExportRecord]) -> list[Context]:
+    """Export records as rows for a template. `batch` is the ID of an exported batch, else `filters` are texts."""
+    rows = []
+    for record in records:
+        is_batch = record.what == ExportRecord.What.BATCH
+        filters = {} if is_batch else QueryDict(record.query)
+        row = {
             "at": record.at,
             "operator": record.operator_name,
             "what_label": record.get_what_display(),
-            "batch": record.query if record.what == ExportRecord.What.BATCH else "",
-            "filters": _filters(record.query) if record.what != ExportRecord.What.BATCH else [],
+            "batch": record.query if is_batch else "",
+            "filters": [f"{name}: {value}" for name, value in filters.items() if value],
             "rows": record.rows,
         }
-        for record in records
-    ]
-
-
-def _filters(query: str) -> list[str]:
-    return [f"{name}: {value}" for name, value in QueryDict(query).items() if value]
+        rows.append(row)
+    return rows

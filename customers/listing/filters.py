@@ -1,14 +1,12 @@
-"""The filters of the lists: how each is typed, and how it narrows the customers.
+"""The filters of the lists: form fields that read them from an address, and functions that apply them to a queryset.
 
-A list is asked for by its address. Every field of a filter form is a filter, except those that only order the list. A
-filter narrows by the function of its name in a table; the function also gets the person who asks, because some of
-what it searches may not be that person's to see.
+Every field of a filter form is a filter, except those that set order and page size. `NARROW_BY` names the function of
+each filter of customers. It also gets the user, as a filter must not search what this person may not see.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import Any, ClassVar
 
 from django import forms
@@ -27,7 +25,7 @@ from budgets.months import month_of
 from customers.listing.ordering import OWN_BUDGET
 from customers.listing.retention import DAY, WEEK, ending_within
 from customers.listing.status import Status
-from customers.models import FLAG_COMBINATIONS, AccountFlags, Customer, FreezeOrigin
+from customers.models import FLAG_COMBINATIONS, AccountFlags, Customer, CustomerQuerySet, FreezeOrigin
 from customers.search import fold
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import LARGEST_BUDGET, AmountField
@@ -38,19 +36,20 @@ DEFAULT_SIZE = 50
 LARGEST_USAGE = 10**12
 EARLIEST, LATEST = date(1990, 1, 1), date(2999, 12, 31)
 
-Narrow = Callable[[QuerySet[Customer], Any, User], QuerySet[Customer]]
+# Gets the queryset, the value of the filter and the user.
+Narrow = Callable[..., CustomerQuerySet]
 
 
-# --- How values are typed ---------------------------------------------------------------------------------------------
+# --- Form fields ------------------------------------------------------------------------------------------------------
 
 
 def without_spaces(value: Any) -> Any:
-    """A text without spaces around it: nothing but spaces is nothing typed."""
+    """Text without leading and trailing spaces."""
     return value.strip() if isinstance(value, str) else value
 
 
 class AmountBound(AmountField):
-    """An amount to compare others with: 0 as well."""
+    """An amount to compare with. Unlike a budget it may be 0."""
 
     default_validators = [
         MaxValueValidator(LARGEST_BUDGET, _("Enter an amount of at most 2,147,483,647.00.")),
@@ -58,7 +57,7 @@ class AmountBound(AmountField):
 
 
 class DayField(forms.DateField):
-    """A day that no time zone can move past either end of the calendar."""
+    """A date far enough from both ends of the calendar to be converted to any time zone."""
 
     widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     input_formats = ["%Y-%m-%d"]
@@ -71,101 +70,101 @@ class DayField(forms.DateField):
 
 
 class PercentField(forms.IntegerField):
-    """A whole percent. The browser sends what was typed as it is: a number field would send nothing for `5k`."""
+    """A whole percentage. It is a text input, because browsers send nothing for a number input that holds `5k`."""
 
     widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(min_value=-LARGEST_USAGE, max_value=LARGEST_USAGE, **more)
+    def __init__(self, *, label: Any, required: bool) -> None:
+        super().__init__(label=label, required=required, min_value=-LARGEST_USAGE, max_value=LARGEST_USAGE)
 
-    def to_python(self, value: Any) -> int | None:
+    def to_python(self, value: object) -> int | None:
         return super().to_python(without_spaces(value))
 
 
-def choice_filter(label: Any, choices: Any, unset: Any = None) -> forms.ChoiceField:
-    """A filter by one of these choices; `unset` is the label of the empty one."""
+def choice_filter(label: Any, choices: Iterable, unset: Any = None) -> forms.ChoiceField:
+    """A filter by one of these choices. `unset` labels the empty choice."""
     return forms.ChoiceField(label=label, choices=[("", unset or _("All")), *choices], required=False)
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------------
 
 
-class SharedFields(dict[str, Any]):
-    """Form fields that are never changed, so all requests share them instead of copying them."""
+class SharedFields(dict[str, forms.Field]):
+    """Form fields that nothing changes, so that all forms share them. Django would copy them for each form."""
 
-    def __deepcopy__(self, _memo: Any) -> "SharedFields":
+    def __deepcopy__(self, _memo: object) -> "SharedFields":
         return self
 
 
 class FilterField(forms.BoundField):
-    """A filter in the page. One that is not set always looks the same: drawn once in each language."""
+    """A filter on the page. The HTML of a filter that is not set is made once in each language."""
 
-    def as_widget(self, *given: Any, **more: Any) -> SafeString:
-        if given or more or self.data:
-            return self.draw(*given, **more)
-        form: Any = type(self.form)
-        return _unset_filter(form, self.name, get_language())
+    _unset: ClassVar[dict[tuple[type[forms.BaseForm], str, str | None], SafeString]] = {}
 
-    def draw(self, *given: Any, **more: Any) -> SafeString:
-        return super().as_widget(*given, **more)
-
-
-@cache
-def _unset_filter(form: Any, name: str, _language: str | None) -> SafeString:
-    return form({})[name].draw()
+    def as_widget(
+        self, widget: forms.Widget | None = None, attrs: dict | None = None, only_initial: bool = False
+    ) -> SafeString:
+        if widget or attrs or only_initial or self.data:
+            return super().as_widget(widget, attrs, only_initial)
+        form = type(self.form)
+        key = (form, self.name, get_language())
+        if key not in self._unset:
+            self._unset[key] = forms.BoundField.as_widget(form({})[self.name])
+        return self._unset[key]
 
 
 class FilterForm(forms.Form):
-    """The filters of a list, and what orders it.
+    """The filters of a list, with its order and page size.
 
-    A filter whose value cannot be read, or whose range is upside down, is an error of its field, and the list is then
-    empty. What orders the list narrows nothing: there a value that cannot be read is ignored.
+    A filter that cannot be read, or a range that is upside down, is an error of its field, and the list is then empty.
+    An order or page size that cannot be read is ignored.
     """
 
+    # Fields that are not filters.
     ORDERS: ClassVar = frozenset({"sort", "size"})
-    # The first and the last value of each range.
+    # The first and the last field of each range.
     RANGES: ClassVar[Mapping[str, str]] = {}
 
     def clean(self) -> None:
         for first, last in self.RANGES.items():
             begin, end = (self.cleaned_data.get(name) for name in (first, last))
             if begin is not None and end is not None and begin > end:
-                self.add_error(last, _("The end of this range lies before its beginning."))
+                self.add_error(last, _("The end of this range is before its beginning."))
 
     @classmethod
     def filter_names(cls) -> list[str]:
-        """Every filter, in the order of the form."""
+        """The names of all filters, in the order of the form."""
         return [name for name in cls.base_fields if name not in cls.ORDERS]
 
     @cached_property
-    def given(self) -> dict[str, Any]:
-        """The values that could be read, filters and order alike; those that were left empty are not in it."""
+    def values(self) -> dict[str, Any]:
+        """All values that could be read, order and page size included, without those left empty."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
 
     @cached_property
-    def asked(self) -> dict[str, Any]:
-        """The filters that are set, in the order of the form."""
-        return {name: self.given[name] for name in self.filter_names() if name in self.given}
+    def active(self) -> dict[str, Any]:
+        """The filters that are set, with their values, in the order of the form."""
+        return {name: self.values[name] for name in self.filter_names() if name in self.values}
 
     @cached_property
-    def wrong(self) -> dict[str, str]:
-        """What is wrong with each filter that cannot be read, in the order of the form."""
+    def problems(self) -> dict[str, str]:
+        """The filters that cannot be read, each with its error message, in the order of the form."""
         return {name: str(self.errors[name][0]) for name in self.filter_names() if name in self.errors}
 
     @property
-    def wrong_fields(self) -> list[tuple[forms.BoundField, str]]:
-        """Each filter that cannot be read, as a field of the page, and what is wrong with it."""
-        return [(self[name], problem) for name, problem in self.wrong.items()]
+    def problem_fields(self) -> list[tuple[forms.BoundField, str]]:
+        """The fields of `problems`, each with its error message."""
+        return [(self[name], problem) for name, problem in self.problems.items()]
 
     @property
-    def narrows(self) -> bool:
-        """Whether the list is narrowed, if only to nothing by a filter that cannot be read."""
-        return bool(self.asked or self.wrong)
+    def is_filtered(self) -> bool:
+        """Whether any filter is set, readable or not."""
+        return bool(self.active or self.problems)
 
     def refuse_unreadable(self) -> None:
-        """Raises InvalidRequest where a filter cannot be read: what is asked for is not known."""
-        for name, problem in self.wrong.items():
+        """Raise InvalidRequest if a filter cannot be read, as it is unknown which customers are meant."""
+        for name, problem in self.problems.items():
             facts = {"label": self.fields[name].label, "problem": problem}
             raise InvalidRequest(
                 _("The filter “%(label)s” cannot be read. %(problem)s Go back to the list and correct it.") % facts
@@ -173,26 +172,27 @@ class FilterForm(forms.Form):
 
     @property
     def per_page(self) -> int:
-        """How many rows a page has."""
-        return int(self.given.get("size") or DEFAULT_SIZE)
+        """The number of rows on a page."""
+        return int(self.values.get("size") or DEFAULT_SIZE)
 
 
-def sort_field(keys: Any) -> forms.ChoiceField:
-    """The key that sorts a list, with `-` where descending."""
+def sort_field(keys: Iterable[str]) -> forms.ChoiceField:
+    """A field for the key to sort by; a leading `-` sorts in descending order."""
     choices = [(sign + key, key) for key in keys for sign in ("", "-")]
     return forms.ChoiceField(choices=[("", ""), *choices], widget=forms.HiddenInput, required=False)
 
 
 def size_field() -> forms.ChoiceField:
-    """How many rows a page has."""
-    return choice_filter(_("Customers a page"), [(str(size), size) for size in SIZES], _("Default"))
+    """A field for the number of rows on a page."""
+    return choice_filter(_("Rows per page"), [(str(size), size) for size in SIZES], _("Default"))
 
 
 def search_field() -> forms.CharField:
-    """What is looked for in names, account names and customer IDs."""
+    """A field for text to find in names, account names and customer IDs."""
     return forms.CharField(label=_("Search"), max_length=200, required=False)
 
 
+# The column behind each key to sort by.
 SORTS = {
     "name": "name",
     "account_name": "account_name",
@@ -206,7 +206,7 @@ DEFAULT_SORT = "account_name"
 
 
 class CustomerFilterForm(FilterForm):
-    """The filters of Customer Management. To add one: a field here, and its function in `NARROW_BY`."""
+    """The filters of Customer Management. A new one needs a field here and a function in `NARROW_BY`."""
 
     bound_field_class = FilterField
     RANGES: ClassVar = {
@@ -243,7 +243,7 @@ class CustomerFilterForm(FilterForm):
 
 
 class DecisionFilterForm(FilterForm):
-    """The filters of Decisions, and what orders it: the longest used up first unless another order is asked for."""
+    """The filters of Decisions. By default the budget that has been used up longest comes first."""
 
     bound_field_class = FilterField
 
@@ -254,55 +254,55 @@ class DecisionFilterForm(FilterForm):
 
     @property
     def sorted_by(self) -> str:
-        """The key sorted by, with `-` where descending."""
-        return self.given.get("sort") or "since"
+        """The key to sort by, with `-` in front for descending order."""
+        return self.values.get("sort") or "since"
 
 
 for form in (CustomerFilterForm, DecisionFilterForm):
     form.base_fields = SharedFields(form.base_fields)
 
 
-# --- How each filter narrows ------------------------------------------------------------------------------------------
+# --- How each filter is applied ---------------------------------------------------------------------------------------
 
 
-def by_search(customers: QuerySet[Customer], text: str, _user: User) -> QuerySet[Customer]:
-    """By what name and account name hold, or begin with if it is one or two characters; by customer ID exactly."""
-    # The ID is looked up apart: an index of the list that holds the search text is then all that is read.
-    named = Customer.objects.current().filter(customer_id=text)
-    return customers.filter(Q(search__holds=fold(text)) | Q(pk=Subquery(named.values("pk"))))
+def by_search(customers: CustomerQuerySet, text: str, _user: User) -> CustomerQuerySet:
+    """Name or account name contains the text (one or two characters: begins with it), or the customer ID equals it."""
+    # The ID in a subquery of its own: all other columns are then in indexes of the list.
+    same_id = Customer.objects.current().filter(customer_id=text)
+    return customers.filter(Q(search__holds=fold(text)) | Q(pk=Subquery(same_id.values("pk"))))
 
 
-def by_reseller(customers: QuerySet[Customer], account_name: str, _user: User) -> QuerySet[Customer]:
-    """Of the partner that has exactly this account name."""
+def by_reseller(customers: CustomerQuerySet, account_name: str, _user: User) -> CustomerQuerySet:
+    """Customers of the partner with exactly this account name."""
     return customers.filter(partner__account_name=account_name)
 
 
-def usage_from(customers: QuerySet[Customer], percent: int, _user: User) -> QuerySet[Customer]:
-    """By whole percents as the list shows them, this one included; without a budget there is no usage."""
+def usage_from(customers: CustomerQuerySet, percent: int, _user: User) -> CustomerQuerySet:
+    """Usage of at least this whole percentage, as the list shows it. Customers without a budget never match."""
     return customers.filter(OWN_BUDGET, budget__usage__gte=percent)
 
 
-def usage_to(customers: QuerySet[Customer], percent: int, _user: User) -> QuerySet[Customer]:
-    """The same up to this percent."""
+def usage_to(customers: CustomerQuerySet, percent: int, _user: User) -> CustomerQuerySet:
+    """Usage of at most this whole percentage, as the list shows it. Customers without a budget never match."""
     return customers.filter(OWN_BUDGET, budget__usage__lte=percent)
 
 
-def by_automatic_freeze(customers: QuerySet[Customer], yes: str, _user: User) -> QuerySet[Customer]:
-    """Frozen because the budget was used up, or not so: by a person, since association, not at all."""
-    frozen = [state for state in FLAG_COMBINATIONS if state & AccountFlags.FROZEN]
+def by_automatic_freeze(customers: CustomerQuerySet, yes: str, _user: User) -> CustomerQuerySet:
+    """Accounts frozen by an exhausted budget ("1"), or all others ("0")."""
+    frozen = [flags for flags in FLAG_COMBINATIONS if flags & AccountFlags.FROZEN]
     automatic = Q(state__in=frozen, freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
     return customers.filter(automatic) if yes == "1" else customers.exclude(automatic)
 
 
-def spent_from(customers: QuerySet[Customer], amount: Decimal, _user: User) -> QuerySet[Customer]:
-    """By the expenditure of the current month; where none was reported it is 0."""
+def spent_from(customers: CustomerQuerySet, amount: Decimal, _user: User) -> CustomerQuerySet:
+    """Expenditure of the current month of at least this amount; where none is reported it counts as 0."""
     if amount > 0:
         return customers.filter(Exists(_this_month(total__gte=amount)))
     return customers.filter(~Exists(_this_month(total__lt=amount)))
 
 
-def spent_to(customers: QuerySet[Customer], amount: Decimal, _user: User) -> QuerySet[Customer]:
-    """The same up to this amount."""
+def spent_to(customers: CustomerQuerySet, amount: Decimal, _user: User) -> CustomerQuerySet:
+    """Expenditure of the current month of at most this amount; where none is reported it counts as 0."""
     return customers.filter(~Exists(_this_month(total__gt=amount)))
 
 
@@ -310,58 +310,60 @@ def _this_month(**total: Decimal) -> QuerySet[Expenditure]:
     return Expenditure.objects.filter(customer=OuterRef("pk"), month=month_of(timezone.now()), **total)
 
 
-def runs_out_from(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
-    """Whose budget will be used up on this day or later, as far as a day is known."""
+def runs_out_from(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
+    """The budget runs out on this day or later. Customers whose day is unknown never match."""
     return customers.filter(OWN_BUDGET, budget__runs_out_on__gte=day)
 
 
-def runs_out_to(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
-    """The same until this day."""
+def runs_out_to(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
+    """The budget runs out on this day or earlier. Customers whose day is unknown never match."""
     return customers.filter(OWN_BUDGET, budget__runs_out_on__lte=day)
 
 
-def by_association_type(customers: QuerySet[Customer], kind: str, _user: User) -> QuerySet[Customer]:
-    """Of the reseller or of the referral model."""
+def by_association_type(customers: CustomerQuerySet, kind: str, _user: User) -> CustomerQuerySet:
+    """Customers of the reseller model, or of the referral model."""
     return customers.filter(association_type=kind)
 
 
-def associated_from(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
-    """Since this day began, in the partner's time zone."""
+def associated_from(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
+    """Associated on this day or later, in the partner's time zone."""
     return customers.filter(associated_on__gte=start_of_day(day))
 
 
-def associated_to(customers: QuerySet[Customer], day: date, _user: User) -> QuerySet[Customer]:
-    """Until this day ended, in the partner's time zone."""
+def associated_to(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
+    """Associated on this day or earlier, in the partner's time zone."""
     return customers.filter(associated_on__lt=start_of_day(day + timedelta(days=1)))
 
 
-def by_retention(customers: QuerySet[Customer], days: str, _user: User) -> QuerySet[Customer]:
-    """Whose retention deadline is this many days away at most; 0: has passed."""
+def by_retention(customers: CustomerQuerySet, days: str, _user: User) -> CustomerQuerySet:
+    """The retention deadline is at most this many days away; "0": it has passed."""
     if days == "0":
         return customers.filter(retention_until__lte=timezone.now())
     return ending_within(customers, timedelta(days=int(days)))
 
 
-def by_manager(customers: QuerySet[Customer], manager: str, _user: User) -> QuerySet[Customer]:
-    """Whose account manager has exactly this name."""
+def by_manager(customers: CustomerQuerySet, manager: str, _user: User) -> CustomerQuerySet:
+    """The account manager has exactly this name."""
+    # The first condition is that of the partial index.
     return customers.filter(~Q(account_manager=""), account_manager=manager)
 
 
-def by_tag(customers: QuerySet[Customer], tag: str, _user: User) -> QuerySet[Customer]:
-    """Who has exactly this tag. Stated twice: for the index, and for the letter case on SQLite."""
+def by_tag(customers: CustomerQuerySet, tag: str, _user: User) -> CustomerQuerySet:
+    """The customer has exactly this tag."""
     if ";" in tag:
         return customers.none()
-    held = f";{tag};"
-    exactly = GreaterThan(StrIndex(F("tags"), Value(held)), 0)
-    return customers.filter(exactly, ~Q(tags=""), tags__contains=held)
+    delimited = f";{tag};"
+    # `contains` alone ignores letter case on SQLite; PostgreSQL has an index for it.
+    same_case = GreaterThan(StrIndex(F("tags"), Value(delimited)), 0)
+    return customers.filter(same_case, ~Q(tags=""), tags__contains=delimited)
 
 
 def start_of_day(day: date) -> datetime:
-    """The first moment of a day in the partner's time zone, which is the one in force."""
+    """Midnight at the beginning of a day in the active time zone, which is the partner's."""
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
-# By the account flags, on which the indexes of the list begin; see `CustomerList`.
+# Filters by account flags, which the indexes of the list begin with: `CustomerList` applies them.
 BY_FLAGS = frozenset({"status", "budget_type"})
 NARROW_BY: dict[str, Narrow] = {
     "q": by_search,
@@ -382,9 +384,9 @@ NARROW_BY: dict[str, Narrow] = {
 }
 
 
-def narrow(customers: QuerySet[Customer], asked: Mapping[str, Any], user: User) -> QuerySet[Customer]:
-    """The customers that match all these filters, but for the account flags."""
-    for name, value in asked.items():
+def narrow(customers: CustomerQuerySet, filters: Mapping[str, object], user: User) -> CustomerQuerySet:
+    """Apply all these filters except those by account flags."""
+    for name, value in filters.items():
         if name not in BY_FLAGS:
             customers = NARROW_BY[name](customers, value, user)
     return customers

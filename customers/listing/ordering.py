@@ -1,8 +1,8 @@
-"""The orders of the list, and where in them a page begins.
+"""The order of the list: where its rows are read from, and where a page begins.
 
-An order is one run of customers or two: those with a budget first where it sorts, the others last. A run is merged from
-ranges of one index, which begins with partner and state: whatever status and budget type are asked for, in whatever
-order and at whatever depth, no more is read than is skipped and shown.
+An order has one or two segments: if a column of budgets sorts, customers without a value of it follow as a second
+segment. A segment merges ranges of one index that begins with partner and flags. So whatever the status, the budget
+type, the order and the page, no more rows are read than are skipped and shown.
 """
 
 import re
@@ -21,35 +21,36 @@ from customers.listing.status import ListedPartners, RequestedFlags, flag_condit
 from customers.models import FLAG_COMBINATIONS, AccountFlags, Customer, ListOwner
 from partnercenter.lib.prepared import COUNT_CAP, CappedCount, MergedRanges, sorted_rows
 
-# The partner said twice: each table then has an index that begins with it.
+# The join condition repeats the partner, because the indexes of both tables begin with it.
 OWN_BUDGET = Q(budget__partner=F("partner"))
-# More ranges than these are not merged: the list of a distributor with very many resellers is gathered and sorted.
+# The largest number of ranges to merge. The list of a distributor with more resellers is sorted by the database.
 MERGE_LIMIT = 100
-# Of the columns that sort the only one that a budget may lack.
+# The only column to sort by that a budget may lack.
 RUNS_OUT_COLUMN = "budget__runs_out_on"
-# So many of those that are searched for are sorted at once. More are so common that the order leads to them soon.
+# Up to this number the matches of a search are all fetched and sorted. If there are more, the order leads to them soon.
 SORT_LIMIT = 10_000
-# As many lists stay in SQL, so long as nobody asks for others.
+# The number of whole lists whose SQL is kept.
 CACHED_LISTS = 500
 CURSOR_PATTERN = re.compile(r"(?P<value>[0-9TZ:.+-]{0,40})~(?P<key>[0-9]{1,18})", re.ASCII)
 NUMBER_PATTERN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{2})?", re.ASCII)
 DAY_PATTERN = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
 TIME_PATTERN = re.compile(r"2[0-9]{3}-[0-9T:.-]{14,26}\+00:00", re.ASCII)
 
-# The columns that sort and are no amounts.
+# The columns whose values in a cursor are not numbers.
 COLUMN_TYPES: dict[str, type[datetime] | type[date]] = {"associated_on": datetime, RUNS_OUT_COLUMN: date}
 
-Position = tuple[int, tuple[Any, ...]]
+# A place in an order: the segment, and the values of its columns.
+Position = tuple[int, tuple[object, ...]]
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Customers in the order of `columns`, of which the last is their key; all of them descending or none.
+    """Customers sorted by `columns`, the last of which is the key, all of them descending or none.
 
-    `parts` are rows of customers or of their budgets, each part a range of one index in that order.
+    Each of the `parts` selects rows of customers or budgets from a range of one index that has this order.
     """
 
-    parts: Sequence[QuerySet[Any]]
+    parts: Sequence[QuerySet]
     columns: tuple[str, ...]
     descending: bool
 
@@ -58,204 +59,204 @@ class Segment:
         return MergedRanges.of(self.parts, self.columns, descending=self.descending)
 
     def keys(
-        self, number: int, *, start: int = 0, after: tuple[Any, ...] | None = None, backwards: bool = False
+        self, number: int, *, start: int = 0, after: tuple[object, ...] | None = None, backwards: bool = False
     ) -> list[int]:
-        """So many keys in order; only of those that come after (`backwards`: before) the values of `after`."""
+        """At most `number` keys in order, from the one at `start`, or from those after the values of `after`.
+
+        With `backwards` the order is reversed, so that `after` means before.
+        """
         if after is None and not backwards:
             return self._merged.first(number, start=start)
-        down = self.descending != backwards
+        descending = self.descending != backwards
         parts = self.parts
         if after is not None:
-            # Compared as a row, which an index answers; `a > x OR a = x AND b > y` it does not.
-            comparison = TupleLessThan if down else TupleGreaterThan
+            # An index answers the comparison of rows, but not `a > x OR a = x AND b > y`.
+            comparison = TupleLessThan if descending else TupleGreaterThan
             columns = tuple(F(column) for column in self.columns)
             parts = [rows.filter(comparison(columns, after)) for rows in parts]
-        return MergedRanges.of(parts, self.columns, descending=down).first(number, start=start)
+        return MergedRanges.of(parts, self.columns, descending=descending).first(number, start=start)
 
     def all_keys(self) -> Iterator[int]:
-        """All their keys in order, as a stream."""
+        """All keys in order, as a stream."""
         return self._merged.all()
 
     def count(self, most: int) -> int:
-        """How many they are, `most` or more not told apart."""
+        """The number of rows, counted no further than `most`."""
         return self._merged.count(most)
 
 
 @dataclass(frozen=True)
 class SegmentBuilder:
-    """Customers as ranges of the indexes: each has one partner and one state.
+    """Divides customers into ranges of the indexes, each of one partner and one combination of flags.
 
-    `whole`: nothing but the state narrows them down. `by_text`: the search does; its text stands in the indexes of all
-    states, and the state beside it. Without `partners` they are not divided.
+    `whole`: no filter but those by flags applies. `by_text`: a search applies; the indexes of all flags include the
+    search text and the flags. Without `partners` the customers are not divided.
     """
 
-    customers: QuerySet[Any]
+    customers: QuerySet
     partners: ListedPartners = ()
     whole: bool = False
     by_text: bool = False
 
-    def in_order(self, column: str, asked: RequestedFlags, *, descending: bool) -> tuple[Segment, ...]:
-        """The customers in these states, in the order of a column of theirs or of their budgets'."""
+    def in_order(self, column: str, requested: RequestedFlags, *, descending: bool) -> tuple[Segment, ...]:
+        """The customers with these flags, sorted by one of their own columns or by one of their budgets."""
         if not column.startswith("budget__"):
-            return (self.by(column, asked, descending=descending),)
+            return (self.by(column, requested, descending=descending),)
         if column == RUNS_OUT_COLUMN:
-            return self._by_day(asked, descending=descending)
-        budgeted, others = split_by_budget(asked)
+            return self._by_day(requested, descending=descending)
+        budgeted, others = split_by_budget(requested)
         return (
             self.by_budget(column, budgeted, descending=descending),
             self.by("pk", others, descending=descending),
         )
 
-    def _by_day(self, asked: RequestedFlags, *, descending: bool) -> tuple[Segment, ...]:
-        """Those whose budget runs out on a day, by day; then all others."""
-        budgets = self.by_budget(RUNS_OUT_COLUMN, split_by_budget(asked)[0], descending=descending)
+    def _by_day(self, requested: RequestedFlags, *, descending: bool) -> tuple[Segment, ...]:
+        """First those whose budget runs out on a known day, by day; then all others."""
+        budgets = self.by_budget(RUNS_OUT_COLUMN, split_by_budget(requested)[0], descending=descending)
         has_day = {f"{budgets.columns[0]}__isnull": False}
         others = replace(self, customers=self.customers.filter(budget__runs_out_on=None))
         return (
             replace(budgets, parts=[rows.filter(**has_day) for rows in budgets.parts]),
-            others.by("pk", asked, descending=descending),
+            others.by("pk", requested, descending=descending),
         )
 
-    def by(self, column: str, asked: RequestedFlags, *, descending: bool) -> Segment:
-        """The customers in these states, in the order of one of their columns."""
-        if self._one_of_each and all(
-            len(asked[restricted]) == len(FLAG_COMBINATIONS) for _partner, restricted in self.partners
-        ):
-            parts = [self.customers.filter(partner=partner) for partner, _restricted in self.partners]
-        elif self.by_text and column != "pk" and self._one_of_each:
-            parts = [
-                self.customers.filter(partner=partner, state__in=asked[restricted])
-                for partner, restricted in self.partners
-            ]
-        elif pairs := self._pairs(asked):
-            parts = [self.customers.filter(partner=partner, state=state) for partner, state in pairs]
+    def by(self, column: str, requested: RequestedFlags, *, descending: bool) -> Segment:
+        """The customers with these flags, sorted by one of their own columns."""
+        mergeable = 0 < len(self.partners) <= MERGE_LIMIT
+        flags_of_each = self._flags_of_each(requested)
+        if mergeable and all(len(flags) == len(FLAG_COMBINATIONS) for _partner, flags in flags_of_each):
+            parts = [self.customers.filter(partner=partner) for partner, _flags in flags_of_each]
+        elif mergeable and self.by_text and column != "pk":
+            parts = [self.customers.filter(partner=partner, state__in=flags) for partner, flags in flags_of_each]
+        elif pairs := self._pairs(requested):
+            parts = [self.customers.filter(partner=partner, state=flags) for partner, flags in pairs]
         else:
-            parts = [self.customers.filter(condition) for condition in flag_conditions(asked, self.partners)]
+            parts = [self.customers.filter(condition) for condition in flag_conditions(requested, self.partners)]
         return Segment(parts, tuple(dict.fromkeys((column, "pk"))), descending)
 
-    def by_budget(self, column: str, asked: RequestedFlags, *, descending: bool) -> Segment:
-        """The customers in these states, all of which have a budget, in the order of one of its columns."""
-        pairs = self._pairs(asked)
+    def by_budget(self, column: str, requested: RequestedFlags, *, descending: bool) -> Segment:
+        """The customers with these flags, which must all include a budget, sorted by a column of the budget."""
+        pairs = self._pairs(requested)
         if not pairs:
             parts = [
-                self.customers.filter(OWN_BUDGET, condition) for condition in flag_conditions(asked, self.partners)
+                self.customers.filter(OWN_BUDGET, condition) for condition in flag_conditions(requested, self.partners)
             ]
         elif self.whole:
-            # A customer who leaves leaves its budget behind: budgets are those of current customers.
-            budgets = [Budget.objects.filter(partner=partner, state=state) for partner, state in pairs]
+            # Disassociation deletes the budget, so all budgets are of current customers.
+            budgets = [Budget.objects.filter(partner=partner, state=flags) for partner, flags in pairs]
             return Segment(budgets, (column.removeprefix("budget__"), "pk"), descending)
         else:
             parts = [
-                self.customers.filter(partner=partner, state=state, budget__partner=partner, budget__state=state)
-                for partner, state in pairs
+                self.customers.filter(partner=partner, state=flags, budget__partner=partner, budget__state=flags)
+                for partner, flags in pairs
             ]
         return Segment(parts, (column, "budget__pk"), descending)
 
-    @property
-    def _one_of_each(self) -> bool:
-        """Whether a range of each partner may be merged."""
-        return 0 < len(self.partners) <= MERGE_LIMIT
+    def _flags_of_each(self, requested: RequestedFlags) -> list[tuple[int, tuple[AccountFlags, ...]]]:
+        return [(partner, requested.below(restricted=restricted)) for partner, restricted in self.partners]
 
-    def _pairs(self, asked: RequestedFlags) -> list[tuple[int, AccountFlags]]:
-        """The ranges by partner and state; none where they are too many to be merged."""
-        if sum(len(asked[restricted]) for _partner, restricted in self.partners) > MERGE_LIMIT:
+    def _pairs(self, requested: RequestedFlags) -> list[tuple[int, AccountFlags]]:
+        """Each partner with each of its flags; empty if these are too many ranges to merge."""
+        flags_of_each = self._flags_of_each(requested)
+        if sum(len(flags) for _partner, flags in flags_of_each) > MERGE_LIMIT:
             return []
-        return [(partner, state) for partner, restricted in self.partners for state in asked[restricted]]
+        return [(partner, each) for partner, flags in flags_of_each for each in flags]
 
 
 @lru_cache(maxsize=CACHED_LISTS)
 def whole_list_segments(
-    company: ListOwner, partners: ListedPartners, asked: RequestedFlags, column: str, descending: bool
+    owner: ListOwner, partners: ListedPartners, requested: RequestedFlags, column: str, descending: bool
 ) -> tuple[Segment, ...]:
-    """A company's list that nothing but states narrows, in order. Kept, as SQL: it is what most people look at."""
-    own = Customer.objects.owned_by(company)
-    return SegmentBuilder(own, partners, whole=True).in_order(column, asked, descending=descending)
+    """An owner's list in order, filtered by flags at most. Its SQL is cached, as most requests are for such a list."""
+    own = Customer.objects.owned_by(owner)
+    return SegmentBuilder(own, partners, whole=True).in_order(column, requested, descending=descending)
 
 
 @lru_cache(maxsize=CACHED_LISTS)
-def whole_list_count(company: ListOwner, partners: ListedPartners, *asked: RequestedFlags) -> CappedCount:
-    """How many of a company's customers are in the states first asked for, and in some of these. Kept, as SQL."""
-    own = Customer.objects.owned_by(company)
-    return CappedCount.of(COUNT_CAP + 1, *(with_flags(own, each, partners) for each in asked))
+def whole_list_count(owner: ListOwner, partners: ListedPartners, *requested: RequestedFlags) -> CappedCount:
+    """The count of an owner's customers with the flags named first, and with each of the others. Its SQL is cached."""
+    own = Customer.objects.owned_by(owner)
+    return CappedCount.of(COUNT_CAP + 1, *(with_flags(own, flags, partners) for flags in requested))
 
 
-def with_flags(customers: QuerySet[Any], asked: RequestedFlags, partners: ListedPartners) -> list[QuerySet[Any]]:
-    """Those of the partners' customers that are in these states; none is in two of the querysets."""
-    return [customers.filter(condition) for condition in flag_conditions(asked, partners)]
+def with_flags(customers: QuerySet, requested: RequestedFlags, partners: ListedPartners) -> list[QuerySet]:
+    """The customers of the partners that have these flags, as querysets without a row in common."""
+    return [customers.filter(condition) for condition in flag_conditions(requested, partners)]
 
 
-def collect_sorted(customers: QuerySet[Any], column: str, *, descending: bool) -> dict[int, tuple[int, int]] | None:
-    """The keys of these customers in order, each with its partner and state; None if they are too many to be sorted
-    for a page.
-    """
+def collect_sorted(customers: QuerySet, column: str, *, descending: bool) -> dict[int, tuple[int, int]] | None:
+    """The keys of the customers in order, each with its partner and flags; None if there are more than `SORT_LIMIT`."""
     rows = sorted_rows(customers, (column, "pk", "partner", "state"), descending=descending, limit=SORT_LIMIT + 1)
     if len(rows) > SORT_LIMIT:
         return None
-    # Stable: those without a budget come last, whatever the order.
+    # Customers without a value come last in either direction. The sort is stable.
     rows.sort(key=lambda row: row[0] is None)
-    return {key: (partner, state) for _value, key, partner, state in rows}
+    return {key: (partner, flags) for _value, key, partner, flags in rows}
 
 
 @dataclass(frozen=True)
 class Order:
-    """All that match, run after run. `column` sorts; its value stands in addresses unless it is a name (`secret`).
+    """All matching customers, segment after segment, sorted by `column`.
 
-    `own` are the customers that an address may name a place by, whether they match or not. `found`: all keys, if known.
+    The value of the column is part of a cursor unless it is `secret` (a name). `visible` are the customers that a
+    cursor may name, matching or not. `keys` are those of all matches in order, if they are known.
     """
 
-    runs: tuple[Segment, ...]
-    own: QuerySet[Customer]
+    segments: tuple[Segment, ...]
+    visible: QuerySet[Customer]
     column: str
     secret: bool
-    found: list[int] | None = None
+    keys: list[int] | None = None
 
     def numbered(self, start: int, number: int) -> list[int]:
-        """So many keys from the one at `start`."""
-        if self.found is not None:
-            return self.found[start : start + number]
+        """At most `number` keys from the one at `start`."""
+        if self.keys is not None:
+            return self.keys[start : start + number]
         keys: list[int] = []
-        for run in self.runs:
-            found = run.keys(number - len(keys), start=start)
+        for segment in self.segments:
+            found = segment.keys(number - len(keys), start=start)
             keys += found
             if len(keys) == number:
                 break
-            start = 0 if found or not start else start - run.count(start)
+            start = 0 if found or not start else start - segment.count(start)
         return keys
 
     def after(self, position: Position, number: int, *, backwards: bool = False) -> list[int]:
-        """So many keys that come next after the position; `backwards`: before it, the nearest first."""
+        """At most `number` keys after the position; with `backwards` those before it, the nearest first."""
         at, values = position
         keys: list[int] = []
-        for run in self.runs[at::-1] if backwards else self.runs[at:]:
-            after = values if run is self.runs[at] else None
-            keys += run.keys(number - len(keys), after=after, backwards=backwards)
+        for segment in self.segments[at::-1] if backwards else self.segments[at:]:
+            after = values if segment is self.segments[at] else None
+            keys += segment.keys(number - len(keys), after=after, backwards=backwards)
             if len(keys) == number:
                 break
         return keys
 
     def cursor(self, customer: Any) -> str:
-        """The customer's place as an address says it: never with a name in it; see rule 7.1 (docs/rules.md)."""
-        value: Any = "" if self.secret else getattr(customer, self.column)
+        """The place of a customer for use in an address, which never contains a name: rule 7.1 (docs/rules.md)."""
+        value = "" if self.secret else getattr(customer, self.column)
         value = "" if value is None else value
         return f"{value.isoformat() if isinstance(value, date) else value}~{customer.pk}"
 
-    def decode_cursor(self, mark: str) -> Position | None:
-        """The place a mark means; None where it means nothing."""
-        match = CURSOR_PATTERN.fullmatch(mark)
+    def decode_cursor(self, cursor: str) -> Position | None:
+        """The position behind a cursor; None if it is not valid."""
+        match = CURSOR_PATTERN.fullmatch(cursor)
         if match is None:
             return None
         key = int(match["key"])
         if self.secret:
-            row = self.own.filter(pk=key).values_list(self.column).first()
+            row = self.visible.filter(pk=key).values_list(self.column).first()
             return (0, (*row, key)) if row else None
         if not match["value"]:
-            return (1, (key,)) if len(self.runs) > 1 else None
+            return (1, (key,)) if len(self.segments) > 1 else None
         value = parse_cursor_value(match["value"], COLUMN_TYPES.get(self.column, Decimal))
         return None if value is None else (0, (value, key))
 
 
-def parse_cursor_value(text: str, kind: type[datetime] | type[date] | type[Decimal]) -> Any:
-    """The value of a mark, of this kind; None where it is none."""
+def parse_cursor_value(
+    text: str, kind: type[datetime] | type[date] | type[Decimal]
+) -> datetime | date | Decimal | None:
+    """The value in a cursor as this type; None if it is not valid."""
     try:
         if kind is datetime:
             return datetime.fromisoformat(text) if TIME_PATTERN.fullmatch(text) else None

@@ -1,10 +1,10 @@
-"""Pages of an ordered list, as fast at any depth.
+"""Pages of an ordered list, equally fast at any depth.
 
-By number up to the hundredth page; from there, and beyond, from where another page ended or began.
+Pages are numbered up to the hundredth. Beyond it, a page begins after the last row of the page before it, or ends
+before the first row of the page after it; a cursor in the address names that row.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +20,10 @@ NUMBERED_PAGES = 100
 
 @dataclass
 class CustomerPage:
-    """A page as its template gets it. `number` is None beyond the hundredth; `previous`, `next` and numbers link."""
+    """A page of the list for its template. `previous`, `next` and `numbers` link to other pages by query strings.
+
+    `number` is None for a page beyond the hundredth, and in `numbers` for an ellipsis. A `total` of 1,001 means more.
+    """
 
     object_list: Any
     number: int | None
@@ -35,15 +38,15 @@ class CustomerPage:
 
 
 def paginate(order: Order, query: QueryDict, *, total: int, size: int, rows: PreparedLookup) -> CustomerPage:
-    """The page that `after`, `before` or `page` asks for, or the nearest there is. `total` is capped."""
+    """The page that `after`, `before` or `page` asks for, or the nearest existing one."""
     for name in ("after", "before"):
         position = order.decode_cursor(query.get(name, ""))
-        if position is not None and (page := _beside(order, position, query, total, size, rows, name == "before")):
+        if position is not None and (page := _cursor_page(order, position, query, total, size, rows, name == "before")):
             return page
-    return _numbered(order, query, total, size, rows)
+    return _numbered_page(order, query, total, size, rows)
 
 
-def _beside(
+def _cursor_page(
     order: Order,
     position: Position,
     query: QueryDict,
@@ -52,55 +55,47 @@ def _beside(
     rows: PreparedLookup,
     backwards: bool,
 ) -> CustomerPage | None:
-    """The page after the position, or before it. None where that is the first page, or none is left."""
+    """The page after or before a position. None if that is the first page, or if there are no rows."""
     keys = order.after(position, size + 1, backwards=backwards)
     more = len(keys) > size
     if not keys or (backwards and not more):
         return None
-    shown = keys[:size][::-1] if backwards else keys[:size]
-    customers = rows.in_order(shown)
+    customers = rows.in_order(keys[:size][::-1] if backwards else keys[:size])
     if not customers:
         return None
-    before = changed_query(query, before=order.cursor(customers[0]))
-    after = changed_query(query, after=order.cursor(customers[-1]))
-    return CustomerPage(customers, None, total, before, after if backwards or more else "", [])
+    previous_query = changed_query(query, before=order.cursor(customers[0]))
+    next_query = changed_query(query, after=order.cursor(customers[-1])) if backwards or more else ""
+    return CustomerPage(customers, None, total, previous_query, next_query, [])
 
 
-def _numbered(order: Order, query: QueryDict, total: int, size: int, rows: PreparedLookup) -> CustomerPage:
-    number = _number(query.get("page", ""))
+def _numbered_page(order: Order, query: QueryDict, total: int, size: int, rows: PreparedLookup) -> CustomerPage:
+    requested = query.get("page", "")
+    number = int(requested) if re.fullmatch(r"[0-9]{1,18}", requested, re.ASCII) else 1
+    number = min(max(number, 1), NUMBERED_PAGES)
     keys = order.numbered((number - 1) * size, size + 1)
     if not keys and number > 1:
-        # Beyond the end: the last there is.
-        there_are = sum(run.count(NUMBERED_PAGES * size) for run in order.runs)
-        number = min(max(1, -(-there_are // size)), NUMBERED_PAGES)
+        # The page is beyond the end: show the last one.
+        count = sum(segment.count(NUMBERED_PAGES * size) for segment in order.segments)
+        number = min(max(1, -(-count // size)), NUMBERED_PAGES)
         keys = order.numbered((number - 1) * size, size + 1)
     customers = rows.in_order(keys[:size])
     more = len(keys) > size
-    following = ""
+    next_query = ""
     if more and number < NUMBERED_PAGES:
-        following = changed_query(query, page=number + 1)
+        next_query = changed_query(query, page=number + 1)
     elif more and customers:
-        following = changed_query(query, after=order.cursor(customers[-1]))
-    previous = changed_query(query, page=number - 1) if number > 1 else ""
-    known = max(number + more, -(-min(total, COUNT_CAP) // size))
-    return CustomerPage(customers, number, total, previous, following, list(_numbers(number, known, query)))
+        next_query = changed_query(query, after=order.cursor(customers[-1]))
+    previous_query = changed_query(query, page=number - 1) if number > 1 else ""
+    known_pages = min(max(number + more, -(-min(total, COUNT_CAP) // size)), NUMBERED_PAGES)
+    numbers: list[tuple[int | None, str]] = [
+        (page, changed_query(query, page=page)) if isinstance(page, int) else (None, "")
+        for page in Paginator(range(known_pages), 1).get_elided_page_range(number, on_each_side=2, on_ends=1)
+    ]
+    return CustomerPage(customers, number, total, previous_query, next_query, numbers)
 
 
-def _number(text: str) -> int:
-    """The page asked for: the first for what is none, the hundredth for any beyond."""
-    number = int(text) if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) else 1
-    return min(max(number, 1), NUMBERED_PAGES)
-
-
-def _numbers(number: int, known: int, query: QueryDict) -> Iterator[tuple[int | None, str]]:
-    """The numbers to offer, None where some are left out."""
-    pages = Paginator(range(min(known, NUMBERED_PAGES)), 1)
-    for offered in pages.get_elided_page_range(number, on_each_side=2, on_ends=1):
-        yield (offered, changed_query(query, page=offered)) if isinstance(offered, int) else (None, "")
-
-
-def changed_query(query: QueryDict, **changes: Any) -> str:
-    """The query string with some parameters changed, or taken out where None; of the pages only what is given."""
+def changed_query(query: QueryDict, **changes: object) -> str:
+    """The query string with some parameters changed, or removed where None. The former page is removed as well."""
     changed = dict(query.lists())
     for name, value in ({"page": None, "after": None, "before": None} | changes).items():
         if value is None:

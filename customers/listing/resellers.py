@@ -1,11 +1,10 @@
-"""A distributor's resellers as their page shows them: what each was granted, and what is allocated of it.
+"""The page Resellers' Customers of a distributor: what each reseller was granted, and what is allocated of it.
 
 See section 5 (docs/rules.md).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django import forms
 from django.db import models
@@ -29,7 +28,7 @@ OVER = Q(grant__monthly_allocated__gt=F("grant__monthly_quota")) | Q(
 
 
 class Authorized(models.TextChoices):
-    """What resellers are looked for by, of what was granted to them."""
+    """What to filter resellers by: what they were granted, and whether more is allocated."""
 
     GRANTED = "GRANTED", gettext_lazy("Granted")
     MONTHLY = "MONTHLY", gettext_lazy("Granted: monthly budgets")
@@ -48,7 +47,7 @@ AUTHORIZED_CONDITIONS: dict[str, Q] = {
 
 
 class ResellerFilterForm(FilterForm):
-    """What a distributor looks for among its resellers; none are found where a filter cannot be read."""
+    """The filters of a distributor's resellers."""
 
     q = forms.CharField(label=gettext_lazy("Reseller"), max_length=200, required=False)
     authorized = forms.ChoiceField(
@@ -57,33 +56,27 @@ class ResellerFilterForm(FilterForm):
         required=False,
     )
 
-    def found(self, resellers: QuerySet[Partner]) -> QuerySet[Partner]:
-        """Those whose company or account name holds the text, and who are authorized so."""
-        if self.wrong:
+    def filtered(self, resellers: QuerySet[Partner]) -> QuerySet[Partner]:
+        """The matching resellers, by company or account name and by permission. None if a filter cannot be read."""
+        if self.problems:
             return resellers.none()
-        text, authorized = (self.asked.get(name, "") for name in ("q", "authorized"))
-        matching = AUTHORIZED_CONDITIONS.get(authorized, Q())
+        text, authorized = (self.active.get(name, "") for name in ("q", "authorized"))
+        condition = AUTHORIZED_CONDITIONS.get(authorized, Q())
         if text:
-            matching &= Q(company__icontains=text) | Q(account_name__icontains=text)
-        return resellers.filter(matching)
+            condition &= Q(company__icontains=text) | Q(account_name__icontains=text)
+        return resellers.filter(condition)
 
 
-def _left(kind: str) -> ExpressionWrapper:
-    left = F(f"grant__{kind}_quota") - F(f"grant__{kind}_allocated")
-    return ExpressionWrapper(left, output_field=MoneyField())
-
-
-RESELLER_SORTS: dict[str, Any] = {"company": F("company")} | {
-    f"{kind.lower()}_{figure}": _left(kind.lower()) if figure == "left" else F(f"grant__{kind.lower()}_{figure}")
-    for kind in POOLS
-    for figure in ("quota", "allocated", "left")
-}
+RESELLER_SORTS = (
+    "company",
+    *(f"{kind.lower()}_{figure}" for kind in POOLS for figure in ("quota", "allocated", "left")),
+)
 DEFAULT_RESELLER_SORT = "company"
 
 
 @dataclass(frozen=True)
 class ResellerRow:
-    """One line of the page. `customers` is exact up to 1,000; 1,001 means more. `pools`: monthly, then one-time."""
+    """A row of the page. `customers` of 1,001 means more than 1,000. `pools`: monthly, then one-time."""
 
     key: int
     company: str
@@ -97,7 +90,7 @@ class ResellerRow:
 
 
 def count_resellers(resellers: QuerySet[Partner]) -> dict[str, int]:
-    """How many resellers there are, how many of them are granted something, and are over-allocated."""
+    """The number of resellers, of those that were granted something, and of those that are over-allocated."""
     return resellers.aggregate(
         number=models.Count("pk"),
         granted=models.Count("pk", filter=AUTHORIZED_CONDITIONS[Authorized.GRANTED]),
@@ -106,20 +99,25 @@ def count_resellers(resellers: QuerySet[Partner]) -> dict[str, int]:
 
 
 def sort_resellers(resellers: QuerySet[Partner], sort: str) -> QuerySet[Partner]:
-    """In the order of a key, with `-` descending; whoever has no such quota comes last."""
-    column = RESELLER_SORTS[sort.removeprefix("-")]
+    """The resellers sorted by a key, descending if it begins with `-`. Those without such a quota come last."""
+    key = sort.removeprefix("-")
+    column: F | ExpressionWrapper = F("company") if key == "company" else F(f"grant__{key}")
+    if key.endswith("_left"):
+        pool = key.removesuffix("_left")
+        left = F(f"grant__{pool}_quota") - F(f"grant__{pool}_allocated")
+        column = ExpressionWrapper(left, output_field=MoneyField())
     order = column.desc(nulls_last=True) if sort.startswith("-") else column.asc(nulls_last=True)
     return resellers.select_related("grant").order_by(order, "company", "pk")
 
 
 def sort_key(query: QueryDict) -> str:
-    """The order that an address asks for, or the one by company."""
+    """The key to sort by that an address asks for, or the default."""
     sort = query.get("sort", "")
     return sort if sort.removeprefix("-") in RESELLER_SORTS else DEFAULT_RESELLER_SORT
 
 
 def reseller_headers(query: QueryDict) -> tuple[ColumnHeader, list[ColumnHeader]]:
-    """The head of the reseller's own column, and those of the figures of both pools."""
+    """The header of the reseller column, and those of the figures of both pools."""
     figures = {"quota": _("Quota"), "allocated": _("Allocated"), "left": _("Left")}
     columns = [ColumnHeader(_("Reseller"), "company")] + [
         ColumnHeader(label, f"{kind.lower()}_{figure}", numeric=True)
@@ -131,20 +129,24 @@ def reseller_headers(query: QueryDict) -> tuple[ColumnHeader, list[ColumnHeader]
 
 
 def reseller_rows(resellers: Iterable[Partner]) -> list[ResellerRow]:
-    """The resellers as lines; one query for the customers of all of them."""
-    shown = list(resellers)
-    if not shown:
+    """The rows of resellers. One query counts the customers of all of them."""
+    resellers = list(resellers)
+    if not resellers:
         return []
-    customers = ([Customer.objects.current().filter(partner=reseller)] for reseller in shown)
-    # All together are not asked for.
-    _all, *counted = CappedCount.of(COUNT_CAP + 1, [Customer.objects.none()], *customers).fetch()
-    return [_row(reseller, number) for reseller, number in zip(shown, counted, strict=True)]
+    customers = ([Customer.objects.current().filter(partner=reseller)] for reseller in resellers)
+    # The total is not needed.
+    _total, *counts = CappedCount.of(COUNT_CAP + 1, [Customer.objects.none()], *customers).fetch()
+    return [_row(reseller, count) for reseller, count in zip(resellers, counts, strict=True)]
 
 
 def _row(reseller: Partner, customers: int) -> ResellerRow:
     grant = reseller.grant
-    labels = [_("monthly"), _("one-time")]
-    granted = [label for kind, label in zip(POOLS, labels, strict=True) if kind in grant.types]
+    authorized = {
+        POOLS: _("Granted: monthly and one-time budgets"),
+        (BudgetType.MONTHLY,): Authorized.MONTHLY.label,
+        (BudgetType.ONE_TIME,): Authorized.ONE_TIME.label,
+        (): Authorized.NOT_GRANTED.label,
+    }
     return ResellerRow(
         key=reseller.pk,
         company=reseller.company,
@@ -153,6 +155,6 @@ def _row(reseller: Partner, customers: int) -> ResellerRow:
         status=reseller.status,
         status_label=reseller.get_status_display(),
         status_reason=reseller.status_reason,
-        authorized=_("Granted: %(what)s") % {"what": ", ".join(granted)} if granted else _("Not granted"),
+        authorized=str(authorized[tuple(kind for kind in POOLS if kind in grant.types)]),
         pools=[grant.pool(kind) for kind in POOLS],
     )

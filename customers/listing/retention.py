@@ -1,56 +1,57 @@
-"""Until when data is kept where resources are frozen, and who is near that moment; see rule 4.6 (docs/rules.md)."""
+"""The retention deadline of frozen resources, and how near it is. See rule 4.6 (docs/rules.md)."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from customers.models import Customer, ListOwner
+from customers.models import Customer, CustomerQuerySet, ListOwner
 from partnercenter.lib.prepared import COUNT_CAP, CappedCount
 from partnercenter.lib.sql import db_datetime
 
-# The days before the deadline on which is warned of it.
+# The list warns this long before the deadline.
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
-# Stands for the present moment in a statement that is kept.
+# Stands for the current time in cached SQL.
 PLACEHOLDER_NOW = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def ending_within(customers: QuerySet[Any], span: timedelta, now: datetime | None = None) -> QuerySet[Any]:
-    """Those whose data may be deleted after this span, or earlier; not those for whom it is too late."""
+def ending_within(customers: CustomerQuerySet, span: timedelta, now: datetime | None = None) -> CustomerQuerySet:
+    """Customers whose deadline has not passed and is at most this span away."""
     now = now or timezone.now()
     return customers.filter(retention_until__gt=now, retention_until__lte=now + span)
 
 
 @dataclass(frozen=True)
 class RetentionCounts:
-    """Whose data may be deleted within a week and within a day, of all customers; 1,001 means more."""
+    """The number of customers whose data may be deleted within a week, and within a day. 1,001 means more."""
 
     week: int
     day: int
 
 
-def retention_counts(company: ListOwner) -> RetentionCounts:
-    """Of whom a company's list warns, whatever it is narrowed down to, in one query."""
+def retention_counts(owner: ListOwner) -> RetentionCounts:
+    """Count all customers of the owner near their deadline, whatever the list is filtered by, in one query."""
     now = timezone.now()
     times = {db_datetime(PLACEHOLDER_NOW + span): db_datetime(now + span) for span in (timedelta(0), WEEK, DAY)}
-    count = _ending(company)
-    return RetentionCounts(*replace(count, params=tuple(times.get(each, each) for each in count.params)).fetch())
+    count = _count_with_placeholders(owner)
+    params = tuple(times.get(param, param) for param in count.params)
+    return RetentionCounts(*replace(count, params=params).fetch())
 
 
 @lru_cache(maxsize=1024)
-def _ending(company: ListOwner) -> CappedCount:
-    own = Customer.objects.owned_by(company)
+def _count_with_placeholders(owner: ListOwner) -> CappedCount:
+    customers = Customer.objects.owned_by(owner)
     return CappedCount.of(
-        COUNT_CAP + 1, [ending_within(own, WEEK, PLACEHOLDER_NOW)], [ending_within(own, DAY, PLACEHOLDER_NOW)]
+        COUNT_CAP + 1,
+        [ending_within(customers, WEEK, PLACEHOLDER_NOW)],
+        [ending_within(customers, DAY, PLACEHOLDER_NOW)],
     )
 
 
 def retention_text(until: datetime | None) -> str:
-    """Until when data is kept, as a date; "" where the resources are not frozen."""
+    """The deadline in words; "" where the resources are not frozen."""
     if until is None:
         return ""
     date = {"date": f"{timezone.localdate(until):%Y-%m-%d}"}
@@ -60,7 +61,7 @@ def retention_text(until: datetime | None) -> str:
 
 
 def retention_urgency(until: datetime | None) -> str:
-    """How near the moment is: a day or past it ("over"), a week ("near"), later ("ok"); "" where there is none."""
+    """How near the deadline is: "over" (a day or less, or past), "near" (a week or less), "ok"; "" without one."""
     if until is None:
         return ""
     left = until - timezone.now()

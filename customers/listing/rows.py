@@ -1,4 +1,4 @@
-"""A page of customers as its template gets it: with nothing in it that this person may not see."""
+"""The rows, headers and counts of the list as its template gets them, without anything the person may not see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,8 +37,11 @@ from partnercenter.permissions import why_not_budgets
 BAR_WIDTH = 72
 NEAR, EXHAUSTED = 75, 100
 LABELLED_CHOICES = (Status, BudgetType, AccountFreezing)
+# Colours of the usage bar.
+TONES = {Status.FROZEN: "frozen", Status.EXHAUSTED: "over"}
 
-# Of when a customer's current estimate is: the newest total that its budget counts; see rule 8.1 (docs/rules.md).
+# The as-of time of the current estimate: the time of the newest total that the budget counts. See rule 8.1
+# (docs/rules.md).
 ESTIMATE_AS_OF = Subquery(
     Expenditure.objects.filter(
         customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=CURRENT_MONTH
@@ -47,12 +50,12 @@ ESTIMATE_AS_OF = Subquery(
     .values_list(Max("reported_at"))
 )
 NEWEST_FREEZE = FreezeRecord.objects.filter(customer=OuterRef("pk")).order_by("-pk")
-# What an account that is frozen was frozen by last.
+# The key of the customer's latest freeze record.
 LATEST_FREEZE_RECORD = Subquery(NEWEST_FREEZE.values("pk")[:1])
 
 
 def _when_frozen(column: Subquery) -> Case:
-    """Something of freeze records, which are looked for only where there is something to say of them."""
+    """A column of freeze records that is looked up for frozen accounts only."""
     return Case(When(~Q(freeze_kind=FreezeKind.NONE), then=column))
 
 
@@ -89,14 +92,14 @@ ROW_QUERYSET = Customer.objects.annotate(
     freeze_record=_when_frozen(LATEST_FREEZE_RECORD),
     **{name: _when_frozen(column) for name, column in freeze_cause_columns("pk").items()},
 )
-# All that a row shows of a customer, in one query; as plain values, since making models of them takes longer than that.
+# All that a row shows, in one query. The rows are plain values, because building models takes longer than the query.
 CUSTOMER_ROWS = PreparedLookup(ROW_QUERYSET.values_list(*ROW_COLUMNS, named=True))
 
 
 class CustomerRow(NamedTuple):
-    """One customer of the list as its template writes it, all of it text or small numbers.
+    """A row of the list for its template: formatted text and small numbers, "" or None where there is nothing to show.
 
-    The name is masked unless names are shown; "" and None where there is nothing to show.
+    The name is masked unless names are shown. `why_not` says why the person may not act on the customer.
     """
 
     key: int
@@ -133,21 +136,62 @@ class CustomerRow(NamedTuple):
 
 @dataclass(frozen=True)
 class RowContext:
-    """What rows share, worked out once: partners' companies, why none of theirs may be acted on, why all of theirs are
-    frozen; labels of choices.
+    """What the rows of a page share, computed once.
+
+    By the key of a partner: its company, why the person may not set budgets of its customers, and the restriction that
+    freezes all of them ("" where there is none).
     """
 
     names_shown: bool
     companies: dict[int, str]
-    refusals: dict[int, str]
-    restricted: dict[int, str]
+    why_not: dict[int, str]
+    restrictions: dict[int, str]
     labels: dict[str, str]
     zone: tzinfo
+
+    def row(self, customer: Any) -> CustomerRow:
+        """The row of one customer, which has the columns of `CUSTOMER_ROWS`."""
+        labels, usage, level = self.labels, customer.budget__usage, customer.budget__level or 0
+        frozen_above = restricted_by(customer, self.restrictions[customer.partner_id])
+        status = Status.EXHAUSTED if level == EXHAUSTED else Status.NORMAL
+        if frozen_above or customer.freeze_kind != FreezeKind.NONE:
+            status = Status.FROZEN
+        associated_on, _space, associated_at = format_minute(customer.associated_on, self.zone).partition(" ")
+        is_referral = customer.association_type == Customer.AssociationType.REFERRAL
+        why_referral = _("A customer of the referral model has no budget.") if is_referral else ""
+        return CustomerRow(
+            key=customer.pk,
+            customer_id=customer.customer_id,
+            account_name=customer.account_name,
+            name=customer.name if self.names_shown else mask_name(customer.name),
+            reseller=self.companies[customer.partner_id],
+            status=status.lower(),
+            status_label=labels[status],
+            frozen_above=frozen_above,
+            frozen_why=describe_freeze(customer, cause_from(customer)),
+            freeze_record=customer.freeze_record,
+            freeze_kind=customer.freeze_kind,
+            retention=retention_text(customer.retention_until),
+            urgency=retention_urgency(customer.retention_until),
+            budget_type=labels.get(customer.budget__budget_type, "--"),
+            amount=show_amount(customer.budget__amount),
+            used=show_amount(customer.budget__used),
+            as_of=format_minute(customer.as_of, self.zone) if customer.as_of else "",
+            usage=usage,
+            bar=0 if usage is None else max(0, min(BAR_WIDTH, usage * BAR_WIDTH // 100)),
+            tone=TONES.get(status, "near" if level >= NEAR else "ok"),
+            runs_out=customer.budget__runs_out_on.isoformat() if customer.budget__runs_out_on else "--",
+            account_freezing=labels.get(customer.budget__account_freezing, "--"),
+            associated_on=associated_on,
+            associated_at=associated_at,
+            query=f"?customer={quote(customer.customer_id, safe='')}",
+            why_not=why_referral or self.why_not[customer.partner_id],
+        )
 
 
 @dataclass(frozen=True)
 class ColumnHeader:
-    """The head of one column: `query` sorts by it, `sorted` says how it is."""
+    """The header of a column: `sorted` is its order ("ascending", "descending" or ""), `query` sorts by it."""
 
     label: str
     key: str = ""
@@ -163,9 +207,9 @@ class ColumnHeader:
 
 @dataclass(frozen=True)
 class ListCounts:
-    """How many customers match, how many of them are frozen and used up; the queries lead to these.
+    """How many customers match, and how many of them are frozen or have used up their budget. 1,001 means more.
 
-    Exact up to 1,000; 1,001 means more.
+    The query strings lead to the frozen and to the used up ones.
     """
 
     customers: int
@@ -175,11 +219,11 @@ class ListCounts:
     exhausted_query: str
 
 
-def count_list(filters: CustomerList, query: QueryDict) -> ListCounts:
-    """The counts above the list, equal to what the filters show, in one query that stops where "1,000+" is known."""
-    customers, frozen, exhausted = filters.count()
+def count_list(customers: CustomerList, query: QueryDict) -> ListCounts:
+    """The counts above the list, equal to what the filters show, in one query that stops at 1,001."""
+    number, frozen, exhausted = customers.count()
     return ListCounts(
-        customers,
+        number,
         frozen,
         exhausted,
         frozen_query=changed_query(query, status=Status.FROZEN),
@@ -187,18 +231,18 @@ def count_list(filters: CustomerList, query: QueryDict) -> ListCounts:
     )
 
 
-def list_page(filters: CustomerList, counts: ListCounts, query: QueryDict) -> CustomerPage:
-    """The page that is asked for, of customers with all that a row shows."""
+def list_page(customers: CustomerList, counts: ListCounts, query: QueryDict) -> CustomerPage:
+    """The page of the list that is asked for. Its customers have the columns of `CUSTOMER_ROWS`."""
     return pagination.paginate(
-        filters.ordered(), query, total=counts.customers, size=filters.form.per_page, rows=CUSTOMER_ROWS
+        customers.ordered(), query, total=counts.customers, size=customers.form.per_page, rows=CUSTOMER_ROWS
     )
 
 
 def customer_rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[CustomerRow]:
-    """The customers as rows; no query for a partner's own, one for any number of its resellers'."""
-    shown = list(customers)
-    partners = partners_by_key(user, {customer.partner_id for customer in shown})
-    shared = RowContext(
+    """The rows of customers with the columns of `CUSTOMER_ROWS`. One query for a distributor, none for others."""
+    customers = list(customers)
+    partners = partners_by_key(user, {customer.partner_id for customer in customers})
+    context = RowContext(
         names_shown,
         {key: partner.company for key, partner in partners.items()},
         {key: why_not_budgets(user, partner, getattr(partner, "grant", None)) for key, partner in partners.items()},
@@ -206,7 +250,7 @@ def customer_rows(customers: Iterable[Any], *, user: User, names_shown: bool) ->
         _labels(get_language()),
         timezone.get_current_timezone(),
     )
-    return [_row(customer, shared) for customer in shown]
+    return [context.row(customer) for customer in customers]
 
 
 @cache
@@ -215,66 +259,15 @@ def _labels(_language: str | None) -> dict[str, str]:
 
 
 def partners_by_key(user: User, keys: set[int]) -> dict[int, Partner]:
-    """The partners of the customers shown; one's own is known already."""
+    """The partners with these keys, without a query if the person's own partner is the only one."""
     own = {user.partner.pk: user.partner} if user.partner else {}
     return own if keys <= own.keys() else own | Partner.objects.select_related("grant").in_bulk(keys)
 
 
-def _row(customer: Any, shared: RowContext) -> CustomerRow:
-    labels, usage = shared.labels, customer.budget__usage
-    above = restricted_by(customer, shared.restricted[customer.partner_id])
-    status = _status(customer, above)
-    associated_on, _space, associated_at = format_minute(customer.associated_on, shared.zone).partition(" ")
-    return CustomerRow(
-        key=customer.pk,
-        customer_id=customer.customer_id,
-        account_name=customer.account_name,
-        name=customer.name if shared.names_shown else mask_name(customer.name),
-        reseller=shared.companies[customer.partner_id],
-        status=status.lower(),
-        status_label=labels[status],
-        frozen_above=above,
-        frozen_why=describe_freeze(customer, cause_from(customer)),
-        freeze_record=customer.freeze_record,
-        freeze_kind=customer.freeze_kind,
-        retention=retention_text(customer.retention_until),
-        urgency=retention_urgency(customer.retention_until),
-        budget_type=labels.get(customer.budget__budget_type, "--"),
-        amount=show_amount(customer.budget__amount),
-        used=show_amount(customer.budget__used),
-        as_of=format_minute(customer.as_of, shared.zone) if customer.as_of else "",
-        usage=usage,
-        bar=0 if usage is None else max(0, min(BAR_WIDTH, usage * BAR_WIDTH // 100)),
-        tone=_tone(customer, status),
-        runs_out=customer.budget__runs_out_on.isoformat() if customer.budget__runs_out_on else "--",
-        account_freezing=labels.get(customer.budget__account_freezing, "--"),
-        associated_on=associated_on,
-        associated_at=associated_at,
-        query=f"?customer={quote(customer.customer_id, safe='')}",
-        why_not=_referral(customer) or shared.refusals[customer.partner_id],
-    )
-
-
-def _referral(customer: Any) -> str:
-    if customer.association_type == Customer.AssociationType.REFERRAL:
-        return _("A customer of the referral model has no budget.")
-    return ""
-
-
-def _status(customer: Any, frozen_above: str) -> Status:
-    if frozen_above or customer.freeze_kind != FreezeKind.NONE:
-        return Status.FROZEN
-    return Status.EXHAUSTED if customer.budget__level == EXHAUSTED else Status.NORMAL
-
-
-def _tone(customer: Any, status: Status) -> str:
-    if status == Status.NORMAL:
-        return "near" if (customer.budget__level or 0) >= NEAR else "ok"
-    return "frozen" if status == Status.FROZEN else "over"
-
-
-def list_headers(filters: CustomerList, query: QueryDict, *, show_reseller: bool, currency: str) -> list[ColumnHeader]:
-    """The heads of the columns, in the order of the cells."""
+def list_headers(
+    customers: CustomerList, query: QueryDict, *, show_reseller: bool, currency: str
+) -> list[ColumnHeader]:
+    """The column headers, in the order of the cells."""
     columns = [
         ColumnHeader(_("Account Name"), "account_name"),
         ColumnHeader(_("Customer Name"), "name", eye=True),
@@ -288,11 +281,11 @@ def list_headers(filters: CustomerList, query: QueryDict, *, show_reseller: bool
         ColumnHeader(_("Account Freezing")),
         ColumnHeader(_("Associated On"), "associated_on"),
     ]
-    return [sortable(column, filters.sorted_by, query) for column in columns]
+    return [sortable(column, customers.sorted_by, query) for column in columns]
 
 
 def sortable(column: ColumnHeader, sorted_by: str, query: QueryDict) -> ColumnHeader:
-    """The head of a column with how it is sorted, and the query that sorts by it or turns the order round."""
+    """The header with its order, and with the query string that sorts by it or reverses the order."""
     if not column.sortable:
         return column
     order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sorted_by, "")

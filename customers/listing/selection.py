@@ -1,4 +1,4 @@
-"""Whom a request means: customers named one by one, or all that match the list's own query."""
+"""The customers that a request is about: selected one by one, or all that match the list."""
 
 from collections.abc import Iterable
 
@@ -15,43 +15,39 @@ NAMES_SHOWN = 5
 
 
 def selects_all(request: ConsoleRequest) -> bool:
-    """Whether all that match are meant, whoever is named."""
+    """Whether all customers that match the list are selected, so that IDs do not matter."""
     return "1" in (request.POST.get("all_matching"), request.GET.get("all_matching"))
 
 
-def selected_customers(request: ConsoleRequest, named: Iterable[str]) -> CustomerQuerySet:
-    """The customers of these IDs, or all that match the list's own query.
+def selected_customers(request: ConsoleRequest, customer_ids: Iterable[str]) -> CustomerQuerySet:
+    """The customers with these IDs, or all that match the query string of the list.
 
-    404 for all of them where one is not the person's own; InvalidRequest where too many are named, or a filter cannot
-    be read.
+    Raises Http404 if the person may not see one of them, InvalidRequest if there are too many IDs or a filter cannot be
+    read.
     """
     if selects_all(request):
         matching = CustomerList(request.GET, request.user)
         matching.refuse_unreadable()
         return matching.queryset
-    ids = {each for each in named if each}
+    ids = {customer_id for customer_id in customer_ids if customer_id}
     if len(ids) > TICK_LIMIT:
         raise InvalidRequest(_("More than 5,000 customers cannot be ticked: select all that match."))
-    found = Customer.objects.visible_to(request.user).filter(customer_id__in_array=_sound(ids))
+    # No ID contains a NUL character, which PostgreSQL does not accept as a parameter.
+    if any("\0" in customer_id for customer_id in ids):
+        raise Http404
+    found = Customer.objects.visible_to(request.user).filter(customer_id__in_array=list(ids))
     if found.count() != len(ids):
         raise Http404
     return found
 
 
 def empty_selection(request: ConsoleRequest) -> InvalidRequest:
-    """What is said where an action was asked for and nobody was selected."""
+    """The error of an action for which no customer is selected."""
     if selects_all(request):
-        return InvalidRequest(_("No customer matches the filters: there is nobody to select."))
+        return InvalidRequest(_("No customer matches the filters."))
     return InvalidRequest(_("Choose a customer first."))
 
 
-def _sound(ids: Iterable[str]) -> list[str]:
-    # No ID has one, and PostgreSQL would not even be asked.
-    if any("\0" in each for each in ids):
-        raise Http404
-    return list(ids)
-
-
 def first_account_names(customers: CustomerQuerySet) -> list[str]:
-    """The account names of the first few, by which a dialog for many says whom it is about."""
+    """The account names of the first few customers, as an example in a dialog for many."""
     return list(customers.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMES_SHOWN])

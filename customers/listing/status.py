@@ -1,10 +1,12 @@
-"""Which states the status and the budget type ask for, and of whose customers.
+"""The filters of status and budget type, as sets of account flags.
 
-A restricted or frozen reseller's customers are frozen although none of their rows says so (rule 4.7 (docs/rules.md)):
-the same question asks other states of them.
+All customers of a restricted or frozen reseller count as frozen, although their own flags do not say so: rule 4.7
+(docs/rules.md). So a filter asks for one set of flags below such partners and for another below all others.
 """
 
+from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Q
@@ -13,23 +15,36 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import BUDGET_FLAGS, FLAG_COMBINATIONS, NO_OWNER, AccountFlags, ListOwner, effective_flags
 from partnercenter.models import BudgetType, Partner
 
-# The states asked for of customers whose partner is let be, and of those whose partner is restricted or frozen.
-RequestedFlags = tuple[tuple[AccountFlags, ...], tuple[AccountFlags, ...]]
-# Partners, each with whether it is.
+# Keys of partners, each with whether the partner is restricted or frozen.
 ListedPartners = tuple[tuple[int, bool], ...]
 
 NOT_RESTRICTED = Q(partner__status=Partner.Status.NORMAL)
 
 
+class RequestedFlags(NamedTuple):
+    """The flags that customers may have: those of unrestricted partners, and those of restricted or frozen ones."""
+
+    unrestricted: tuple[AccountFlags, ...]
+    restricted: tuple[AccountFlags, ...]
+
+    def below(self, *, restricted: bool) -> tuple[AccountFlags, ...]:
+        """The flags that customers of a partner may have."""
+        return self.restricted if restricted else self.unrestricted
+
+    def only(self, condition: Callable[[AccountFlags], bool]) -> "RequestedFlags":
+        """Those of the flags that fulfil the condition."""
+        return RequestedFlags(tuple(filter(condition, self.unrestricted)), tuple(filter(condition, self.restricted)))
+
+
 class Status(models.TextChoices):
-    """Frozen by whatever, its reseller's status too; used up, frozen or not; neither."""
+    """The statuses to filter by. A frozen customer whose budget is used up has both; its row shows *Frozen*."""
 
     FROZEN = "FROZEN", _("Frozen")
     EXHAUSTED = "EXHAUSTED", _("Budget used up")
     NORMAL = "NORMAL", _("Normal")
 
 
-# What of a state in effect is looked at, and what it must then be. Whatever is not named here asks nothing.
+# For each choice: the effective flags that matter, and those of them that must be set.
 STATUS_FLAGS: dict[str, tuple[AccountFlags, AccountFlags]] = {
     Status.FROZEN: (AccountFlags.FROZEN, AccountFlags.FROZEN),
     Status.EXHAUSTED: (AccountFlags.EXHAUSTED, AccountFlags.EXHAUSTED),
@@ -44,69 +59,66 @@ ANY_FLAGS = (AccountFlags(0), AccountFlags(0))
 
 
 @cache
-def requested_flags(status: str, budget_type: str, *also: AccountFlags) -> RequestedFlags:
-    """The states in which a customer is of this status and type, "" for any, and is what `also` says, in effect."""
+def requested_flags(status: str, budget_type: str, *required: AccountFlags) -> RequestedFlags:
+    """The flags of customers with this status and budget type ("" for any) for whom `required` is in effect."""
     tests = [
         STATUS_FLAGS.get(status, ANY_FLAGS),
         TYPE_FLAGS.get(budget_type, ANY_FLAGS),
-        *((each, each) for each in also),
+        *((flag, flag) for flag in required),
     ]
-    let_be, restricted = (
+    unrestricted, restricted = (
         tuple(
-            state
-            for state in FLAG_COMBINATIONS
-            if all(effective_flags(state, restricted=restricted) & mask == wanted for mask, wanted in tests)
+            flags
+            for flags in FLAG_COMBINATIONS
+            if all(effective_flags(flags, restricted=restricted) & mask == wanted for mask, wanted in tests)
         )
         for restricted in (False, True)
     )
-    return let_be, restricted
+    return RequestedFlags(unrestricted, restricted)
 
 
-def still_running(asked: RequestedFlags) -> RequestedFlags:
-    """Those of the states in which a budget may still run out: whole ranges of the list need not be looked through."""
-    let_be, restricted = (
-        tuple(s for s in states if s & BUDGET_FLAGS and not s & AccountFlags.EXHAUSTED) for states in asked
+def still_running(requested: RequestedFlags) -> RequestedFlags:
+    """Those of the flags with which a budget can still run out: it exists and is not exhausted."""
+    return requested.only(lambda flags: bool(flags & BUDGET_FLAGS) and not flags & AccountFlags.EXHAUSTED)
+
+
+def split_by_budget(requested: RequestedFlags) -> tuple[RequestedFlags, RequestedFlags]:
+    """Those of the flags with a budget, and those without."""
+    return (
+        requested.only(lambda flags: bool(flags & BUDGET_FLAGS)),
+        requested.only(lambda flags: not flags & BUDGET_FLAGS),
     )
-    return let_be, restricted
 
 
-def split_by_budget(asked: RequestedFlags) -> tuple[RequestedFlags, RequestedFlags]:
-    """Those of the states with a budget, and those without."""
-    budgeted, others = (_with_budget(asked, yes=yes) for yes in (True, False))
-    return budgeted, others
+def flag_conditions(requested: RequestedFlags, partners: ListedPartners) -> list[Q]:
+    """Conditions for the customers of these partners to have the requested flags; no customer fulfils two of them.
 
-
-def _with_budget(asked: RequestedFlags, *, yes: bool) -> RequestedFlags:
-    let_be, restricted = (tuple(state for state in states if bool(state & BUDGET_FLAGS) == yes) for states in asked)
-    return let_be, restricted
-
-
-def flag_conditions(asked: RequestedFlags, partners: ListedPartners) -> list[Q]:
-    """What customers of these partners must fulfil to be in the states asked for: one of these, and no two at once.
-
-    A condition on the state alone is what the indexes answer best: it takes two only where partners differ. Without
-    `partners` they may.
+    Indexes answer a single condition on the flags best. There are two only where restricted partners and others are
+    asked for different flags. If `partners` is empty, both kinds of partners may occur.
     """
-    there = {restricted for _partner, restricted in partners} or {False, True}
-    let_be, restricted = asked
-    if len(there) > 1 and let_be != restricted:
-        return [NOT_RESTRICTED & Q(state__in=let_be), ~NOT_RESTRICTED & Q(state__in=restricted)]
-    states = asked[there.pop()]
-    return [Q() if len(states) == len(FLAG_COMBINATIONS) else Q(state__in=states)]
+    kinds = {restricted for _partner, restricted in partners} or {False, True}
+    if len(kinds) > 1 and requested.unrestricted != requested.restricted:
+        return [
+            NOT_RESTRICTED & Q(state__in=requested.unrestricted),
+            ~NOT_RESTRICTED & Q(state__in=requested.restricted),
+        ]
+    flags = requested.below(restricted=kinds.pop())
+    return [Q() if len(flags) == len(FLAG_COMBINATIONS) else Q(state__in=flags)]
 
 
-def listed_partners(company: ListOwner) -> ListedPartners:
-    """Whose customers a company's list shows, a distributor's are those of its resellers; and whether each is
-    restricted or frozen.
-    """
-    if not company.is_distributor:
-        return ((company.pk, company.is_restricted),)
-    statuses = Partner.objects.filter(distributor=company.pk).values_list("pk", "status")
+def listed_partners(owner: ListOwner) -> ListedPartners:
+    """The partners whose customers the owner's list shows. For a distributor these are its resellers."""
+    if not owner.is_distributor:
+        return ((owner.pk, owner.is_restricted),)
+    statuses = Partner.objects.filter(distributor=owner.pk).values_list("pk", "status")
     return tuple((pk, bool(status)) for pk, status in statuses)
 
 
-def reseller_owner(company: ListOwner, account_name: str) -> ListOwner:
-    """The company's reseller of exactly this account name, or the company itself if it is called so; else nobody."""
-    whose = "distributor" if company.is_distributor else "pk"
-    named = Partner.objects.filter(**{whose: company.pk}, account_name=account_name).values_list("pk", "status").first()
-    return ListOwner(named[0], is_distributor=False, is_restricted=bool(named[1])) if named else NO_OWNER
+def reseller_owner(owner: ListOwner, account_name: str) -> ListOwner:
+    """A distributor's reseller with exactly this account name; for any other owner itself, if it has that name.
+
+    `NO_OWNER` if there is none.
+    """
+    candidates = Partner.objects.filter(**{"distributor" if owner.is_distributor else "pk": owner.pk})
+    found = candidates.filter(account_name=account_name).values_list("pk", "status").first()
+    return ListOwner(found[0], is_distributor=False, is_restricted=bool(found[1])) if found else NO_OWNER

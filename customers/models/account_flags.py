@@ -1,6 +1,6 @@
-"""What the state of an account is said in (rules 3.6, 4.2 (docs/rules.md)).
+"""The freeze state of an account, the policy of its budget, and both as flags for the list's indexes.
 
-And the one number by which the list asks for it.
+See rules 3.6 and 4.2 (docs/rules.md).
 """
 
 from enum import IntFlag
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class FreezeKind(models.TextChoices):
-    """What is frozen; see rule 4.2 (docs/rules.md)."""
+    """What is frozen: nothing, the account, or its resources too. See rule 4.2 (docs/rules.md)."""
 
     NONE = "", _("Not frozen")
     ACCOUNT = "ACCOUNT", _("Account")
@@ -18,7 +18,7 @@ class FreezeKind(models.TextChoices):
 
 
 class FreezeOrigin(models.TextChoices):
-    """By what an account was frozen; see rule 4.2 (docs/rules.md)."""
+    """What caused a freeze. See rule 4.2 (docs/rules.md)."""
 
     NONE = "", "--"
     ASSOCIATION = "ASSOCIATION", _("association")
@@ -27,7 +27,7 @@ class FreezeOrigin(models.TextChoices):
 
 
 class AccountFreezing(models.TextChoices):
-    """Account freezing upon budget exhaustion, the policy of a budget; see rule 3.6 (docs/rules.md)."""
+    """The policy of a budget: what happens to the account once it is exhausted. See rule 3.6 (docs/rules.md)."""
 
     AUTOMATIC = "AUTOMATIC", _("Automatic")
     MANUAL = "MANUAL", _("Manual")
@@ -35,9 +35,10 @@ class AccountFreezing(models.TextChoices):
 
 
 class AccountFlags(IntFlag):
-    """All that the list's filters of status and budget type ask, in one number on which its indexes begin.
+    """The budget type and the state of an account in one number, which the indexes of the list begin with.
 
-    The same stands on the customer and on its budget, and changes in the transaction that changes what it tells of.
+    The field `state` holds it on the customer and again on its budget. Whatever changes these facts updates both fields
+    in the same transaction.
     """
 
     MONTHLY = 1
@@ -48,7 +49,7 @@ class AccountFlags(IntFlag):
 
 
 BUDGET_FLAGS = AccountFlags.MONTHLY | AccountFlags.ONE_TIME
-# What a customer can be; only a budget can be used up, and who is a referral has none and is never frozen.
+# All flags a customer can have: only a budget can be exhausted; a referral customer has none and is never frozen.
 FLAG_COMBINATIONS = (
     *(
         frozen | exhausted | budget
@@ -61,7 +62,7 @@ FLAG_COMBINATIONS = (
 
 
 def effective_flags(state: int, *, restricted: bool) -> AccountFlags:
-    """The state as it holds: below a restricted or frozen reseller all but its referrals are frozen.
+    """Flags in effect: under a restricted or frozen reseller, all customers but referrals count as frozen.
 
     See rule 4.7 (docs/rules.md).
     """

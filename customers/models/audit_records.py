@@ -1,4 +1,4 @@
-"""Records of what people saw, took away as a file, and agreed to."""
+"""Records of names revealed, files exported and agreements accepted."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from partnercenter.models import Partner, User
 
 
 class RevealRecord(Record):
-    """Somebody was shown complete names: on which page, of which customers; see rule 7.3 (docs/rules.md)."""
+    """Complete names of customers were shown to an operator on a page. See rule 7.3 (docs/rules.md)."""
 
     operator = models.ForeignKey(User, PROTECT, related_name="+")
     at = models.DateTimeField(_("time"), default=timezone.now)
@@ -24,7 +24,7 @@ class RevealRecord(Record):
 
 
 class ExportRecord(Record):
-    """Somebody was sent a file of customers or of records: when, of which, how many rows."""
+    """A file of customers or records was sent to an operator."""
 
     class What(models.TextChoices):
         LIST = "LIST", _("Customer list")
@@ -37,7 +37,7 @@ class ExportRecord(Record):
     operator_name = models.CharField(_("operator"), max_length=150)
     at = models.DateTimeField(_("time"), default=timezone.now)
     what = models.CharField(max_length=10, choices=What)
-    query = models.TextField(blank=True, help_text="The page's own query string, or the batch.")
+    query = models.TextField(blank=True, help_text="The query string of the exported page, or the ID of the batch.")
     rows = models.PositiveIntegerField()
 
     class Meta:
@@ -50,17 +50,14 @@ class ExportRecord(Record):
 
 
 class AgreementRecord(Record):
-    """Somebody accepted, for a partner, what freezing resources means: which wording, for what.
-
-    See rule 4.4 (docs/rules.md).
-    """
+    """An operator accepted the agreement on freezing resources. See rule 4.4 (docs/rules.md)."""
 
     partner = models.ForeignKey(Partner, PROTECT, related_name="+", db_index=False)
     operator = models.ForeignKey(User, PROTECT, related_name="+", db_index=False)
     operator_name = models.CharField(_("operator"), max_length=150)
     at = models.DateTimeField(_("time"), default=timezone.now)
-    version = models.CharField(max_length=20, help_text="Of the wording, as it was shown.")
-    operation = models.UUIDField(help_text="The operation it was accepted for.")
+    version = models.CharField(max_length=20, help_text="The version of the wording that was shown.")
+    operation = models.UUIDField(help_text="The operation for which it was accepted.")
 
     class Meta:
         verbose_name = _("agreement record")

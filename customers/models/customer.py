@@ -1,4 +1,4 @@
-"""A partner's customer, the state of its account, and whose customers a person may look at."""
+"""Customers, the state of their accounts, and which customers a person may see."""
 
 from typing import ClassVar, NamedTuple, Self
 
@@ -14,64 +14,58 @@ IS_CURRENT = Q(disassociated_on__isnull=True)
 
 
 class ListOwner(NamedTuple):
-    """Whose customers a list is of: a partner's own, or those of a distributor's resellers."""
+    """The partner whose customers a list shows. For a distributor they are the customers of its resellers."""
 
     pk: int
     is_distributor: bool
     is_restricted: bool = False
 
 
-# It has no customers.
+# A list of no customers.
 NO_OWNER = ListOwner(0, is_distributor=False)
 
 
 def list_owner(user: User) -> ListOwner | None:
-    """Whose customers this person may look at; None without a partner."""
+    """The owner of the customers that this person may see; None without a partner."""
     partner = user.partner if user.is_active else None
     return ListOwner(partner.pk, partner.is_distributor, bool(partner.status)) if partner else None
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
-    """What can be asked about customers."""
+    """Querysets of customers, by who may see them and by state."""
 
     def visible_to(self, user: User) -> Self:
-        """The current customers this person may look at (rules 5.6, 5.8 (docs/rules.md)).
-
-        What it does not hold does not exist.
-        """
-        company = list_owner(user)
-        return self.owned_by(company) if company else self.none()
+        """Current customers this person may see; for them no others exist. See rules 5.6 and 5.8 (docs/rules.md)."""
+        owner = list_owner(user)
+        return self.owned_by(owner) if owner else self.none()
 
     def ever_visible_to(self, user: User) -> Self:
-        """Those, and who has left: their records stay with the partner they were associated with.
+        """The same with former customers, whose records stay with their partner. See section 9 (docs/rules.md)."""
+        owner = list_owner(user)
+        return self._ever_owned_by(owner) if owner else self.none()
 
-        See section 9 (docs/rules.md).
-        """
-        company = list_owner(user)
-        return self._whose(company) if company else self.none()
+    def owned_by(self, owner: ListOwner) -> Self:
+        """Current customers of the owner."""
+        return self.current()._ever_owned_by(owner)
 
-    def owned_by(self, company: ListOwner) -> Self:
-        """The company's current customers; a distributor's are those of its resellers."""
-        return self.current()._whose(company)
-
-    def _whose(self, company: ListOwner) -> Self:
-        return self.filter(**{"partner__distributor" if company.is_distributor else "partner": company.pk})
+    def _ever_owned_by(self, owner: ListOwner) -> Self:
+        return self.filter(**{"partner__distributor" if owner.is_distributor else "partner": owner.pk})
 
     def current(self) -> Self:
-        """Those whose association has not ended."""
+        """Customers whose association has not ended."""
         return self.filter(IS_CURRENT)
 
     def named(self, customer_id: str) -> Self:
-        """Whom this ID names; no ID has a NUL in it, and PostgreSQL would not even be asked for one."""
+        """Customers with this ID. No ID contains a NUL character, which PostgreSQL does not accept as a parameter."""
         return self.none() if "\0" in customer_id else self.filter(customer_id=customer_id)
 
     def frozen(self) -> Self:
-        """Those whose account is frozen, by whatever."""
+        """Customers whose own account is frozen, in whatever way."""
         return self.exclude(freeze_kind=FreezeKind.NONE)
 
 
 class Customer(models.Model):
-    """A partner's customer; its row is what every action on it locks."""
+    """A customer of a partner. Every action on a customer locks this row."""
 
     class AssociationType(models.TextChoices):
         RESELLER = "RESELLER", _("Reseller model")
@@ -81,7 +75,7 @@ class Customer(models.Model):
     customer_id = models.CharField(_("customer ID"), max_length=128)
     account_name = models.CharField(_("account name"), max_length=256)
     name = models.CharField(_("customer name"), max_length=256)
-    search = models.TextField(editable=False, help_text="Name and account name as the search compares them.")
+    search = models.TextField(editable=False, help_text="Name and account name in the form that is searched.")
     association_type = models.CharField(
         _("association type"), max_length=10, choices=AssociationType, default=AssociationType.RESELLER
     )
@@ -97,9 +91,11 @@ class Customer(models.Model):
     frozen_since = models.DateTimeField(null=True)
     freeze_reason = models.CharField(max_length=LONGEST_REASON, blank=True)
     retention_until = models.DateTimeField(
-        null=True, help_text="With its resources frozen: after this moment data may be deleted."
+        null=True, help_text="If the resources are frozen: after this time data may be deleted."
     )
-    state = models.SmallIntegerField(default=0, help_text="Changes with the budget and the freeze state.")
+    state = models.SmallIntegerField(
+        default=0, help_text="`AccountFlags`; updated with the budget and the freeze state."
+    )
 
     objects = CustomerQuerySet.as_manager()
 
@@ -124,8 +120,8 @@ class Customer(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # One for each order of the list, so that a page is read and none is sorted; the search text and the state
-            # beside it, so that a common word is found in the order without a look at the customers (PostgreSQL).
+            # One for each order of the list, so that a page is read without sorting. On PostgreSQL it includes what a
+            # search for a common word needs, so that the table is not read.
             *(
                 models.Index(
                     fields=["partner", order, "id"],
@@ -135,7 +131,7 @@ class Customer(models.Model):
                 )
                 for order in ("account_name", "name", "associated_on")
             ),
-            # And one for each order of those in one state.
+            # The same for the customers of one state.
             *(
                 models.Index(
                     fields=["partner", "state", order, "id"], name=f"customer_state_{order}", condition=IS_CURRENT
@@ -147,13 +143,13 @@ class Customer(models.Model):
                 name="customer_by_manager",
                 condition=IS_CURRENT & ~Q(account_manager=""),
             ),
-            # Few of them, and looked for by how near the deadline is.
+            # Few customers have a deadline.
             models.Index(
                 fields=["partner", "retention_until", "id"],
                 name="customer_by_retention",
                 condition=IS_CURRENT & Q(retention_until__isnull=False),
             ),
-            # The search text beside them: what is found of a common word is counted in the index alone (PostgreSQL).
+            # With the search text, so that PostgreSQL counts the matches of a common word in the index alone.
             models.Index(
                 fields=["partner", "state", "id"], include=["search"], name="customer_state", condition=IS_CURRENT
             ),

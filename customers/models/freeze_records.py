@@ -1,7 +1,4 @@
-"""Records of freezing, of names revealed and of files exported: written once and never again.
-
-See section 9 (docs/rules.md).
-"""
+"""Records of accounts being frozen and unfrozen. See rule 9.2 (docs/rules.md)."""
 
 from typing import ClassVar
 
@@ -17,9 +14,9 @@ from partnercenter.models import LONGEST_REASON, BudgetType, Channel, User
 
 
 class FreezeRecord(Record):
-    """One freezing or unfreezing.
+    """An account was frozen or unfrozen.
 
-    Where a budget did it, the budget and report behind it as they were; see section 9 (docs/rules.md).
+    If a budget caused it, the record also holds that budget and the expenditure report behind it, as they were then.
     """
 
     class Operation(models.TextChoices):
@@ -37,8 +34,8 @@ class FreezeRecord(Record):
     operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
     operator_name = models.CharField(max_length=150)
     channel = models.CharField(max_length=10, choices=Channel)
-    batch = models.UUIDField(help_text="What all records of one action have in common.")
-    retention_until = models.DateTimeField(null=True, help_text="With the resources frozen: what data is kept until.")
+    batch = models.UUIDField(help_text="Shared by all records of one action.")
+    retention_until = models.DateTimeField(null=True, help_text="If the resources are frozen: data is kept until then.")
 
     budget_type = models.CharField(max_length=10, choices=BudgetType, null=True)
     amount = MoneyField(null=True)

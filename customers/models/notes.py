@@ -1,4 +1,4 @@
-"""What operators keep: views of the list for themselves; notes and decisions put off for their company."""
+"""What operators keep: saved views for themselves, notes and snoozed decisions for their company."""
 
 from typing import ClassVar
 
@@ -13,11 +13,13 @@ from partnercenter.models import LONGEST_REASON, User
 
 
 class SavedView(models.Model):
-    """Filters, order and size of the list that an operator keeps under a name; nobody else's concern."""
+    """Filters, order and page size of the list, saved by an operator under a name. Only its operator sees it."""
 
     operator = models.ForeignKey(User, models.CASCADE, related_name="saved_views", db_index=False)
     name = models.CharField(_("name"), max_length=60)
-    query = models.CharField(max_length=2000, blank=True, help_text="The query string of the list, without a page.")
+    query = models.CharField(
+        max_length=2000, blank=True, help_text="The query string of the list, without a page number."
+    )
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(name="one_view_of_a_name", fields=["operator", "name"])]
@@ -27,7 +29,7 @@ class SavedView(models.Model):
 
 
 class CustomerNote(Record):
-    """What an operator wrote down about a customer; a mistake is corrected by another note."""
+    """A note about a customer, read by people of the operator's company. A mistake is corrected by another note."""
 
     customer = models.ForeignKey(Customer, PROTECT, related_name="notes", db_index=False)
     at = models.DateTimeField(_("time"), default=timezone.now)
@@ -43,15 +45,17 @@ class CustomerNote(Record):
 
 
 class Snooze(Record):
-    """A decision put off until a moment, with a reason: about this using up of the budget and no later one."""
+    """A decision about an exhausted budget, postponed with a reason. It ends if the budget is exhausted again."""
 
     customer = models.ForeignKey(Customer, PROTECT, related_name="snoozes", db_index=False)
     at = models.DateTimeField(_("time"), default=timezone.now)
     operator = models.ForeignKey(User, PROTECT, related_name="+", db_index=False)
     operator_name = models.CharField(_("operator"), max_length=150)
-    until = models.DateTimeField(help_text="The first moment at which it is to be decided again.")
+    until = models.DateTimeField(help_text="From this time on the decision is open again.")
     reason = models.CharField(_("reason"), max_length=LONGEST_REASON)
-    exhausted_since = models.DateTimeField(help_text="The budget's own: another using up is another decision.")
+    exhausted_since = models.DateTimeField(
+        help_text="As on the budget: if it is exhausted again later, that is another decision."
+    )
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["customer", "-id"], name="snooze_by_customer")]

@@ -1,4 +1,4 @@
-"""The customers of an operation that waits for its OK: as they were seen, and what it would do to them."""
+"""The customers of an operation that waits for confirmation: their state, and what the operation would do."""
 
 from enum import IntFlag
 from typing import ClassVar
@@ -15,34 +15,34 @@ from partnercenter.models import BudgetType, Operation
 
 
 class ExclusionReason(models.TextChoices):
-    """Why a customer of a review is not set."""
+    """Why an operation leaves a customer of its review unchanged."""
 
     NONE = "", "--"
-    BY_OPERATOR = "BY_OPERATOR", _("left out")
-    NO_BUDGET = "NO_BUDGET", _("no budget to go by")
-    NOT_POSITIVE = "NOT_POSITIVE", _("would come to 0 or less")
-    TOO_LARGE = "TOO_LARGE", _("would come to more than a budget may be")
+    BY_OPERATOR = "BY_OPERATOR", _("excluded")
+    NO_BUDGET = "NO_BUDGET", _("no budget to change")
+    NOT_POSITIVE = "NOT_POSITIVE", _("the new amount would be 0 or less")
+    TOO_LARGE = "TOO_LARGE", _("the new amount would be above the maximum")
     REFERRAL = "REFERRAL", _("a customer of the referral model")
     GRANTED = "GRANTED", _("its reseller holds the permission to set budgets")
-    MOVED_ON = "MOVED_ON", _("has moved on since the batch")
-    FROZEN_SO = "FROZEN_SO", _("is frozen so already")
-    NOT_FROZEN = "NOT_FROZEN", _("is not frozen")
-    OTHER_KIND = "OTHER_KIND", _("is frozen in the other kind")
-    USED_UP = "USED_UP", _("the budget is used up under automatic freezing")
+    MOVED_ON = "MOVED_ON", _("changed since the batch")
+    FROZEN_SO = "FROZEN_SO", _("already frozen in this way")
+    NOT_FROZEN = "NOT_FROZEN", _("not frozen")
+    OTHER_KIND = "OTHER_KIND", _("frozen in the other way")
+    USED_UP = "USED_UP", _("budget used up under automatic freezing")
 
 
 class FreezeEffect(models.TextChoices):
-    """What the review says becomes of an account."""
+    """What an operation would do to the account."""
 
     NONE = "", "--"
-    FROZEN = "FROZEN", _("frozen at once")
+    FROZEN = "FROZEN", _("frozen immediately")
     UNFROZEN = "UNFROZEN", _("unfrozen")
     STAYS_FROZEN = "STAYS_FROZEN", _("stays frozen")
-    ESCALATED = "ESCALATED", _("frozen with its resources, too")
+    ESCALATED = "ESCALATED", _("resources frozen as well")
 
 
 class UnchangedTerms(IntFlag):
-    """Which of a customer's terms were left as they are, and so follow what stands when they are reviewed again."""
+    """Which terms a file left empty. They follow the budget when the customer is reviewed again."""
 
     BUDGET_TYPE = 1
     AMOUNT = 2
@@ -50,16 +50,18 @@ class UnchangedTerms(IntFlag):
 
 
 class ReviewItem(Record):
-    """A customer of an operation: the state in which it was reviewed, its own terms, and what they were said to do.
+    """One customer of an operation: the state that was reviewed, the terms it gets, and their effect.
 
-    `budget_type` None takes the budget away (undo of a first budget); `counted_from` None follows the rules.
+    `budget_type` None removes the budget (undo of a first budget). `counted_from` None is set by the rules.
     """
 
-    # Written by the hundred thousand from the very rows they name, which are never deleted: to look each up again would
-    # double the time.
+    # Without constraints: up to a hundred thousand rows are inserted from the tables they refer to, where no row is
+    # ever deleted. Checking each key again would double the time.
     operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed", db_index=False, db_constraint=False)
     customer = models.ForeignKey(Customer, PROTECT, related_name="reviews", db_index=False, db_constraint=False)
-    adjustment_record = models.BigIntegerField(null=True, help_text="The record the budget stood on; none: no budget.")
+    adjustment_record = models.BigIntegerField(
+        null=True, help_text="The latest record of the budget when it was reviewed; empty if there was none."
+    )
     freeze_kind = models.CharField(max_length=24, choices=FreezeKind, blank=True)
     frozen_since = models.DateTimeField(null=True)
 
@@ -69,13 +71,15 @@ class ReviewItem(Record):
     counted_from = models.PositiveIntegerField(null=True)
     unfreeze = models.BooleanField(default=False)
     unfreeze_on_restore = models.BooleanField(default=False)
-    as_it_is = models.SmallIntegerField(default=0, help_text="What the line of a file left empty (`AsItIs`).")
+    as_it_is = models.SmallIntegerField(
+        default=0, help_text="The terms that the line of a file left empty (`UnchangedTerms`)."
+    )
     left_out = models.CharField(max_length=16, choices=ExclusionReason, blank=True)
-    exhausts = models.BooleanField(default=False, help_text="The budget would be used up at once.")
+    exhausts = models.BooleanField(default=False, help_text="The budget would be used up immediately.")
     effect = models.CharField(max_length=16, choices=FreezeEffect, blank=True)
 
     class Meta:
-        # The name the table was made with.
+        # The table keeps its first name.
         db_table = "customers_reviewedcustomer"
         constraints: ClassVar = [
             models.UniqueConstraint(name="a_customer_is_reviewed_once", fields=["operation", "customer"])

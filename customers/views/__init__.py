@@ -1,1 +1,1 @@
-"""The pages of customers: their list, what is kept of it, and the page of one."""
+"""The pages of customers: their list, decisions, freezing, the page of one customer, and resellers."""

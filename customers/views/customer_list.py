@@ -1,4 +1,4 @@
-"""Customer Management: the list of customers, the eye, views of the list that are kept, and the list as a file."""
+"""Customer Management: the list of customers, revealing names, saved views, and exports."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,12 +15,12 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from customers.actions.audit import record_export
 from customers.actions.saved_views import delete_view, save_view
 from customers.forms import SavedViewForm
-from customers.listing import rows
 from customers.listing.active_filters import active_filters, usage_shortcuts, without_filters
 from customers.listing.customer_list import CustomerList
 from customers.listing.export import export_columns, export_rows, show_exports
 from customers.listing.pagination import changed_query
 from customers.listing.retention import retention_counts
+from customers.listing.rows import count_list, customer_rows, list_headers, list_page
 from customers.masking import set_reveal
 from customers.models import ExportRecord, SavedView
 from customers.views.reveal import reveal
@@ -28,7 +28,7 @@ from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.errors import Conflict, InvalidRequest
 from partnercenter.lib.htmx import page_context, page_or_partial
 from partnercenter.lib.money import show_number
-from partnercenter.lib.prepared import COUNT_CAP, PreparedQuery
+from partnercenter.lib.prepared import COUNT_CAP
 from partnercenter.permissions import (
     EXPORT_FILES,
     grant_of,
@@ -39,40 +39,35 @@ from partnercenter.permissions import (
 )
 from partnercenter.requests import ConsoleRequest, partner_required
 
-SAVED_VIEWS = PreparedQuery(SavedView.objects.order_by("name"), "operator", 0)
 EXPORTS_PER_PAGE = 20
-# What of the page sets filters by itself, so that their form is to follow.
-SETS_FILTERS = "filter-"
+# Links outside the filter form whose IDs begin like this change filters, so that the form must be updated.
+FILTER_LINK_PREFIX = "filter-"
 
 
 @require_safe
 @partner_required
 def customer_list(request: ConsoleRequest) -> HttpResponse:
-    """Customer Management: the customers this person may look at, filtered, sorted, page by page."""
-    user, partner = request.user, request.partner
-    filters = CustomerList(request.GET, user)
-    counts = rows.count_list(filters, request.GET)
-    page = rows.list_page(filters, counts, request.GET)
-    customers = page.object_list
-    seconds = reveal(request, customers)
-    page.object_list = rows.customer_rows(customers, user=user, names_shown=seconds > 0)
+    """Customer Management: the customers this person may see, filtered, sorted, in pages."""
+    user, partner, query = request.user, request.partner, request.GET
+    customers = CustomerList(query, user)
+    counts = count_list(customers, query)
+    page = list_page(customers, counts, query)
+    seconds = reveal(request, page.object_list)
+    page.object_list = customer_rows(page.object_list, user=user, names_shown=seconds > 0)
     grant = grant_of(partner)
     context = {
         "page": page,
-        "headers": rows.list_headers(
-            filters, request.GET, show_reseller=partner.is_distributor, currency=settings.CURRENCY
-        ),
-        "filters": filters.form,
-        "filtered": filters.form.narrows,
-        "more_filters": filters.more_fields,
-        "more_filtered": filters.narrowed_more,
-        "chips": active_filters(filters, request.GET),
-        "without_filters": without_filters(request.GET),
-        "usage_ranges": usage_shortcuts(filters, request.GET),
-        "saved_views": SAVED_VIEWS.fetch(user.pk),
+        "headers": list_headers(customers, query, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
+        "filters": customers.form,
+        "filtered": customers.form.is_filtered,
+        "more_filters": customers.more_fields,
+        "more_filters_open": customers.uses_more_filters,
+        "active_filters": active_filters(customers, query),
+        "without_filters": without_filters(query),
+        "usage_shortcuts": usage_shortcuts(customers, query),
         "view_forms": ("save-view", "delete-view"),
-        "view_query": filters.kept_query,
-        "filters_follow": (request.htmx.trigger or "").startswith(SETS_FILTERS),
+        "view_query": customers.query_string,
+        "filters_follow": (request.htmx.trigger or "").startswith(FILTER_LINK_PREFIX),
         "counts": counts,
         "pools": visible_pools(grant),
         "show_reseller": partner.is_distributor,
@@ -80,11 +75,11 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "names_shown_seconds": seconds,
         "notice": "" if partner.is_distributor else why_not_budgets(user, partner, grant),
         "next_path": request.get_full_path(),
-        "ending": retention_counts(filters.own_company),
+        "retention_counts": retention_counts(customers.owner),
         "may_unfreeze": not why_not_unfreeze(user, partner),
         "may_select": may_select(user),
-        "filters_query": changed_query(request.GET, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
-        "export_query": changed_query(request.GET, size=None),
+        "filters_query": changed_query(query, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
+        "export_query": changed_query(query, size=None),
     }
     return page_or_partial(request, "customers/customer_list.html", context, partial="list", target="customer-list")
 
@@ -92,7 +87,7 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @partner_required
 def customer_count(request: ConsoleRequest) -> HttpResponse:
-    """How many customers match the list's own query, all of them counted: for whoever selects them all."""
+    """The exact number of customers that match the list, for selecting them all."""
     matching = CustomerList(request.GET, request.user)
     matching.refuse_unreadable()
     number = matching.queryset.count()
@@ -102,21 +97,32 @@ def customer_count(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 @partner_required
 def customer_names(request: ConsoleRequest) -> HttpResponse:
-    """The eye: show or mask the complete names in this session, and come back to the page it was pressed on."""
+    """The eye: reveal complete names in this session, or mask them, and go back to the page in `next`."""
     set_reveal(request.session, shown=request.POST.get("shown") == "1")
     back = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(back) if is_ours and back.startswith("/") else redirect("customers")
 
 
+@require_safe
+@partner_required
+def saved_views(request: ConsoleRequest) -> HttpResponse:
+    """The operator's saved views: a part of the list's menu for HTMX, else a page of their own."""
+    context = {
+        "saved_views": SavedView.objects.filter(operator=request.user).order_by("name"),
+        "view_query": CustomerList(request.GET, request.user).query_string,
+    }
+    return page_or_partial(request, "customers/saved_views.html", context, partial="list", target="saved-views")
+
+
 @require_POST
 @partner_required
 def save_current_view(request: ConsoleRequest) -> HttpResponse:
-    """Keep what the list shows under a name; a view of that name is replaced once the operator was told of it."""
+    """Save the list as a view. A view of the same name is only replaced after the operator has agreed to it."""
     form = SavedViewForm(request.POST, label_suffix="")
-    filters = CustomerList(QueryDict(request.POST.get("query", "")), request.user)
-    filters.refuse_unreadable()
-    query = filters.kept_query
+    customers = CustomerList(QueryDict(request.POST.get("query", "")), request.user)
+    customers.refuse_unreadable()
+    query = customers.query_string
     if not form.is_valid():
         return _show_view(request, form, query, status=422)
     name = form.cleaned_data["name"]
@@ -141,14 +147,14 @@ def _show_view(
 @require_POST
 @partner_required
 def delete_saved_view(request: ConsoleRequest) -> HttpResponse:
-    """Forget the own view `view`, and come back to the list as it was."""
+    """Delete the operator's own view whose key is `view`, and go back to the list."""
     key = request.POST.get("view", "")
     if not (key.isascii() and key.isdigit() and len(key) <= 18):
         raise Http404
     view = get_object_or_404(SavedView, pk=int(key), operator=request.user)
     delete_view(view, operator=request.user)
     messages.success(request, _("The view %(name)s is deleted.") % {"name": view.name})
-    return _back_to_list(CustomerList(QueryDict(request.POST.get("query", "")), request.user).kept_query)
+    return _back_to_list(CustomerList(QueryDict(request.POST.get("query", "")), request.user).query_string)
 
 
 def _back_to_list(query: str) -> HttpResponse:
@@ -159,21 +165,22 @@ def _back_to_list(query: str) -> HttpResponse:
 @partner_required
 @permission_required(EXPORT_FILES, raise_exception=True)
 def export_customers(request: ConsoleRequest) -> HttpResponseBase:
-    """The list as CSV, by its own query string: filtered, in its order, names masked whatever the eye says.
+    """The list as CSV, filtered and sorted. Names are masked even while they are revealed on pages.
 
-    Recorded before anything of it is sent. Goes back into Import Budgets and changes nothing.
+    The export is recorded before anything is sent. Import Budgets reads the file and finds nothing to change.
     """
     user = request.user
-    filters = CustomerList(request.GET, user)
-    filters.refuse_unreadable()
-    number = filters.count()[0]
+    customers = CustomerList(request.GET, user)
+    customers.refuse_unreadable()
+    number = customers.count()[0]
     if number > COUNT_CAP:
-        number = filters.queryset.count()
-    record_export(ExportRecord.What.LIST, query=filters.kept_query, rows=number, operator=user, partner=request.partner)
+        number = customers.queryset.count()
+    query = customers.query_string
+    record_export(ExportRecord.What.LIST, query=query, rows=number, operator=user, partner=request.partner)
     return csv_download(
         f"customers-{timezone.localdate():%Y-%m-%d}.csv",
         export_columns(show_reseller=request.partner.is_distributor),
-        export_rows(filters, user=user, zone=timezone.get_current_timezone()),
+        export_rows(customers, user=user, zone=timezone.get_current_timezone()),
     )
 
 
@@ -181,7 +188,7 @@ def export_customers(request: ConsoleRequest) -> HttpResponseBase:
 @partner_required
 @permission_required(EXPORT_FILES, raise_exception=True)
 def exports(request: ConsoleRequest) -> HttpResponse:
-    """Export History: what people of the own company exported, and when, newest first."""
+    """Export History: the exports of the person's company, newest first."""
     own = ExportRecord.objects.filter(partner=request.partner).order_by("-pk")
     page = Paginator(own, EXPORTS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "customers/exports.html", page_context(page, show_exports(page.object_list)))

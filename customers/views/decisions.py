@@ -1,4 +1,4 @@
-"""Decisions: whose budget is used up under *Manual*; to be frozen, raised, or put off with a reason."""
+"""Decisions: customers whose budget is exhausted under *Manual*, to be frozen, given more, or snoozed."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from budgets.actions.decisions import ensure_may_act, snooze_decisions, wake_decisions
-from budgets.queries import decisions as deciding
+from budgets.queries.decisions import Decisions, decision_headers, decision_rows
 from customers.forms import SnoozeForm
 from customers.listing.pagination import changed_query
 from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
@@ -25,32 +25,32 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @require_safe
 @partner_required
 def decisions(request: ConsoleRequest) -> HttpResponse:
-    """Decisions: the open ones, or with `snoozed=1` those put off; filtered, sorted, page by page."""
+    """Decisions: the open ones, or with `snoozed=1` the snoozed ones; filtered, sorted, in pages."""
     user, partner, now = request.user, request.partner, timezone.now()
-    asked = deciding.Decisions(user, request.GET, now)
-    number, snoozed = asked.count()
-    page = asked.page(snoozed if asked.snoozed else number)
+    decision_list = Decisions(user, request.GET, now)
+    open_count, snoozed_count = decision_list.count()
+    page = decision_list.page(snoozed_count if decision_list.snoozed else open_count)
     seconds = reveal(request, page.object_list)
-    page.object_list = deciding.decision_rows(
-        page.object_list, user=user, names_shown=seconds > 0, at=now, with_snooze=asked.snoozed
+    page.object_list = decision_rows(
+        page.object_list, user=user, names_shown=seconds > 0, at=now, with_snooze=decision_list.snoozed
     )
     context = {
         "page": page,
-        "headers": deciding.decision_headers(asked, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
-        "filters": asked.filters,
-        "filtered": asked.filters.narrows,
+        "headers": decision_headers(decision_list, show_reseller=partner.is_distributor, currency=settings.CURRENCY),
+        "filters": decision_list.filters,
+        "filtered": decision_list.filters.is_filtered,
         "without_filters": changed_query(request.GET, q=None, manager=None),
-        "open": number,
+        "open_count": open_count,
         "open_query": changed_query(request.GET, snoozed=None),
-        "put_off": snoozed,
-        "put_off_query": changed_query(request.GET, snoozed=1),
-        "shows_snoozed": asked.snoozed,
+        "snoozed_count": snoozed_count,
+        "snoozed_query": changed_query(request.GET, snoozed=1),
+        "shows_snoozed": decision_list.snoozed,
         "show_reseller": partner.is_distributor,
         "names_shown": seconds > 0,
         "names_shown_seconds": seconds,
         "notice": "" if partner.is_distributor else why_not_budgets(user, partner, grant_of(partner)),
         "next_path": request.get_full_path(),
-        "kept": [(name, request.GET[name]) for name in ("sort", "size", "snoozed") if request.GET.get(name)],
+        "hidden_fields": [(name, request.GET[name]) for name in ("sort", "size", "snoozed") if request.GET.get(name)],
         "may_select": may_select(user),
     }
     return page_or_partial(request, "customers/decisions.html", context, partial="list", target="customer-list")
@@ -59,8 +59,8 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def snooze(request: ConsoleRequest) -> HttpResponse:
-    """Put decisions off: `customer` repeated, `until`, `reason`. GET, and POST with `dialog`, give the form."""
-    customers = _chosen(request)
+    """Snooze the decisions about customers until a day. GET, or POST with `dialog`, shows the form."""
+    customers = _selected(request)
     if request.method != "POST" or "dialog" in request.POST:
         return _show(request, customers, SnoozeForm())
     form = SnoozeForm(request.POST)
@@ -71,37 +71,37 @@ def snooze(request: ConsoleRequest) -> HttpResponse:
     except InvalidRequest as error:
         form.add_error(error.field or None, error.message)
         return _show(request, customers, form, status=error.status)
-    said = ngettext("%(n)s decision is snoozed until %(day)s.", "%(n)s decisions are snoozed until %(day)s.", number)
-    return _done(request, said, number, day=form.cleaned_data["until"].isoformat())
+    message = ngettext("%(n)s decision is snoozed until %(day)s.", "%(n)s decisions are snoozed until %(day)s.", number)
+    return _done(request, message, number, day=form.cleaned_data["until"].isoformat())
 
 
 @require_POST
 @partner_required
 def wake(request: ConsoleRequest) -> HttpResponse:
-    """End snoozes now: who was put off is to be decided about again."""
-    number = wake_decisions(_chosen(request), operator=request.user)
-    said = ngettext("%(n)s decision is open again.", "%(n)s decisions are open again.", number)
-    return _done(request, said, number)
+    """End snoozes, so that the decisions are open again."""
+    number = wake_decisions(_selected(request), operator=request.user)
+    message = ngettext("%(n)s decision is open again.", "%(n)s decisions are open again.", number)
+    return _done(request, message, number)
 
 
-def _done(request: ConsoleRequest, said: str, number: int, **facts: str) -> HttpResponse:
-    """What came of it; where nothing did, what was asked for is no longer to be decided or put off."""
+def _done(request: ConsoleRequest, message: str, number: int, **facts: str) -> HttpResponse:
+    """The response after an action. If it changed nothing, the decisions have been made in the meantime."""
     if not number:
-        said = _("There is nothing to decide here any more: the budgets or the accounts were changed meanwhile.")
+        message = _("There is nothing left to decide: the budgets or the accounts have been changed in the meantime.")
     level = messages.SUCCESS if number else messages.INFO
-    return action_done(
-        request, said % ({"n": show_number(number)} | facts), then="decisions", level=level, selection_done=True
-    )
+    message %= {"n": show_number(number)} | facts
+    return action_done(request, message, then="decisions", level=level, selection_done=True)
 
 
-def _chosen(request: ConsoleRequest) -> CustomerQuerySet:
-    """The customers named: 404 where one is not the person's own, PermissionRefused.
+def _selected(request: ConsoleRequest) -> CustomerQuerySet:
+    """The selected customers, after checks in the order of rule 5.6 (docs/rules.md).
 
-    InvalidRequest where none is; see rule 5.6 (docs/rules.md).
+    Raises Http404 if the person may not see one of them, PermissionRefused if the person may not act on one, and
+    InvalidRequest if there are none.
     """
     ids = request.POST.getlist("customer") or request.GET.getlist("customer")
     if selects_all(request):
-        raise InvalidRequest(_("Tick the customers that are meant."))
+        raise InvalidRequest(_("Select the customers one by one."))
     found = selected_customers(request, ids)
     ensure_may_act(set(found.values_list("partner", flat=True)) or {request.partner.pk}, request.user)
     if not found.exists():

@@ -1,4 +1,4 @@
-"""Freezing and unfreezing by hand: the dialog for one customer or many, at once or by a review.
+"""Freezing and unfreezing by hand: for one customer directly, for many after a review.
 
 See rules 4.2 to 4.7 (docs/rules.md).
 """
@@ -6,7 +6,6 @@ See rules 4.2 to 4.7 (docs/rules.md).
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -36,63 +35,70 @@ from customers.views.reveal import reveal
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import Conflict, InvalidRequest, LockTimeout, PermissionRefused
 from partnercenter.lib.htmx import action_done, page_or_partial
+from partnercenter.lib.types import Context
 from partnercenter.models import Job, Operation
 from partnercenter.permissions import grant_of, why_not_budgets, why_not_unfreeze
 from partnercenter.requests import ConsoleRequest, partner_required
 from partnercenter.views.jobs import job_response
 
-# What an address of this page says beside the list's own query.
+# The parameters of this page. All others in its address are those of the list.
 PARAMETERS_OF_THIS_PAGE = ("customer", "all_matching", "kind", "dialog")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def freeze(request: ConsoleRequest) -> HttpResponse:
-    """Freeze accounts, or accounts and resources: `customer` repeated or `all_matching=1`, `kind`, `reason`,
-    `agreement=1`. GET, and POST with `dialog`, give the form.
-    """
+    """Freeze accounts, or accounts and resources. GET, or POST with `dialog`, shows the form."""
     return _freeze_or_unfreeze(request, freezes=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def unfreeze(request: ConsoleRequest) -> HttpResponse:
-    """Unfreeze: `customer` repeated or `all_matching=1`, `kind` as it is frozen, `reason`."""
+    """Unfreeze accounts that are frozen in the given kind. GET, or POST with `dialog`, shows the form."""
     return _freeze_or_unfreeze(request, freezes=False)
 
 
 def _freeze_or_unfreeze(request: ConsoleRequest, *, freezes: bool) -> HttpResponse:
-    ids = _named(request)
+    ids = _customer_ids(request)
     customers = selected_customers(request, ids).select_related("budget", "partner__grant", "partner__distributor")
     one = customers.first() if len(set(ids)) == 1 and not selects_all(request) else None
     _ensure_may_act(request, one, freezes=freezes)
     if one is None and not customers.exists():
         raise empty_selection(request)
+    form_class = FreezeForm if freezes else UnfreezeForm
     if request.method != "POST" or "dialog" in request.POST:
-        return _show(request, freezes, customers, one, _form(request, one, freezes=freezes))
-    form = _form_class(freezes)(request.POST, label_suffix="")
+        kind = one.freeze_kind if one and not freezes else request.GET.get("kind")
+        kind = kind or FreezeKind.ACCOUNT
+        form = form_class(label_suffix="", initial={"kind": kind, "version": form_version(one) if one else ""})
+        return _show(request, freezes, customers, one, form)
+    form = form_class(request.POST, label_suffix="")
     if not form.is_valid():
         return _show(request, freezes, customers, one, form, status=422)
     try:
-        return _carry_out(request, customers, one, form, _asked(form.cleaned_data, freezes=freezes))
-    except Conflict as changed:
+        return _carry_out(request, customers, one, form, freezes=freezes)
+    except Conflict as conflict:
         if one is None:
             raise
-        return _show_changed(request, freezes, customers, form, changed)
+        # Show the state as it is now, with what the operator entered.
+        one, values = customers.get(), form.cleaned_data
+        changes = changes_since(values["version"], one)
+        form = form_class(label_suffix="", initial={**values, "version": form_version(one)})
+        return _show(request, freezes, customers, one, form, status=409, conflict=conflict.message, changes=changes)
     except (InvalidRequest, LockTimeout) as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return _show(request, freezes, customers, one, form, status=error.status)
 
 
-def _named(request: ConsoleRequest) -> list[str]:
-    """The customer IDs that are sent, else those of the address."""
+def _customer_ids(request: ConsoleRequest) -> list[str]:
+    """The IDs of the customers in the form that was sent, else those in the address."""
     return request.POST.getlist("customer") or request.GET.getlist("customer")
 
 
 def _ensure_may_act(request: ConsoleRequest, one: Customer | None, *, freezes: bool) -> None:
-    """Who may not act on the customer.
+    """Raise PermissionRefused if the person may not act on the customer, or (for many) on any customer at all.
 
-    Or for several on nobody's (rule 5.6 (docs/rules.md)): 403 before anything is looked at.
+    For one customer, raise InvalidRequest if it is a referral. See rule 5.6 (docs/rules.md) for the order of checks.
     """
     user = request.user
     partner = one.partner if one else request.partner
@@ -105,60 +111,38 @@ def _ensure_may_act(request: ConsoleRequest, one: Customer | None, *, freezes: b
         raise InvalidRequest(referral_message())
 
 
-def _form_class(freezes: bool) -> type[FreezeForm] | type[UnfreezeForm]:
-    return FreezeForm if freezes else UnfreezeForm
-
-
-def _form(request: ConsoleRequest, one: Customer | None, *, freezes: bool) -> Any:
-    """The form as it is offered: unfreezing names the kind in which the one customer is frozen."""
-    kind = request.GET.get("kind") or FreezeKind.ACCOUNT
-    if one is not None and not freezes:
-        kind = one.freeze_kind or FreezeKind.ACCOUNT
-    initial = {"kind": kind, "version": form_version(one) if one else ""}
-    return _form_class(freezes)(label_suffix="", initial=initial)
-
-
-def _asked(given: dict[str, Any], *, freezes: bool) -> FreezeRequest:
-    asked = FreezeRequest(FreezeKind(given["kind"]), given["reason"], freezes=freezes)
-    # A box that was ticked before the account alone was chosen is hidden: then it accepts nothing.
-    accepted = asked.freezes_resources and given.get("agreement")
-    return replace(asked, agreement=CURRENT_VERSION) if accepted else asked
-
-
 def _carry_out(
-    request: ConsoleRequest, customers: CustomerQuerySet, one: Customer | None, form: Any, asked: FreezeRequest
+    request: ConsoleRequest, customers: CustomerQuerySet, one: Customer | None, form: UnfreezeForm, *, freezes: bool
 ) -> HttpResponse:
-    """Of one customer at once where no code is asked for; of many a review, made by a job where they are very many."""
-    user, version = request.user, form.cleaned_data["version"]
-    expected = matches_version(version) if version and one else None
+    """Act on one customer directly if no code is needed; else make a review, as a job for very many customers."""
+    user, values = request.user, form.cleaned_data
+    terms = FreezeRequest(FreezeKind(values["kind"]), values["reason"], freezes=freezes)
+    # The page hides the agreement unless resources are to be frozen, but it may have been ticked before.
+    if terms.freezes_resources and values.get("agreement"):
+        terms = replace(terms, agreement=CURRENT_VERSION)
+    expected = matches_version(values["version"]) if values["version"] and one else None
     if one and not request.partner.verification_required:
-        freeze_now(customers, asked, operator=user, expected=expected)
-        return action_done(request, message_for_one_freeze(asked))
+        freeze_now(customers, terms, operator=user, expected=expected)
+        return action_done(request, message_for_one_freeze(terms))
     if customers.count() > jobs.WORKER_THRESHOLD:
-        return _review_by_job(request, asked)
-    of_all = selects_all(request)
-    operation = review_freeze(customers, asked, operator=user, expected=expected, all_matching=of_all)
+        return _review_by_job(request, terms)
+    operation = review_freeze(customers, terms, operator=user, expected=expected, all_matching=selects_all(request))
     return redirect("operation", pk=operation.pk)
 
 
-def _review_by_job(request: ConsoleRequest, asked: FreezeRequest) -> HttpResponse:
-    who = {"all_matching": selects_all(request), "query": request.GET.urlencode(), "customers": _named(request)}
-    given = who | {"act": asked.operation_kind, "terms": asked.as_json()}
-    title = _("%(act)s: Review") % {"act": asked.operation_kind.label}
-    job = jobs.start_job(tasks.review_freezing, title, operator=request.user, terms=given)
+def _review_by_job(request: ConsoleRequest, terms: FreezeRequest) -> HttpResponse:
+    job_terms = {
+        "all_matching": selects_all(request),
+        "query": request.GET.urlencode(),
+        "customers": _customer_ids(request),
+        "act": terms.operation_kind,
+        "terms": terms.as_json(),
+    }
+    title = _("Freeze: Review") if terms.freezes else _("Unfreeze: Review")
+    job = jobs.start_job(tasks.review_freezing, title, operator=request.user, terms=job_terms)
     if job.state == Job.State.REFUSED:
         raise jobs.job_error(job)
     return redirect(job.link) if job.state == Job.State.DONE else job_response(request, job, then="customers")
-
-
-def _show_changed(
-    request: ConsoleRequest, freezes: bool, customers: CustomerQuerySet, form: Any, changed: Conflict
-) -> HttpResponse:
-    """What changed meanwhile, and what was entered once more, of what stands now."""
-    now = customers.get()
-    again = _form_class(freezes)(label_suffix="", initial={**form.cleaned_data, "version": form_version(now)})
-    changes = changes_since(form.cleaned_data["version"], now)
-    return _show(request, freezes, customers, now, again, status=409, conflict=changed.message, changes=changes)
 
 
 def _show(
@@ -166,7 +150,7 @@ def _show(
     freezes: bool,
     customers: CustomerQuerySet,
     one: Customer | None,
-    form: Any,
+    form: UnfreezeForm,
     *,
     status: int = 200,
     conflict: str = "",
@@ -180,14 +164,14 @@ def _show(
         "changes": changes,
         "one": one is not None,
         "deadline": timezone.now() + timedelta(days=settings.RESOURCE_RETENTION_DAYS),
-        **(_about_one(request, one) if one else _about_many(request, customers)),
+        **(_context_of_one(request, one) if one else _context_of_many(request, customers)),
     }
     return page_or_partial(
         request, "customers/freeze.html", context, partial="form", target="dialog-body", status=status
     )
 
 
-def _about_one(request: ConsoleRequest, customer: Customer) -> dict[str, Any]:
+def _context_of_one(request: ConsoleRequest, customer: Customer) -> Context:
     seconds = reveal(request, [customer])
     as_of, record = Customer.objects.values_list(ESTIMATE_AS_OF, LATEST_FREEZE_RECORD).get(pk=customer.pk)
     return {
@@ -202,15 +186,15 @@ def _about_one(request: ConsoleRequest, customer: Customer) -> dict[str, Any]:
     }
 
 
-def _about_many(request: ConsoleRequest, customers: CustomerQuerySet) -> dict[str, Any]:
-    of_all, number = selects_all(request), customers.count()
-    reached = actionable(customers, request.user) if of_all else customers
+def _context_of_many(request: ConsoleRequest, customers: CustomerQuerySet) -> Context:
+    all_matching, number = selects_all(request), customers.count()
+    within_reach = actionable(customers, request.user) if all_matching else customers
     return {
         "number": number,
-        "left_out": number - reached.count(),
-        "first": first_account_names(reached),
-        "all_matching": of_all,
-        "chosen": _named(request),
-        # Of the list: what narrows it down says whom all that match are.
+        "left_out": number - within_reach.count(),
+        "first": first_account_names(within_reach),
+        "all_matching": all_matching,
+        "chosen": _customer_ids(request),
+        # The filters of the list define which customers match.
         "query": changed_query(request.GET, **dict.fromkeys(PARAMETERS_OF_THIS_PAGE)),
     }

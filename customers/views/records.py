@@ -1,7 +1,6 @@
-"""The tabs of the customer's page: its records, in the page and as a file, and the notes about it."""
+"""The tabs of a customer's page: adjustment records, freeze records and notes; the records also as files."""
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from django.core.exceptions import PermissionDenied
@@ -10,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_safe
 
@@ -23,29 +23,29 @@ from customers.models import Customer, ExportRecord, FreezeRecord
 from customers.views.reveal import reveal
 from partnercenter.lib.csv_files import csv_download
 from partnercenter.lib.htmx import page_context
+from partnercenter.lib.types import Context
 from partnercenter.permissions import EXPORT_FILES
 from partnercenter.requests import ConsoleRequest, partner_required
 
 RECORDS_PER_TAB = 10
-RECORDS_AT_A_TIME = 1_000
+EXPORT_BATCH = 1_000
 ADJUSTMENTS_TAB, NOTES_TAB = "adjustments", "notes"
 
 
 @dataclass(frozen=True)
 class Tab:
-    """A list below a customer: its label, its name among the customer's relations, how it is exported, its file.
+    """A tab of a customer's page: its label, the related name of its records, and how they are exported.
 
-    Notes have no file and no filters.
+    Notes are not exported and have no filters.
     """
 
-    label: Any
-    related: str
+    label: Promise
+    related_name: str
     exported_as: ExportRecord.What | None = None
     file: RecordFile | None = None
 
-    def all_of(self, customer: Customer) -> QuerySet[Any]:
-        records: QuerySet[Any] = getattr(customer, self.related).order_by("-pk")
-        return records
+    def records_of(self, customer: Customer) -> QuerySet:
+        return getattr(customer, self.related_name).order_by("-pk")
 
 
 TABS = {
@@ -56,28 +56,28 @@ TABS = {
 
 
 def named_customer(request: ConsoleRequest) -> Customer:
-    """The customer that is named, its budget and partner read with it; 404 for any but one's own."""
+    """The customer whose ID is in the address, with budget and partner. Raises Http404 if the person may not see it."""
     customers = Customer.objects.visible_to(request.user).select_related(
         "budget", "partner__grant", "partner__distributor"
     )
     return get_object_or_404(customers.named(request.GET.get("customer", "")))
 
 
-def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | None = None) -> dict[str, Any]:
-    """One page of the tab that is asked for; `form` is a note that was refused."""
+def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | None = None) -> Context:
+    """One page of the tab that is asked for. `form` is a note with errors."""
     name = request.GET.get("tab", ADJUSTMENTS_TAB)
     name = name if name in TABS else ADJUSTMENTS_TAB
-    listed = TABS[name].all_of(customer)
+    records = TABS[name].records_of(customer)
     query = f"?customer={quote(customer.customer_id, safe='')}"
-    context: dict[str, Any] = {"customer": customer, "query": query, "tab": name, "tabs": TABS}
+    context: Context = {"customer": customer, "query": query, "tab": name, "tabs": TABS}
     if name == NOTES_TAB:
-        # What people of another company noted is theirs.
-        listed = listed.filter(operator__partner=request.partner)
+        # A distributor and its reseller do not see each other's notes.
+        records = records.filter(operator__partner=request.partner)
         context["note_form"] = form or NoteForm(label_suffix="")
     else:
-        context["filters"] = filters = RecordFilterForm(request.GET, listed)
-        listed = filters.narrowed()
-    page = Paginator(listed, RECORDS_PER_TAB).get_page(request.GET.get("page"))
+        context["filters"] = filters = RecordFilterForm(request.GET, records)
+        records = filters.filtered()
+    page = Paginator(records, RECORDS_PER_TAB).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     return context | page_context(page, show_records(rows) if name == ADJUSTMENTS_TAB else rows)
 
@@ -85,9 +85,9 @@ def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | No
 @require_GET
 @partner_required
 def export_records(request: ConsoleRequest) -> HttpResponseBase:
-    """The records of a tab as CSV, as its filters narrow them, newest first; names masked whatever the eye says.
+    """The filtered records of a tab as CSV, newest first. Names are masked even while they are revealed on pages.
 
-    Recorded before anything of it is sent; see rule 7.1 (docs/rules.md).
+    The export is recorded before anything is sent. See rules 7.1 and 9.4 (docs/rules.md).
     """
     customer, user = named_customer(request), request.user
     tab = TABS.get(request.GET.get("tab", ADJUSTMENTS_TAB))
@@ -95,12 +95,12 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
         raise Http404
     if not user.has_perm(EXPORT_FILES):
         raise PermissionDenied
-    filters = RecordFilterForm(request.GET, tab.all_of(customer))
+    filters = RecordFilterForm(request.GET, tab.records_of(customer))
     filters.refuse_unreadable()
-    file, records = tab.file, filters.narrowed()
+    file, records = tab.file, filters.filtered()
     query, number = request.GET.urlencode(), records.count()
     record_export(tab.exported_as, query=query, rows=number, operator=user, partner=request.partner)
-    stream = records.select_related("customer").iterator(chunk_size=RECORDS_AT_A_TIME)
+    stream = records.select_related("customer").iterator(chunk_size=EXPORT_BATCH)
     zone = timezone.get_current_timezone()
     return csv_download(
         f"{file.name}-{timezone.localdate():%Y-%m-%d}.csv",
@@ -112,7 +112,7 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
 @require_safe
 @partner_required
 def freeze_record(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """One freezing or unfreezing of a customer who is or was one's own: what did it, by which rule, and when."""
+    """Why Frozen: one freezing or unfreezing of a current or former customer, its cause, its rule and its times."""
     records = FreezeRecord.objects.filter(customer__in=Customer.objects.ever_visible_to(request.user))
     record = get_object_or_404(records.select_related("customer__partner"), pk=pk)
     seconds = reveal(request, [record.customer])

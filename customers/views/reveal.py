@@ -1,4 +1,4 @@
-"""Complete names on pages: for how long they are shown, and the record of whose were."""
+"""Revealing complete names on a page, which is recorded."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from partnercenter.requests import ConsoleRequest
 
 
 def reveal(request: ConsoleRequest, customers: Iterable[Customer]) -> int:
-    """For how many more seconds complete names are shown; 0 where they are masked.
+    """The seconds for which names are still revealed, 0 if they are masked.
 
-    Where they are shown, these customers are recorded as shown (rule 7.3 (docs/rules.md)).
+    If they are revealed, records that this page shows these customers. See rule 7.3 (docs/rules.md).
     """
     seconds = reveal_seconds_left(request.session)
     if seconds:

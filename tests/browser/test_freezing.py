@@ -101,7 +101,7 @@ def test_many_are_reviewed_one_is_left_out_and_a_code_confirms(sit_down, ann, ac
 def look_at_who_stays(person: Person, customer: Customer) -> None:
     person.window.get_by_role("link", name=re.compile("^Already frozen in this way")).click()
     expect(person.window.get_by_role("row", name=re.compile(customer.account_name))).to_contain_text(
-        re.compile(r"since association on 2026-09-15 \d\d:\d\d.*is frozen so already", re.DOTALL)
+        re.compile(r"since association on 2026-09-15 \d\d:\d\d.*already frozen in this way", re.DOTALL)
     )
     person.meets_no_barrier()
 
@@ -112,7 +112,9 @@ def look_at_the_batch(person: Person, frozen: list[Customer], left_out: Customer
     expect(person.page.locator("tbody th")).to_have_text([each.account_name for each in frozen])
     person.meets_no_barrier()
     person.page.get_by_role("link", name="2", exact=True).click()
-    expect(person.page.get_by_role("row", name=re.compile(left_out.account_name))).to_contain_text("frozen so already")
+    expect(person.page.get_by_role("row", name=re.compile(left_out.account_name))).to_contain_text(
+        "already frozen in this way"
+    )
     person.meets_no_barrier()
 
 

@@ -66,7 +66,7 @@ def test_a_search_without_a_hit_takes_the_selection_of_all_that_matched_away(per
         ({"Usage from (%)": "5k"}, "Usage from (%): Enter a whole number."),
         (
             {"Month-to-date expenditure from": "2", "Month-to-date expenditure to": "1"},
-            "Month-to-date expenditure to: The end of this range lies before its beginning.",
+            "Month-to-date expenditure to: The end of this range is before its beginning.",
         ),
     ],
 )
