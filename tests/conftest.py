@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
+from customers.models import Customer
 from partnercenter.lib import append_only
 from partnercenter.models import Partner, User
 from tests import factories
@@ -47,6 +49,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+
+
+@pytest.fixture(autouse=True)
+def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | None]:
+    """The clock, set by `@pytest.mark.clock("2026-09-20 04:00")` (UTC); it stands still unless `tick=True` is given."""
+    if marker := request.node.get_closest_marker("clock"):
+        with time_machine.travel(factories.moment(*marker.args), tick=marker.kwargs.get("tick", False)) as traveller:
+            yield traveller
+    else:
+        yield None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -143,3 +155,15 @@ def sign_in() -> Callable[[User | None], Client]:
         return client
 
     return client_of
+
+
+@pytest.fixture
+def client(ann: User, sign_in: Callable[[User | None], Client]) -> Client:
+    """Ann's browser; a file of tests about somebody else has a `client` of its own."""
+    return sign_in(ann)
+
+
+@pytest.fixture
+def three(acme: Partner) -> list[Customer]:
+    """Customers of acme as association leaves them: frozen, without a budget."""
+    return factories.customers(acme, 3)

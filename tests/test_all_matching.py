@@ -19,11 +19,6 @@ HUNDRED = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANU
 
 
 @pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
-
-
-@pytest.fixture
 def referral(acme) -> Customer:
     return factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
 

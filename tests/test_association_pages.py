@@ -16,15 +16,12 @@ from customers.models import Customer, FreezeKind, FreezeOrigin
 from partnercenter.models import Grant, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 CUSTOMERS = "/admin/customers/customer/"
 ADD = f"{CUSTOMERS}add/"
 UNKNOWN = "/customers/unassociated/"
 HEADER = "customer_id,account_name,name,partner\n"
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
 
 
 @pytest.fixture

@@ -19,24 +19,10 @@ from partnercenter.actions.authorship import Author
 from partnercenter.models import BudgetType, Channel, Operation
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 SET = "/budgets/set/"
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
-
-
-@pytest.fixture
-def three(acme) -> list[Customer]:
-    return factories.customers(acme, 3)
 
 
 def ids(customers: list[Customer]) -> list[str]:
@@ -391,11 +377,11 @@ def test_batches_say_by_what_way_they_came(client, three, ann):
     assert client.get(f"/budgets/batches/{path.split('/')[-2]}/").context["batch"]["channel_label"] == "Console"
 
 
-def test_undo_brings_back_what_a_one_time_budget_counts_from(sign_in, acme, ann, september):
+def test_undo_brings_back_what_a_one_time_budget_counts_from(sign_in, acme, ann, clock):
     one, other = factories.customers(acme, 2)
     factories.budget([one, other], ann, "100")
     factories.report((one, "2026-09", "60"))
-    september.move_to("2026-10-05T04:00:00Z", tick=False)
+    clock.move_to("2026-10-05T04:00:00Z", tick=False)
     client = sign_in(ann)
     path = review(client, [one, other], budget_type="MONTHLY")
     client.post(path)

@@ -14,14 +14,10 @@ from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import BudgetType, Grant
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 MONTHLY, ONE_TIME = BudgetType.MONTHLY, BudgetType.ONE_TIME
 AUTOMATIC, MANUAL = AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
 
 
 @pytest.fixture
@@ -52,19 +48,19 @@ def test_without_a_policy_the_first_setting_is_manual_and_a_later_one_leaves_it(
     assert factories.stored(customer).account_freezing == AUTOMATIC
 
 
-def test_another_one_time_amount_keeps_what_it_counts_from(customer, ann, september):
+def test_another_one_time_amount_keeps_what_it_counts_from(customer, ann, clock):
     factories.budget(customer, ann, "100", ONE_TIME)
     factories.report((customer, "2026-09", "30"))
-    september.move_to("2026-10-15T04:00:00Z", tick=False)
+    clock.move_to("2026-10-15T04:00:00Z", tick=False)
     factories.report((customer, "2026-10", "20"))
     factories.budget(customer, ann, "60", ONE_TIME)
     assert (factories.stored(customer).counted_from, factories.stored(customer).used) == (202609, Decimal("50.00"))
 
 
-def test_one_time_to_monthly_counts_the_month_to_date_and_back_forgets_earlier_months(customer, ann, september):
+def test_one_time_to_monthly_counts_the_month_to_date_and_back_forgets_earlier_months(customer, ann, clock):
     factories.budget(customer, ann, "100", ONE_TIME)
     factories.report((customer, "2026-09", "30"))
-    september.move_to("2026-10-15T04:00:00Z", tick=False)
+    clock.move_to("2026-10-15T04:00:00Z", tick=False)
     factories.report((customer, "2026-10", "20"))
     factories.budget(customer, ann, "100", MONTHLY)
     assert factories.stored(customer).used == Decimal("20.00")
@@ -143,51 +139,51 @@ def test_an_account_frozen_already_keeps_its_origin_and_escalates_with_resources
     assert (frozen.freeze_kind, frozen.freeze_origin) == (FreezeKind.ACCOUNT_AND_RESOURCE, FreezeOrigin.ASSOCIATION)
 
 
-def test_a_late_report_counts_where_the_budget_covers_its_month(acme, ann, september):
+def test_a_late_report_counts_where_the_budget_covers_its_month(acme, ann, clock):
     one_time, monthly = factories.customers(acme, 2)
     factories.budget(one_time, ann, "100", ONE_TIME)
     factories.budget(monthly, ann, "100", MONTHLY)
-    september.move_to("2026-10-03T04:00:00Z", tick=False)
+    clock.move_to("2026-10-03T04:00:00Z", tick=False)
     factories.report((one_time, "2026-09", "40"), (monthly, "2026-09", "400"))
     assert factories.stored(one_time).used == Decimal("40.00")
     assert factories.stored(monthly).used == Decimal("0.00")
     assert not factories.fresh(monthly).is_frozen
 
 
-def test_what_is_stated_of_a_month_to_come_counts_when_that_month_begins(acme, ann, september):
+def test_what_is_stated_of_a_month_to_come_counts_when_that_month_begins(acme, ann, clock):
     one_time, monthly = factories.customers(acme, 2)
     for customer, budget_type in ((one_time, ONE_TIME), (monthly, MONTHLY)):
         factories.budget(customer, ann, "100", budget_type)
         factories.report((customer, "2026-09", "10"), (customer, "2026-10", "20"), (customer, "2026-11", "40"))
         assert factories.stored(customer).used == Decimal("10.00")
-    september.move_to("2026-10-01T00:00:00Z", tick=False)
+    clock.move_to("2026-10-01T00:00:00Z", tick=False)
     current_month()
     assert (factories.stored(one_time).used, factories.stored(monthly).used) == (Decimal("30.00"), Decimal("20.00"))
 
 
-def test_the_level_is_the_highest_mark_reached_and_falls_with_a_refund(customer, ann, september):
+def test_the_level_is_the_highest_mark_reached_and_falls_with_a_refund(customer, ann, clock):
     factories.budget(customer, ann, "100", account_freezing=MANUAL)
     reached = []
     for total in ("74.99", "75", "89.99", "90", "99.99", "100", "-5"):
-        september.shift(60)
+        clock.shift(60)
         factories.report((customer, "2026-09", total))
         reached.append(factories.stored(customer).level)
     assert reached == [0, 75, 75, 90, 90, 100, 0]
 
 
-def test_the_month_turns_at_midnight_in_the_billing_time_zone(customer, ann, september):
+def test_the_month_turns_at_midnight_in_the_billing_time_zone(customer, ann, clock):
     factories.budget(customer, ann, "100", MONTHLY)
-    september.move_to("2026-09-30T15:59:59Z", tick=False)
+    clock.move_to("2026-09-30T15:59:59Z", tick=False)
     assert current_month() == 202609
-    september.move_to("2026-09-30T16:00:00Z", tick=False)
+    clock.move_to("2026-09-30T16:00:00Z", tick=False)
     assert current_month() == 202610
     assert factories.stored(customer).counted_from == 202610
 
 
-def test_restore_lifts_no_freeze(customer, ann, september):
+def test_restore_lifts_no_freeze(customer, ann, clock):
     factories.budget(customer, ann, "100", MONTHLY)
     factories.report((customer, "2026-09", "100"))
-    september.move_to("2026-10-03T04:00:00Z", tick=False)
+    clock.move_to("2026-10-03T04:00:00Z", tick=False)
     assert current_month() == 202610
     assert factories.fresh(customer).is_frozen
     assert factories.stored(customer).used == Decimal("0.00")

@@ -26,13 +26,10 @@ from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import BudgetType, Channel, Operation, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 PAGE = "/budgets/import/"
 HEADER = "customer_id,budget_type,amount,account_freezing,unfreeze_now\n"
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
 
 
 def read(text: str | bytes, operator: User, **more: Any) -> BudgetImport:

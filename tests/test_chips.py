@@ -8,12 +8,9 @@ from django.test import Client
 from partnercenter.models import Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 IN_LIST = {"HX-Request": "true", "HX-Target": "customer-list"}
-
-
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
 
 
 def chips(client: Client, **query: str) -> list[Any]:
@@ -82,8 +79,3 @@ def test_the_form_of_the_filters_follows_a_chip_but_not_what_is_typed_into_it(cl
     assert 'id="filters"' in answer("filter-q")
     assert 'id="filters"' not in answer("filters")
     assert answer("filters").count('id="usage-ranges"') == answer("filter-q").count('id="usage-ranges"') == 1
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-15T02:00:00Z", tick=False)

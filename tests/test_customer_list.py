@@ -1,13 +1,11 @@
 """Customer Management: searching, filtering, sorting, paging, and what a row says (rule 5.8 (docs/rules.md))."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 
 from customers.models import AccountFreezing, Customer
@@ -15,19 +13,10 @@ from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 NOW = factories.moment("2026-09-15 02:00")
 ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
 
 
 def rows(client: Client, **query: Any) -> dict[str, str]:

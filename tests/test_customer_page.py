@@ -16,14 +16,10 @@ from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 PAGE = "/customers/detail/"
 ID = "/subscriptions/0a/b c"
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
 
 
 @pytest.fixture
@@ -38,11 +34,6 @@ def customer(acme) -> Customer:
         account_manager="Mia",
         tags=("key account", "trial"),
     )
-
-
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
 
 
 def html(client: Client, customer: Customer, tab: str = "", **more: Any) -> str:
@@ -143,14 +134,12 @@ def test_a_one_time_budget_beside_it_is_drawn_without_a_line(client, customer, a
 NOTICE = re.compile(r'notice notice-(\w+)">(?:(?!</p>).)*The resources are frozen: (.*?)</p>', re.DOTALL)
 
 
-def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_before(
-    customer, ann, sign_in, september
-):
+def test_frozen_resources_say_until_when_data_is_kept_and_warn_a_week_and_a_day_before(customer, ann, sign_in, clock):
     freeze(customer, ann, FreezeKind.ACCOUNT_AND_RESOURCE)
     assert "Data may be deleted after 2026-10-05 12:00." in text(sign_in(ann), customer)
     seen = {}
     for day in ("2026-09-28 03:59", "2026-09-28 04:00", "2026-10-04 04:00", "2026-10-05 04:00"):
-        september.move_to(factories.moment(day))
+        clock.move_to(factories.moment(day))
         notice = NOTICE.search(html(sign_in(ann), customer))
         seen[day[5:]] = notice.groups() if notice else None
     assert seen == {

@@ -23,6 +23,8 @@ from tests import factories
 from tests.concurrency.threads import emptied_quickly, overtake, stop_before
 from tests.test_exports import sent
 
+pytestmark = pytest.mark.clock("2026-09-10 04:00")
+
 PAGE, EXPORT = "/customers/detail/", "/customers/detail/records/export/"
 ID = "/subscriptions/0a"
 RECORDS = {"HX-Request": "true", "HX-Target": "customer-records"}
@@ -30,21 +32,10 @@ ROW = re.compile(r'<tr>\s*(<th scope="row" class="time">.*?)</tr>', re.DOTALL)
 NOTED = re.compile(r'<p class="note">(.*?)</p>', re.DOTALL)
 
 
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to("2026-09-10T04:00:00Z", tick=False)
-    return time_machine
-
-
 @pytest.fixture
 def customer(acme: Partner) -> Customer:
     """Frozen since association on 10 September."""
     return factories.customer(acme, ID, account_name="kestwick_foods", name="Kestwick Foods")
-
-
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
 
 
 def by_hand(customer: Customer, operator: User, reason: str, *, frozen: bool = True) -> None:

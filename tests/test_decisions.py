@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from html import unescape
 from itertools import chain
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection, transaction
 from django.http import QueryDict
 from django.test import Client
@@ -28,20 +26,11 @@ from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 NOW = factories.moment("2026-09-15 02:00")
 ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
 PATH, SNOOZE, WAKE = "/customers/decisions/", "/customers/decisions/snooze/", "/customers/decisions/wake/"
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
 
 
 def rows(client: Client, **query: Any) -> dict[str, str]:

@@ -9,13 +9,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from budgets.models import Expenditure, ExpenditureReport
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 PAGE = "/customers/expenditure/"
 HEADER = "customer_id,month,list_price_total\n"
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
 
 
 def upload(client, *texts: str | bytes):

@@ -23,13 +23,10 @@ from partnercenter.lib.csv_files import csv_download, escape_formula, unescape_f
 from partnercenter.models import BudgetType
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 EXPORT, HISTORY = "/customers/export/", "/customers/exports/"
 STARTS = "=+-@\t\r\n＝＋－＠"
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
 
 
 def sent(answer: Any) -> str:

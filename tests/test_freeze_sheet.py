@@ -4,7 +4,6 @@ See section 9 (docs/rules.md) and rules 8.1, 3.6, 3.7 (docs/rules.md).
 """
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from html import unescape
@@ -12,7 +11,6 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
@@ -30,19 +28,10 @@ from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import BudgetType, Channel, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 NOW = factories.moment("2026-09-15 02:00")
 SHEET = re.compile(r'<article class="card sheet".*?</article>', re.DOTALL)
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
 
 
 @pytest.fixture

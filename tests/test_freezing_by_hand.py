@@ -32,14 +32,10 @@ from partnercenter.models import Confirmation, Operation, Partner, User
 from tests import factories
 from tests.invariants import must_add_up
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 ACCOUNT, RESOURCES = FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE
 MANUAL, AUTOMATIC = AccountFreezing.MANUAL, AccountFreezing.AUTOMATIC
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
 
 
 @pytest.fixture
@@ -121,10 +117,10 @@ def test_a_reason_has_1_to_256_characters(free, ann, reason):
     freeze(free, ann, reason="x" * 256)
 
 
-def test_escalation_keeps_origin_since_and_reason(free, ann, september):
+def test_escalation_keeps_origin_since_and_reason(free, ann, clock):
     factories.report((free, "2026-09", "100"))
     since = factories.fresh(free).frozen_since
-    september.shift(timedelta(days=1))
+    clock.shift(timedelta(days=1))
     freeze(free, ann, RESOURCES)
     now, record = factories.fresh(free), FreezeRecord.objects.latest("pk")
     assert (now.freeze_kind, now.freeze_origin, now.frozen_since) == (RESOURCES, FreezeOrigin.BUDGET_EXHAUSTED, since)
@@ -232,10 +228,10 @@ def test_who_is_left_out_for_a_reason_is_not_taken_in(acme, ann, free):
     assert again.reviewed.get(customer=free).left_out == ExclusionReason.NOT_FROZEN
 
 
-def test_who_is_not_as_reviewed_any_more_makes_it_stale_and_the_unchanged_can_be_done(acme, ann, ben, september):
+def test_who_is_not_as_reviewed_any_more_makes_it_stale_and_the_unchanged_can_be_done(acme, ann, ben, clock):
     customers = factories.customers(acme, 3)
     operation = review_freeze(all_of(customers), asked("UNFREEZE"), operator=ann)
-    september.shift(60)
+    clock.shift(60)
     unfreeze(customers[0], ben)
     freeze(customers[0], ben, reason="Fraud")
     with pytest.raises(Conflict):

@@ -19,21 +19,12 @@ from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Job, Operation, Partner
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 FREEZE, UNFREEZE = "/customers/freeze/", "/customers/unfreeze/"
 ACCOUNT = {"kind": "ACCOUNT", "reason": "Unpaid invoice"}
 RESOURCES = {"kind": "ACCOUNT_AND_RESOURCE", "reason": "Unpaid invoice", "agreement": "1"}
 IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
 
 
 @pytest.fixture
@@ -152,12 +143,12 @@ def test_unfreezing_what_is_used_up_names_both_figures(client, free):
     assert "120.00 is used of a budget of 100.00" in answer.content.decode()
 
 
-def test_what_changed_since_the_form_was_opened_is_told_first(client, free, ann, september):
+def test_what_changed_since_the_form_was_opened_is_told_first(client, free, ann, clock):
     factories.report((free, "2026-09", "120"))
     factories.budget(free, ann, "100", account_freezing=None, unfreeze=False)
     version = client.get(UNFREEZE, {"customer": free.customer_id}).context["form"]["version"].value()
     factories.budget(free, ann, "200", unfreeze=True)
-    september.shift(60)
+    clock.shift(60)
     client.post(FREEZE, {"customer": free.customer_id, "kind": "ACCOUNT", "reason": "Fraud"})
     given = {"customer": free.customer_id, "kind": "ACCOUNT", "reason": "Paid", "version": version}
     answer = client.post(UNFREEZE, given)
@@ -177,7 +168,7 @@ def test_an_outdated_version_does_nothing(client, free, path, version):
     assert (answer.status_code, kind(free)) == (409, "")
 
 
-def test_where_the_switch_is_on_one_customer_needs_a_code_too(carl, borealis, sign_in, mailoutbox, september):
+def test_where_the_switch_is_on_one_customer_needs_a_code_too(carl, borealis, sign_in, mailoutbox, clock):
     client, customer = sign_in(carl), factories.customer(borealis)
     path = client.post(UNFREEZE, {"customer": customer.customer_id, **ACCOUNT})["Location"]
     assert kind(customer) == "ACCOUNT"
@@ -186,7 +177,7 @@ def test_where_the_switch_is_on_one_customer_needs_a_code_too(carl, borealis, si
     assert "Unpaid invoice" in mailoutbox[0].body
     code = carl.emaildevice_set.get().token
     assert client.post(path, {"verification_code": "000000"}).status_code == 422
-    september.shift(10)
+    clock.shift(10)
     assert client.post(path, {"verification_code": code}).status_code == 302
     assert kind(customer) == ""
     assert client.post(path, {"verification_code": code}).status_code == 409
@@ -306,9 +297,9 @@ def test_a_frozen_resellers_people_are_offered_no_unfreezing_and_get_none(client
     assert client.post(FREEZE, {"customer": three[0].customer_id, **ACCOUNT}).status_code == 302
 
 
-def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_done(client, three, september):
+def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_done(client, three, clock):
     path = client.post(FREEZE, {"customer": ids(three), **ACCOUNT})["Location"]
-    september.shift(60)
+    clock.shift(60)
     factories.report((three[0], "2026-09", "100"))
     answer = client.post(path)
     stale = answer.context["stale"]
@@ -319,7 +310,7 @@ def test_what_changed_after_the_review_is_told_and_the_unchanged_can_be_done(cli
     assert FreezeRecord.objects.filter(batch=path.split("/")[-2]).count() == 2
 
 
-def test_after_what_changed_it_can_be_reviewed_again(client, three, september):
+def test_after_what_changed_it_can_be_reviewed_again(client, three, clock):
     path = client.post(FREEZE, {"customer": ids(three), **ACCOUNT})["Location"]
     factories.report((three[0], "2026-09", "100"))
     again = client.post(f"{path}edit/", {"again": "1"})["Location"]
@@ -414,10 +405,10 @@ def test_for_many_unfreezing_at_restore_is_left_as_it_is_or_chosen_or_not(client
     [(0, False, False), (7.9, False, False), (8.1, True, False), (13.9, True, False), (14.1, True, True)],
 )
 def test_the_list_warns_seven_days_and_one_day_before_data_may_be_deleted(
-    client, free, ann, sign_in, september, days, week, day
+    client, free, ann, sign_in, clock, days, week, day
 ):
     client.post(FREEZE, {"customer": free.customer_id, **RESOURCES})
-    september.shift(timedelta(days=days))
+    clock.shift(timedelta(days=days))
     client = sign_in(ann)
     page = client.get("/customers/").content.decode()
     assert ("Customers whose data may be deleted within seven days: 1" in page) == week
@@ -428,9 +419,9 @@ def test_the_list_warns_seven_days_and_one_day_before_data_may_be_deleted(
     assert "data kept until 2026-10-05" in page
 
 
-def test_after_the_deadline_the_list_says_since_when_data_may_be_deleted(client, free, ann, sign_in, september):
+def test_after_the_deadline_the_list_says_since_when_data_may_be_deleted(client, free, ann, sign_in, clock):
     client.post(FREEZE, {"customer": free.customer_id, **RESOURCES})
-    september.shift(timedelta(days=15))
+    clock.shift(timedelta(days=15))
     client = sign_in(ann)
     page = client.get("/customers/").content.decode()
     assert "data may be deleted since 2026-10-05" in page
@@ -439,7 +430,7 @@ def test_after_the_deadline_the_list_says_since_when_data_may_be_deleted(client,
     assert found == {"1": 0, "7": 0, "0": 1}
 
 
-def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, sign_in, september):
+def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, sign_in, clock):
     theirs = factories.customer(borealis)
     Customer.objects.filter(pk=theirs.pk).update(
         freeze_kind="ACCOUNT_AND_RESOURCE", retention_until=timezone.now() + timedelta(hours=3)
@@ -448,11 +439,11 @@ def test_of_another_partners_deadlines_nobody_is_warned(client, borealis, carl, 
     assert sign_in(carl).get("/customers/").context["retention_counts"] == RetentionCounts(1, 1)
 
 
-def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, sign_in, september):
+def test_an_account_still_frozen_after_the_restore_says_so(client, free, ann, sign_in, clock):
     factories.budget(free, ann, "100", BudgetType.MONTHLY)
     factories.report((free, "2026-09", "120"))
     assert "the budget has restored" not in client.get("/customers/").content.decode()
-    september.move_to("2026-10-02T04:00:00Z")
+    clock.move_to("2026-10-02T04:00:00Z")
     client = sign_in(ann)
     told = "since 2026-09-20 12:00, budget exhausted (120.00 of 100.00 used); the budget has restored"
     assert told in client.get("/customers/").content.decode()

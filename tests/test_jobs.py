@@ -16,7 +16,6 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
@@ -47,16 +46,6 @@ def worker(settings) -> Any:
 def few(monkeypatch) -> None:
     """Two customers are worth a worker."""
     monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 1)
-
-
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
-
-
-@pytest.fixture
-def three(acme) -> list[Customer]:
-    return factories.customers(acme, 3)
 
 
 def review(customers: list[Customer], operator: User) -> str:

@@ -1,13 +1,11 @@
 """The filters below *More filters*: alone, together, and with values that mean nothing."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 
@@ -15,20 +13,11 @@ from customers.models import Customer
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 NOW = factories.moment("2026-09-15 02:00")
 SHOWN = re.compile(r'<tr data-customer="([^"]*)">')
 ALL = {"new", "low", "near", "over", "frozen", "referral"}
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
 
 
 @pytest.fixture

@@ -3,36 +3,26 @@
 See section 7 (docs/rules.md).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 
 from customers.models import Customer, RevealRecord
 from partnercenter.models import Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 NAME = "Tianjin Medical 0"
 SignIn = Callable[[User | None], Client]
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture
 def customer(acme: Partner) -> Customer:
     return factories.customer(acme, "1001", name=NAME, email="owner@tianjin.example", mobile="13800000021")
-
-
-@pytest.fixture
-def client(ann: User, sign_in: SignIn) -> Client:
-    return sign_in(ann)
 
 
 def press(client: Client, to: str = "1", **more: Any) -> Any:

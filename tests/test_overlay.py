@@ -23,6 +23,8 @@ from partnercenter.actions.partners import set_partner_status
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 NORMAL, RESTRICTED, FROZEN = Partner.Status
 SHOWN = re.compile(r'<tr data-customer="([^"]*)">')
 TYPES = ["", *BudgetType.values, "NONE"]
@@ -38,11 +40,6 @@ def kinds_of_customers(partner: Partner, operator: User) -> None:
         amount = "10" if used_up else "100"
         factories.budget(budgeted[n], operator, amount, budget_type, None, unfreeze=unfreeze)
     factories.report(*[(customer, "2026-09", "12") for customer in named])
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
 
 
 @pytest.fixture

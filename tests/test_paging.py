@@ -1,14 +1,13 @@
 """Pages of the list at any depth: numbers up to the hundredth, previous and next beyond, every order."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from html import unescape
 from itertools import chain
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,22 +18,13 @@ from customers.search import fold
 from partnercenter.models import Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 NOW = factories.moment("2026-09-15 02:00")
 SHOWN = re.compile(r'<tr data-customer="([^"]*)">')
 SORTS = [
     sign + key for key in ("name", "account_name", "usage", "amount", "used", "associated_on") for sign in ("", "-")
 ]
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
 
 
 @pytest.fixture

@@ -13,14 +13,10 @@ from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import Partner, PartnerStatusRecord, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 NORMAL, RESTRICTED, FROZEN = Partner.Status
 PARTNERS = "/admin/partnercenter/partner/"
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
 
 
 @pytest.fixture
@@ -52,10 +48,10 @@ def test_each_change_of_status_leaves_a_record_and_says_since_when_and_why(acme,
     ]
 
 
-def test_the_same_status_again_writes_nothing(acme, dora, september):
+def test_the_same_status_again_writes_nothing(acme, dora, clock):
     set_partner_status(acme, status=RESTRICTED, reason="Unpaid", operator=dora)
     before = stands(acme)
-    september.move_to("2026-09-21T04:00:00Z", tick=False)
+    clock.move_to("2026-09-21T04:00:00Z", tick=False)
     assert not set_partner_status(acme, status=RESTRICTED, reason="Other", operator=dora)
     assert (stands(acme), len(records(acme))) == (before, 1)
 

@@ -18,16 +18,6 @@ SET = "/budgets/set/"
 HUNDRED = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
 
 
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
-
-
-@pytest.fixture
-def three(acme) -> list[Customer]:
-    return factories.customers(acme, 3)
-
-
 def review(client: Client, customers: list[Customer], **terms: str) -> str:
     return client.post(SET, {"customer": [each.customer_id for each in customers], **(terms or HUNDRED)})["Location"]
 

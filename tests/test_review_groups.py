@@ -11,24 +11,10 @@ from partnercenter.actions.authorship import Author
 from partnercenter.models import BudgetType, Channel, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
 UNFREEZE = {"unfreeze_now": "on"}
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
-
-
-@pytest.fixture
-def three(acme) -> list[Customer]:
-    return factories.customers(acme, 3)
 
 
 def review(client: Client, customers: list[Customer], **terms: str) -> str:
@@ -115,19 +101,19 @@ def test_whose_budget_is_used_up_at_once_is_told_how_much_is_used(client, three,
     assert "One-time budget, 123.45 used" in client.get(f"{path}?group={group}").content.decode()
 
 
-def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three, ann, september):
+def test_what_is_used_is_that_of_the_months_the_new_budget_counts(sign_in, three, ann, clock):
     factories.budget(three, ann, "500")
     factories.report((three[0], "2026-09", "90"))
-    september.move_to("2026-10-05T04:00:00Z", tick=False)
+    clock.move_to("2026-10-05T04:00:00Z", tick=False)
     factories.report((three[0], "2026-10", "20"))
     client = sign_in(ann)
     used = [rows(client, review(client, three, budget_type=kind), "ALL") for kind in ("ONE_TIME", "MONTHLY")]
     assert [str(each[three[0].customer_id]["used_after"]) for each in used] == ["110.00", "20.00"]
 
 
-def test_who_changes_type_is_told_which_months_no_longer_count(sign_in, three, ann, september):
+def test_who_changes_type_is_told_which_months_no_longer_count(sign_in, three, ann, clock):
     factories.budget(three[:2], ann, "500")
-    september.move_to("2026-12-05T04:00:00Z", tick=False)
+    clock.move_to("2026-12-05T04:00:00Z", tick=False)
     factories.budget(three[1], ann, "500", BudgetType.MONTHLY)
     client = sign_in(ann)
     path = review(client, three, **{**ONE_TIME, "budget_type": "MONTHLY"})

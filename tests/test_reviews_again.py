@@ -20,22 +20,9 @@ from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Channel, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-
-
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
-
-
-@pytest.fixture
-def three(acme) -> list[Customer]:
-    return factories.customers(acme, 3)
 
 
 def review(client: Client, customers: list[Customer], **terms: str) -> str:

@@ -9,11 +9,6 @@ from partnercenter.models import User
 LIST, SAVE, DELETE = "/customers/saved-views/", "/customers/views/", "/customers/views/delete/"
 
 
-@pytest.fixture
-def client(ann: User, sign_in) -> Client:
-    return sign_in(ann)
-
-
 def save(client: Client, name: str = "Frozen", query: str = "status=FROZEN", **more: str):
     return client.post(SAVE, {"name": name, "query": query, **more})
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.test import Client
 
 from customers.models import Customer, FreezeRecord
 from partnercenter.models import BudgetType, Partner
@@ -27,11 +26,6 @@ def in_september() -> Any:
 @pytest.fixture
 def customer(acme: Partner) -> Customer:
     return factories.customer(acme)
-
-
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
 
 
 def test_after_association_it_is_unfreeze_account_and_ticked(client, customer):

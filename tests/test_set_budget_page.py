@@ -34,11 +34,6 @@ def customer(acme: Partner) -> Customer:
     return factories.customer(acme)
 
 
-@pytest.fixture
-def client(ann, sign_in) -> Client:
-    return sign_in(ann)
-
-
 def test_the_page_is_whole_and_the_dialog_gets_its_form_alone(client, customer):
     page = client.get(path(customer)).content.decode()
     fragment = client.get(path(customer), headers=IN_DIALOG).content.decode()

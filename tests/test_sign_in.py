@@ -1,25 +1,19 @@
 """Signing in and out, guessing, forgotten passwords, and what every answer carries (issue: people, strict CSP)."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.core import mail
 from django.test import Client
 
 from partnercenter.models import User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 HERE, ELSEWHERE = "203.0.113.7", "198.51.100.9"
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
-        yield traveller
 
 
 def sign_in_as(username: str, password: str = factories.PASSWORD, address: str = HERE, **more: Any) -> Any:

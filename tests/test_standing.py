@@ -17,14 +17,10 @@ from partnercenter.models import BudgetType, Channel, Partner, User
 from tests import factories
 from tests.test_commands import run
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00")
+
 YES, BILLED, VIEW_ONLY, NO, STOPPED = Verdict
 ACCOUNT, WITH_RESOURCES = FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
-    return time_machine
 
 
 @pytest.fixture
@@ -184,22 +180,22 @@ def why(customer: Customer) -> str:
     return " ".join(standing_of(factories.fresh(customer)).reasons)
 
 
-def test_what_a_person_made_worse_keeps_its_figures_and_says_who_and_why(acme, ann, september):
+def test_what_a_person_made_worse_keeps_its_figures_and_says_who_and_why(acme, ann, clock):
     customer = factories.customer(acme)
     factories.budget(customer, ann, "100")
     use_up(customer)
-    september.move_to("2026-09-21T04:00:00Z", tick=False)
+    clock.move_to("2026-09-21T04:00:00Z", tick=False)
     freeze(customer, WITH_RESOURCES, ann)
     said = why(customer)
     assert "since 2026-09-20 04:00, budget exhausted (112.50 of 100.00 used)" in said
     assert "with its resources since 2026-09-21 04:00 by ann: Unpaid invoice" in said
 
 
-def test_a_one_time_budget_that_froze_has_not_restored(acme, ann, september):
+def test_a_one_time_budget_that_froze_has_not_restored(acme, ann, clock):
     customer = factories.customer(acme)
     factories.budget(customer, ann, "100")
     use_up(customer)
-    september.move_to("2026-10-20T04:00:00Z", tick=False)
+    clock.move_to("2026-10-20T04:00:00Z", tick=False)
     factories.budget(customer, ann, "1000", BudgetType.MONTHLY, unfreeze=False)
     said = why(customer)
     assert "budget exhausted (112.50 of 100.00 used)" in said

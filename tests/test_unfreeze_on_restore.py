@@ -12,21 +12,17 @@ from partnercenter.models import BudgetType
 from tests import factories
 from tests.invariants import must_add_up
 
+pytestmark = pytest.mark.clock("2026-09-20 04:00", tick=True)
+
 MONTHLY, ONE_TIME = BudgetType.MONTHLY, BudgetType.ONE_TIME
 AUTOMATIC, MANUAL = AccountFreezing.AUTOMATIC, AccountFreezing.MANUAL
 WITH_RESOURCES = AccountFreezing.AUTOMATIC_WITH_RESOURCES
 
 
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z")
-    return time_machine
-
-
 @pytest.fixture
-def october(september):
+def october(clock):
     def comes() -> None:
-        september.move_to("2026-09-30T16:00:00Z")
+        clock.move_to("2026-09-30T16:00:00Z")
         current_month()
 
     return comes
@@ -79,10 +75,10 @@ def test_restore_comes_first_then_what_the_new_month_has_used_up_freezes(acme, a
     must_add_up()
 
 
-def test_months_skipped_are_skipped(acme, ann, september):
+def test_months_skipped_are_skipped(acme, ann, clock):
     customer = used_up(acme, ann)
     factories.report((customer, "2026-10", "150"))
-    september.move_to("2026-12-05T00:00:00Z")
+    clock.move_to("2026-12-05T00:00:00Z")
     current_month()
     assert not factories.fresh(customer).is_frozen
     assert FreezeRecord.objects.filter(customer=customer, operation="UNFREEZE").count() == 2

@@ -1,17 +1,17 @@
 """A filter that cannot be read, or a range upside down, lists nobody; nor does anything else take it for no filter."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 
 from customers.listing.filters import CustomerFilterForm
 from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.models import Operation
 from tests import factories
+
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
 HUNDRED = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
 # The filter that is wrong, the query, and what its field says.
@@ -47,12 +47,6 @@ UNREADABLE = [
     ],
 ]
 EVERY = pytest.mark.parametrize(("name", "query", "problem"), UNREADABLE)
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

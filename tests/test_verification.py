@@ -5,12 +5,10 @@ See section 6 (docs/rules.md).
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail.backends.base import BaseEmailBackend
@@ -22,6 +20,8 @@ from customers.models import Customer
 from partnercenter.models import CodeRequest, Confirmation, Operation, Partner, User
 from tests import factories
 
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
+
 IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
 TERMS = {"budget_type": "ONE_TIME", "amount": "200", "account_freezing": "AUTOMATIC", "unfreeze_now": "on"}
 
@@ -31,12 +31,6 @@ class Unreachable(BaseEmailBackend):
 
     def send_messages(self, email_messages: Any) -> int:
         raise ConnectionRefusedError
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(factories.moment("2026-09-15 02:00"), tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -21,15 +21,12 @@ from partnercenter.lib import sql
 from partnercenter.models import BudgetType, Operation, User
 from tests import factories
 
+# Not while a month turns: what restores is written once more.
+pytestmark = pytest.mark.clock("2026-09-20 04:00", tick=True)
+
 MONTHLY = BudgetType.MONTHLY
 # What a path, a pattern, a number or a text of JSON could be taken for.
 STRANGE = ["0", "[0]", "$", "$.a", 'a"b', "a'b", "a\\b", "100%", "{select}", "客户", "k", "null"]
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    """Not while a month turns: what restores is written once more."""
-    time_machine.move_to("2026-09-20T04:00:00Z")
 
 
 @contextmanager

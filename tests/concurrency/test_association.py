@@ -1,12 +1,10 @@
 """What happens at once on PostgreSQL: customers leave beside reports, budgets, batches, grants, in a forced order."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from budgets.actions.association import associate_customers, disassociate_customers
-from budgets.actions.billing_month import current_month
 from budgets.models import AdjustmentRecord, Budget, Expenditure
 from customers.files import NewCustomer
 from customers.models import Customer
@@ -14,33 +12,13 @@ from partnercenter.lib.errors import Conflict
 from partnercenter.models import Grant, Partner, User
 from tests import factories
 from tests.concurrency.acts import BATCH_IS_RECORDED, REPORT_HAS_MOVED_USED, granting, ok, reporting, single
-from tests.concurrency.threads import emptied_quickly, overtake, stop_after, stop_before
-from tests.invariants import must_add_up
+from tests.concurrency.threads import overtake, stop_after, stop_before
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 REPORT_IS_COMPARED = "budgets.actions.import_report._apply"
 # Whoever leaves is locked, and nothing is written yet.
 LEAVING_IS_LOCKED = "budgets.actions.association._remove_budgets"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def flush():
-    with emptied_quickly():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to(datetime(2026, 9, 15, 10, tzinfo=UTC))
-
-
-@pytest.fixture(autouse=True)
-def books(september, transactional_db):
-    """Whatever a test does, in the end everything adds up."""
-    current_month()
-    yield
-    must_add_up()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What happens at once on PostgreSQL: batches beside batches, reports, single edits and grants, in a forced order."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -21,36 +20,11 @@ from tests.concurrency.acts import (
     reporting,
     single,
 )
-from tests.concurrency.threads import emptied_quickly, overtake, stop_before
-from tests.invariants import must_add_up
+from tests.concurrency.threads import overtake, stop_before
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 EDIT_HAS_ITS_OPERATOR = "budgets.actions.review_edits.store_items"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def flush():
-    with emptied_quickly():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to(datetime(2026, 9, 15, 10, tzinfo=UTC))
-
-
-@pytest.fixture(autouse=True)
-def books(september, transactional_db):
-    """Whatever a test does, in the end everything adds up."""
-    yield
-    must_add_up()
-
-
-@pytest.fixture
-def four(acme: Partner, ann: User) -> list[Customer]:
-    """Customers with a budget of 50 each, their accounts not frozen."""
-    return with_fifty(acme, ann)
 
 
 def with_fifty(partner: Partner, operator: User) -> list[Customer]:

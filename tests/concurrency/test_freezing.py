@@ -13,44 +13,16 @@ from budgets.actions.review_edits import edit_review
 from customers.agreement import CURRENT_VERSION
 from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
 from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
-from partnercenter.models import BudgetType, Confirmation, Operation, Partner, User
+from partnercenter.models import BudgetType, Confirmation, Operation, User
 from tests import factories
 from tests.concurrency.acts import GRANT_IS_WRITTEN, REPORT_HAS_MOVED_USED, granting, ok, reporting
-from tests.concurrency.threads import emptied_quickly, overtake, stop_before
-from tests.invariants import must_add_up
+from tests.concurrency.threads import overtake, stop_before
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 # Whoever stops here holds month, grants and customers, and has looked at them.
 ABOUT_TO_FREEZE = "budgets.actions.manual_freeze._freeze_or_unfreeze"
 MONTH_IS_RESTORED = "budgets.actions.billing_month.freeze_exhausted"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def flush():
-    with emptied_quickly():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to(datetime(2026, 9, 15, 10, tzinfo=UTC))
-    return time_machine
-
-
-@pytest.fixture(autouse=True)
-def books(september, transactional_db):
-    """Whatever a test does, in the end everything adds up."""
-    yield
-    must_add_up()
-
-
-@pytest.fixture
-def four(acme: Partner, ann: User) -> list[Customer]:
-    """Customers with a budget of 50 each, their accounts not frozen."""
-    customers = factories.customers(acme, 4)
-    factories.budget(customers, ann, "50")
-    return customers
 
 
 def chosen(customers: list[Customer]) -> Any:
@@ -154,7 +126,7 @@ def test_a_batch_of_budgets_reviewed_before_somebody_froze_one_of_it_is_told_so(
     assert ok(batch, only_unchanged=True)().changed == 3
 
 
-def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse(acme, ann, september, monkeypatch):
+def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse(acme, ann, clock, monkeypatch):
     [customer] = factories.customers(acme, 1)
     factories.budget(customer, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
     factories.report((customer, "2026-09", "60"))
@@ -162,7 +134,7 @@ def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse
     stop = stop_before(monkeypatch, ABOUT_TO_FREEZE)
 
     def month_turns() -> Any:
-        september.move_to(datetime(2026, 10, 2, tzinfo=UTC))
+        clock.move_to(datetime(2026, 10, 2, tzinfo=UTC))
         return restore_budgets()
 
     def escalates() -> Any:
@@ -174,11 +146,11 @@ def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse
     assert (record.kind_before, record.kind_after) == (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)
 
 
-def test_whom_the_month_unfreezes_meanwhile_is_not_unfrozen_twice(acme, ann, september, monkeypatch):
+def test_whom_the_month_unfreezes_meanwhile_is_not_unfrozen_twice(acme, ann, clock, monkeypatch):
     [customer] = factories.customers(acme, 1)
     factories.budget(customer, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
     factories.report((customer, "2026-09", "60"))
-    september.move_to(datetime(2026, 10, 2, tzinfo=UTC))
+    clock.move_to(datetime(2026, 10, 2, tzinfo=UTC))
     stop = stop_before(monkeypatch, MONTH_IS_RESTORED)
     _restored, told = overtake(restore_budgets, one("UNFREEZE", customer, ann), stop=stop)
     assert "is not frozen" in told.message

@@ -1,7 +1,6 @@
 """What happens at once on PostgreSQL while a reseller is restricted or frozen: it waits for the actions under way."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 
@@ -11,31 +10,12 @@ from partnercenter.lib.errors import PermissionRefused
 from partnercenter.models import Partner, PartnerStatusRecord, User
 from tests import factories
 from tests.concurrency.acts import BATCH_IS_RECORDED, amounts, ok, reporting
-from tests.concurrency.threads import emptied_quickly, overtake, stop_before
-from tests.invariants import must_add_up
+from tests.concurrency.threads import overtake, stop_before
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 NORMAL, RESTRICTED, FROZEN = Partner.Status
 STATUS_IS_READ = "partnercenter.actions.partners.operator_name"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def flush():
-    with emptied_quickly():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def september(time_machine):
-    time_machine.move_to(datetime(2026, 9, 15, 10, tzinfo=UTC))
-
-
-@pytest.fixture(autouse=True)
-def books(september, transactional_db):
-    """Whatever a test does, in the end no state is without its record and no record without its state."""
-    yield
-    must_add_up()
 
 
 @pytest.fixture

@@ -12,17 +12,11 @@ from partnercenter.lib.errors import PermissionRefused
 from partnercenter.models import Partner, User
 from tests import factories
 from tests.concurrency.acts import BATCH_IS_RECORDED, GRANT_IS_WRITTEN, REPORT_HAS_MOVED_USED, granting, single
-from tests.concurrency.threads import emptied_quickly, overtake, stop_before
+from tests.concurrency.threads import overtake, stop_before
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 IS_ABOUT_TO_SNOOZE = "budgets.actions.decisions._record"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def flush():
-    with emptied_quickly():
-        yield
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What happens at once on PostgreSQL: the undo of a batch beside edits, reports, grants, itself, in a forced order."""
 
-from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -21,32 +20,9 @@ from tests.concurrency.acts import (
     single,
     undo_of,
 )
-from tests.concurrency.threads import emptied_quickly, overtake, stop_before
-from tests.invariants import must_add_up
+from tests.concurrency.threads import overtake, stop_before
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def flush():
-    with emptied_quickly():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def books(time_machine, transactional_db):
-    """In the middle of a billing month; whatever a test does, in the end everything adds up."""
-    time_machine.move_to(datetime(2026, 9, 15, 10, tzinfo=UTC))
-    yield
-    must_add_up()
-
-
-@pytest.fixture
-def four(acme: Partner, ann: User) -> list[Customer]:
-    """Customers with a budget of 50 each, their accounts not frozen."""
-    customers = factories.customers(acme, 4)
-    factories.budget(customers, ann, "50")
-    return customers
 
 
 @pytest.fixture
