@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.db.utils import load_backend
+from psycopg.conninfo import make_conninfo
 
 from tests.benchmarks.customers import fill
 
@@ -60,8 +61,14 @@ class Database:
 
 
 def _on_server(statement: str) -> None:
-    given = {"host": GIVEN["HOST"], "port": GIVEN["PORT"], "user": GIVEN["USER"], "password": GIVEN["PASSWORD"]}
-    with psycopg.connect(**{k: v for k, v in given.items() if v}, dbname=GIVEN["NAME"], autocommit=True) as server:
+    address = make_conninfo(
+        dbname=GIVEN["NAME"],
+        host=GIVEN["HOST"] or None,
+        port=GIVEN["PORT"] or None,
+        user=GIVEN["USER"] or None,
+        password=GIVEN["PASSWORD"] or None,
+    )
+    with psycopg.connect(address, autocommit=True) as server:
         server.execute(statement)
 
 
