@@ -1,12 +1,17 @@
-# The commands of the house; `make` alone lists them. A fresh machine needs Python 3.11 or newer and make.
+# The project's commands; `make` alone lists them. A fresh machine needs Python 3.11 or newer and make.
 
 PYTHON ?= python3
 PORT ?= 8000
+WORKERS ?= 2
 ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 MANAGE := $(BIN)/python manage.py
+
+# Chromium is needed unless ARGS names tests and none of them is in tests/browser.
+named_tests := $(filter tests/%,$(ARGS))
+needs_browser := $(if $(named_tests),$(if $(filter tests/browser%,$(named_tests)),browser),browser)
 
 # As root on Debian the packages in $(1); anywhere else it fails, and the caller says what is missing.
 apt_install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && export DEBIAN_FRONTEND=noninteractive \
@@ -14,7 +19,7 @@ apt_install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && export D
 	&& apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clocks lint ci bench screenshots install browser faketime \
+.PHONY: help run test test-fast test-clocks format check lint ci bench screenshots install browser faketime \
 	lint-style lint-templates lint-layers lint-types lint-migrations lint-deployment
 
 help: ## List these commands
@@ -26,15 +31,25 @@ run: $(VENV)/run.stamp ## Start the console with demo customers (PORT=8000, DATA
 	$(MANAGE) seed_demo
 	$(MANAGE) runserver 127.0.0.1:$(PORT)
 
-test: install browser ## Run the tests (ARGS="-n 2 tests/...", TEST_DATABASE_URL=postgres://...)
+test: install $(needs_browser) ## Run the tests (ARGS="-n 2 tests/...", TEST_DATABASE_URL=postgres://...)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: install ## Run the tests that need no browser, in parallel (WORKERS=2, ARGS=...)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser" -q $(ARGS)
 
 test-clocks: install faketime ## Run the tests without a browser as of awkward moments (ARGS="tests/...", WORKERS=2)
 	@$(BIN)/python -m tests.clocks $(ARGS)
 
-lint: lint-style lint-templates lint-layers lint-types lint-migrations lint-deployment ## Check style, templates, layers, types, migrations, deployment
+format: install ## Put code and templates into their form
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+	find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
 
-ci: ## Run everything that must hold before a change is taken in
+check: lint-style lint-templates lint-layers lint-types ## Check style, templates, layers and types
+
+lint: check lint-migrations lint-deployment ## The same, and migrations and the deployment settings
+
+ci: ## Run everything that must hold before a change is merged
 	.ci/run
 
 bench: install ## Measure against the goals of docs/performance.md (SIZES=1000,100000, DATABASE_URL=PostgreSQL on this machine)

@@ -89,7 +89,7 @@ def test_every_make_target_is_documented_and_every_documented_one_exists():
 
 
 def test_the_variables_of_make_are_there():
-    for name in ("PORT", "ARGS"):
+    for name in ("PORT", "ARGS", "WORKERS"):
         assert re.search(rf"^{name} \?=", text("Makefile"), re.MULTILINE)
     for name in ("POSTGRES_URL", "WORKERS"):
         assert f"${{{name}:-" in text(".ci/run")
