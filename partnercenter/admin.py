@@ -24,8 +24,17 @@ from partnercenter.actions.partners import give_grant, set_partner_status
 from partnercenter.actions.verification_switch import switch_verification
 from partnercenter.forms import PartnerStatusForm
 from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
+from partnercenter.lib.money import show_amount
 from partnercenter.lib.prepared import COUNT_CAP
-from partnercenter.models import Grant, GrantRecord, Partner, PartnerStatusRecord, User, VerificationSwitchRecord
+from partnercenter.models import (
+    BudgetType,
+    Grant,
+    GrantRecord,
+    Partner,
+    PartnerStatusRecord,
+    User,
+    VerificationSwitchRecord,
+)
 from partnercenter.permissions import RESTRICT_RESELLERS
 from partnercenter.requests import signed_in_user
 
@@ -211,12 +220,20 @@ class GrantAdmin(OwnPartnersAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Grant, form: forms.ModelForm, change: bool) -> None:
-        give_grant(
+        grant = give_grant(
             obj.partner,
             monthly_quota=obj.monthly_quota,
             one_time_quota=obj.one_time_quota,
             operator=signed_in_user(request),
         )
+        if not grant.given:
+            messages.warning(
+                request, _("Revoked: %(reseller)s can no longer set budgets; you can.") % {"reseller": grant}
+            )
+        for pool in map(grant.pool, BudgetType.values):
+            if pool.over:
+                over = _("%(quota)s: over-allocated by %(excess)s. No budget can be raised until it fits.")
+                messages.warning(request, over % {"quota": pool.label, "excess": show_amount(pool.excess)})
 
 
 @admin.register(GrantRecord)

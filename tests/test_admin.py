@@ -146,10 +146,12 @@ def test_a_quota_that_is_none_is_refused(bad, client, acme):
 
 def test_a_quota_below_what_is_allocated_is_accepted(client, acme, ann, sign_in):
     factories.budget(factories.customer(acme), ann, "500")
-    assert set_quotas(client, acme, "", "100").status_code == 302
+    saved = set_quotas(client, acme, "", "100")
     grant = Grant.objects.get(partner=acme)
     assert (grant.one_time_quota, grant.one_time_allocated) == (100, 500)
-    assert "Over-allocated" in sign_in(ann).get("/partner-information/").content.decode()
+    message = "One-time budget quota: over-allocated by 400.00. No budget can be raised until it fits."
+    assert message in client.get(saved.url).content.decode()
+    assert message in sign_in(ann).get("/partner-information/").content.decode()
 
 
 def test_what_is_allocated_and_whose_grant_it_is_cannot_be_forged(client, acme, elsewhere):

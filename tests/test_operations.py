@@ -216,7 +216,7 @@ def test_a_distributors_administrator_switches_it_for_the_distributor(dora, dora
 def test_on_needs_an_address_to_send_codes_to(ann, acme, sign_in):
     User.objects.filter(pk=ann.pk).update(email="")
     response = turn(sign_in(ann), "on", follow=True)
-    assert "Enter an e-mail address for your account first" in response.content.decode()
+    assert "Your account has no e-mail address for codes" in response.content.decode()
     assert not Partner.objects.get(pk=acme.pk).verification_required
 
 

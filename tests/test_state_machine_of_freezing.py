@@ -211,7 +211,7 @@ def happens(event: str, world: World, *, forbidden: bool) -> None:
     last = FreezeRecord.objects.latest("pk").pk
     before = found(last)
     if forbidden:
-        with pytest.raises(PermissionRefused, match="frozen by its distributor"):
+        with pytest.raises(PermissionRefused, match="has frozen your company"):
             EVENTS[event](world)
         assert found(last) == before
     else:

@@ -14,7 +14,7 @@ from budgets.actions.quota import actionable
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import terms_as_json
 from budgets.forms.set_budgets import SetBudgetsForm
-from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
+from customers.listing.selection import empty_selection, selected_customers, selection_facts, selects_all
 from customers.models import CustomerQuerySet
 from partnercenter.actions import jobs
 from partnercenter.lib.errors import InvalidRequest
@@ -115,9 +115,7 @@ def _show(
     all_matching = selects_all(request)
     included = _actionable(request, customers)
     context = {
-        "number": number,
-        "left_out": number - included.count() if all_matching else 0,
-        "first": first_account_names(included),
+        **selection_facts(number, included, included.count() if all_matching else number),
         "form": form,
         "chosen": request.POST.getlist("customer"),
         "all_matching": all_matching,

@@ -8,10 +8,18 @@ from django.utils.translation import gettext as _
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.lib.errors import InvalidRequest
+from partnercenter.lib.money import show_number
+from partnercenter.lib.types import Context
 from partnercenter.requests import ConsoleRequest
 
 TICK_LIMIT = 5_000
 NAMES_SHOWN = 5
+
+
+def tick_limit_message() -> str:
+    """The warning that no more customers can be ticked."""
+    most = show_number(TICK_LIMIT)
+    return _("You can tick at most %(most)s customers. To select more, select all that match.") % {"most": most}
 
 
 def selects_all(request: ConsoleRequest) -> bool:
@@ -31,7 +39,7 @@ def selected_customers(request: ConsoleRequest, customer_ids: Iterable[str]) -> 
         return matching.queryset
     ids = {customer_id for customer_id in customer_ids if customer_id}
     if len(ids) > TICK_LIMIT:
-        raise InvalidRequest(_("More than 5,000 customers cannot be ticked: select all that match."))
+        raise InvalidRequest(tick_limit_message())
     # No ID contains a NUL character, which PostgreSQL does not accept as a parameter.
     if any("\0" in customer_id for customer_id in ids):
         raise Http404
@@ -48,6 +56,15 @@ def empty_selection(request: ConsoleRequest) -> InvalidRequest:
     return InvalidRequest(_("Choose a customer first."))
 
 
-def first_account_names(customers: CustomerQuerySet) -> list[str]:
-    """The account names of the first few customers, as an example in a dialog for many."""
-    return list(customers.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMES_SHOWN])
+def selection_facts(number: int, included: CustomerQuerySet, included_number: int) -> Context:
+    """What a dialog for many shows of its selection: how many customers, how many of them are left out, a few names.
+
+    `included` are the selected customers on whom the person may act, `included_number` is how many these are.
+    """
+    names = list(included.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMES_SHOWN])
+    return {
+        "number": number,
+        "left_out": number - included_number,
+        "first": names,
+        "others": included_number - len(names),
+    }

@@ -21,6 +21,7 @@ from customers.listing.export import export_columns, export_rows, show_exports
 from customers.listing.pagination import changed_query
 from customers.listing.retention import retention_counts
 from customers.listing.rows import count_list, customer_rows, list_headers, list_page
+from customers.listing.selection import TICK_LIMIT, tick_limit_message
 from customers.masking import set_reveal
 from customers.models import ExportRecord, SavedView
 from customers.views.reveal import reveal
@@ -78,6 +79,8 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "retention_counts": retention_counts(customers.owner),
         "may_unfreeze": not why_not_unfreeze(user, partner),
         "may_select": may_select(user),
+        "tick_limit": TICK_LIMIT,
+        "tick_limit_message": tick_limit_message(),
         "filters_query": changed_query(query, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
         "export_query": changed_query(query, size=None),
     }

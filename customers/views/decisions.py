@@ -12,7 +12,14 @@ from budgets.actions.decisions import ensure_may_act, snooze_decisions, wake_dec
 from budgets.queries.decisions import Decisions, decision_headers, decision_rows
 from customers.forms import SnoozeForm
 from customers.listing.pagination import changed_query
-from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
+from customers.listing.selection import (
+    TICK_LIMIT,
+    empty_selection,
+    selected_customers,
+    selection_facts,
+    selects_all,
+    tick_limit_message,
+)
 from customers.models import CustomerQuerySet
 from customers.views.reveal import reveal
 from partnercenter.lib.errors import InvalidRequest
@@ -52,6 +59,8 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
         "next_path": request.get_full_path(),
         "hidden_fields": [(name, request.GET[name]) for name in ("sort", "size", "snoozed") if request.GET.get(name)],
         "may_select": may_select(user),
+        "tick_limit": TICK_LIMIT,
+        "tick_limit_message": tick_limit_message(),
     }
     return page_or_partial(request, "customers/decisions.html", context, partial="list", target="customer-list")
 
@@ -111,7 +120,7 @@ def _selected(request: ConsoleRequest) -> CustomerQuerySet:
 
 def _show(request: ConsoleRequest, customers: CustomerQuerySet, form: SnoozeForm, *, status: int = 200) -> HttpResponse:
     ids = list(customers.values_list("customer_id", flat=True))
-    context = {"form": form, "number": len(ids), "chosen": ids, "first": first_account_names(customers)}
+    context = {"form": form, "chosen": ids, **selection_facts(len(ids), customers, len(ids))}
     return page_or_partial(
         request, "customers/snooze.html", context, partial="form", target="dialog-body", status=status
     )

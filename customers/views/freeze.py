@@ -29,7 +29,7 @@ from customers.agreement import CURRENT_VERSION
 from customers.forms import FreezeForm, UnfreezeForm
 from customers.listing.pagination import changed_query
 from customers.listing.rows import ESTIMATE_AS_OF, LATEST_FREEZE_RECORD
-from customers.listing.selection import empty_selection, first_account_names, selected_customers, selects_all
+from customers.listing.selection import empty_selection, selected_customers, selection_facts, selects_all
 from customers.models import Customer, CustomerQuerySet, FreezeKind
 from customers.views.reveal import reveal
 from partnercenter.actions import jobs
@@ -190,9 +190,7 @@ def _context_of_many(request: ConsoleRequest, customers: CustomerQuerySet) -> Co
     all_matching, number = selects_all(request), customers.count()
     within_reach = actionable(customers, request.user) if all_matching else customers
     return {
-        "number": number,
-        "left_out": number - within_reach.count(),
-        "first": first_account_names(within_reach),
+        **selection_facts(number, within_reach, within_reach.count()),
         "all_matching": all_matching,
         "chosen": _customer_ids(request),
         # The filters of the list define which customers match.

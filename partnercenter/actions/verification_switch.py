@@ -22,7 +22,7 @@ def switch_verification(partner: Partner, *, on: bool, operator: User | None) ->
             raise PermissionRefused(_not_allowed())
         ensure_may_switch(operator)
         if on and not operator.email:
-            raise InvalidRequest(_("Enter an e-mail address for your account first: codes are sent there."))
+            raise InvalidRequest(_("Your account has no e-mail address for codes. Ask the platform to enter one."))
     changed = Partner.objects.filter(pk=partner.pk, verification_required=not on).update(verification_required=on)
     if changed:
         VerificationSwitchRecord.objects.create(

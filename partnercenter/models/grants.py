@@ -31,7 +31,12 @@ class Pool:
     @property
     def over(self) -> bool:
         """Whether it is over-allocated: no budget may be raised until the budgets fit (rule 5.4 (docs/rules.md))."""
-        return self.granted is not None and self.allocated > self.granted
+        return self.excess > 0
+
+    @property
+    def excess(self) -> Decimal:
+        """The amount by which it is over-allocated; 0 if it is not."""
+        return Decimal("0.00") if self.granted is None else max(self.allocated - self.granted, Decimal("0.00"))
 
 
 class Grant(models.Model):
