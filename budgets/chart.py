@@ -63,7 +63,7 @@ class Chart:
 
 
 def chart_of(months: Iterable[Month]) -> Chart | None:
-    """The chart of these months; None where nothing was reported for any of them."""
+    """Draw the chart of these months; None if nothing was reported for any of them."""
     months = list(months)
     totals = [month.total for month in months if month.total is not None]
     if not totals:
