@@ -1,4 +1,4 @@
-"""Masking names, e-mail addresses and mobile numbers, and revealing them for some minutes.
+"""Masking names, e-mail addresses and mobile numbers, and revealing them for five minutes.
 
 See section 7 (docs/rules.md).
 """

@@ -19,7 +19,7 @@ How an action is written:
 - **The month first.** In a new billing month, `current_month` first restores the budgets. As that takes the month lock,
   it is called before any lock except the operator's, and the month is passed on as an argument.
 
-Where to read:
+Where to look:
 
 - Set Budget and Unfreeze Now: `set_budgets`, with the terms and their effects in `terms` and the review in `reviews`
 - freezing and unfreezing by hand: `manual_freeze`, with the request and its effects in `freeze_terms`

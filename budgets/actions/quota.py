@@ -166,7 +166,7 @@ def ensure_within_quota(deltas: QuotaDeltas, grants: dict[int, Grant], operator:
 
 
 def allocate(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
-    """Add amounts, by budget type, to what is allocated of a grant's quotas. The caller saves the grant.
+    """Add amounts, by budget type, to the allocated amounts of a grant, in memory. The caller saves the grant.
 
     Raises InvalidRequest if an increase would exceed the quota; see rules 5.3, 5.4 (docs/rules.md).
     """
@@ -180,7 +180,7 @@ def allocate(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
 
 
 def over_quota_message(kind: str, quota: Decimal, allocated: Decimal, needed: Decimal) -> str:
-    """The error that names the quota and the amount allocated now and then; see rule 5.3 (docs/rules.md)."""
+    """The error that names the quota, what is allocated and what the change needs; see rule 5.3 (docs/rules.md)."""
     figures = {"quota": show_amount(quota), "allocated": show_amount(allocated), "needed": show_amount(needed)}
     if kind == BudgetType.MONTHLY:
         text = _(

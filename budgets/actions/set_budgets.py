@@ -167,7 +167,7 @@ def _record(items: QuerySet[ReviewItem], author: Author, note: str) -> int:
 
 
 def _allocate_quotas(records: QuerySet[AdjustmentRecord], grants: dict[int, Grant], operator: User) -> None:
-    """Change what is allocated of the quotas by the sums of the records; see rule 5.3 (docs/rules.md).
+    """Change the allocated amounts of the quotas by the sums of the records; see rule 5.3 (docs/rules.md).
 
     Raises InvalidRequest if a quota is exceeded.
     """

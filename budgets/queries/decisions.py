@@ -38,7 +38,7 @@ SPENT_THIS_MONTH = Coalesce(Subquery(MONTHLY_TOTAL[:1]), money(0))
 # Columns to sort by that budgets do not store.
 COMPUTED: dict[str, Expression] = {
     "overspend": ExpressionWrapper(F("used") - F("amount"), output_field=MoneyField()),
-    # Most budgets count only this month: what they have used is its total, without a look-up.
+    # Most budgets count only this month: what they have used is the month's total, so no look-up is needed.
     "this_month": Case(
         When(counted_from=CURRENT_MONTH, then=F("used")), default=SPENT_THIS_MONTH, output_field=MoneyField()
     ),

@@ -285,7 +285,7 @@ def list_headers(
 
 
 def sortable(column: ColumnHeader, sorted_by: str, query: QueryDict) -> ColumnHeader:
-    """Return the header with its present order and the query string that sorts by it, or reverses the order."""
+    """Return the header with its current order and the query string that sorts by it, or reverses the order."""
     if not column.sortable:
         return column
     order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sorted_by, "")

@@ -28,7 +28,7 @@ class RequestedFlags(NamedTuple):
     restricted: tuple[AccountFlags, ...]
 
     def below(self, *, restricted: bool) -> tuple[AccountFlags, ...]:
-        """The flags that match for customers of a partner, which is restricted (or frozen) or not."""
+        """The flags that match for customers of a partner that is restricted (or frozen), or of one that is not."""
         return self.restricted if restricted else self.unrestricted
 
     def only(self, condition: Callable[[AccountFlags], bool]) -> "RequestedFlags":
