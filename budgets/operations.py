@@ -259,7 +259,7 @@ class UndoBatch(BudgetOperation):
 
     @property
     def cancel_path(self) -> str:
-        """The page of the batch to be undone."""
+        """The URL path of the batch to be undone."""
         return reverse("batch", args=[self.operation.terms["undo"]])
 
     def exclusion(self) -> Case:

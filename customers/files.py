@@ -175,7 +175,7 @@ class _CustomerReader:
 
 
 def already_associated_message(customer_id: str) -> str:
-    """The error that a customer ID is associated already."""
+    """The error message when a customer ID is already associated."""
     return _("%(id)s is associated already") % {"id": customer_id}
 
 

@@ -20,7 +20,7 @@ def form_version(customer: Customer) -> str:
 
 
 def ensure_expected(customers: CustomerQuerySet, expected: Q | None) -> None:
-    """Raise Conflict if one of the customers does not meet the condition `expected`. None expects nothing."""
+    """Raise Conflict if one of the customers does not meet the condition `expected`, if one is given."""
     if expected is not None and customers.filter(expected).count() != customers.count():
         raise Conflict(
             _("Someone else changed this budget or account while you were editing. Your change was not saved.")

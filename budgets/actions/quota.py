@@ -126,7 +126,7 @@ def ensure_types_granted(totals: ReviewTotals, operator: User) -> dict[int, Gran
 
 
 def missing_quota_message(budget_type: str) -> str:
-    """The error if a reseller sets a budget of a type for which it has no quota."""
+    """The error message when a reseller sets a budget of a type for which it has no quota."""
     if budget_type == BudgetType.MONTHLY:
         return _("Contact your distributor to be granted a monthly budget quota.")
     return _("Contact your distributor to be granted a one-time budget quota.")
@@ -180,7 +180,7 @@ def allocate(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
 
 
 def over_quota_message(kind: str, quota: Decimal, allocated: Decimal, needed: Decimal) -> str:
-    """The error that names the quota, what is allocated and what the change needs; see rule 5.3 (docs/rules.md)."""
+    """The error message with the quota, what is allocated and what is needed; see rule 5.3 (docs/rules.md)."""
     figures = {"quota": show_amount(quota), "allocated": show_amount(allocated), "needed": show_amount(needed)}
     if kind == BudgetType.MONTHLY:
         text = _(

@@ -24,7 +24,7 @@ class ReviewKind(OperationKind):
 
     @abstractmethod
     def with_effects(self, items: QuerySet[ReviewItem], month: int) -> QuerySet[ReviewItem]:
-        """Annotate items with what applying them now would do: `exhausts_after`, `effect_after`; more for budgets."""
+        """Annotate items with their effects if applied now: `exhausts_after`, `effect_after`, and more for budgets."""
 
     @abstractmethod
     def exclusion(self) -> Case:

@@ -59,7 +59,7 @@ def ensure_no_referrals(customers: CustomerQuerySet) -> None:
 
 
 def referral_message() -> str:
-    """The error if somebody sets the budget of a referral customer or freezes it; see rule 5.6 (docs/rules.md)."""
+    """The error message when somebody sets a referral's budget or freezes it; see rule 5.6 (docs/rules.md)."""
     return _("A customer of the referral model has no budget and is not frozen.")
 
 
@@ -127,7 +127,7 @@ def create_budget_review(
 
 
 def agreement_missing_message() -> str:
-    """The error if resources would be frozen without the agreement; see rules 3.6, 4.4 (docs/rules.md)."""
+    """The error message when the agreement on freezing resources is missing; see rules 3.6, 4.4 (docs/rules.md)."""
     return _("Tick the agreement: resources are frozen only with it.")
 
 
@@ -234,12 +234,12 @@ def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool, none
 
 
 def none_included_message() -> str:
-    """The error if the operator has excluded every customer of a review."""
+    """The error message when the operator has excluded every customer of a review."""
     return _("Keep at least one customer in the review, or cancel it.")
 
 
 def cannot_unfreeze_message(used: Decimal, amount: Decimal) -> str:
-    """The error that names both figures of a budget that is used up; see rule 3.9 (docs/rules.md)."""
+    """The error message with both figures of a budget that is used up; see rule 3.9 (docs/rules.md)."""
     return _(
         "The account cannot be unfrozen: %(used)s is used of a budget of %(amount)s with automatic freezing. "
         "Set a budget above %(used)s, or choose Manual."
@@ -291,5 +291,5 @@ def ensure_unchanged(operation: Operation) -> None:
 
 
 def changed_since_review_message() -> str:
-    """The error if an item of a review is no longer as reviewed."""
+    """The error message when an item of a review is no longer as reviewed."""
     return _("A budget or account was changed after your review. Nothing was applied.")

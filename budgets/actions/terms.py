@@ -96,7 +96,7 @@ class BudgetTerms:
 
 @dataclass(frozen=True)
 class BudgetChange:
-    """A change to many customers' budgets. A field left None keeps each one's value; `amount` may be relative."""
+    """A change to many customers' budgets. Fields that are None stay as they are; `amount` may be relative."""
 
     budget_type: BudgetType | None = None
     amount: Decimal | RelativeAmount | None = None
@@ -157,7 +157,7 @@ def with_terms(
     unfreeze: bool,
     not_actionable: Mapping[ExclusionReason, Q],
 ) -> QuerySet:
-    """Annotate customers with the terms that each would get, and with why they cannot be set, if so.
+    """Annotate customers with the terms that each would get, or the reason why they cannot be set.
 
     `not_actionable` maps reasons to conditions, as for `exclusion`.
     """
@@ -192,7 +192,7 @@ def current_policy(prefix: str = "") -> Coalesce:
 
 
 def unfreeze_choice(given: bool | None = None, prefix: str = "") -> Case:
-    """Whether a restore lifts a freeze by the budget: as `given`, or if None as the budget says now.
+    """Whether a restore lifts a freeze by the budget: as `given`, or if that is None, the current choice.
 
     Rows need `new_type` and `new_policy`: only a monthly budget with automatic freezing has the choice; see rule 3.11
     (docs/rules.md).

@@ -121,5 +121,5 @@ def _invalid_choice(column: str, cell: str, values: Sequence[str]) -> ValueError
 
 
 def unknown_id_message(customer_id: str) -> str:
-    """Why an ID is refused; the same if unknown as if another partner's customer (rule 5.6 (docs/rules.md))."""
+    """Why an ID is refused: the same text for unknown IDs and for another partner's (rule 5.6 (docs/rules.md))."""
     return _("%(id)r is not the ID of one of your customers") % {"id": customer_id[:LONGEST_SHOWN]}

@@ -12,7 +12,7 @@ from partnercenter.models import BudgetType
 
 
 def nothing_to_change() -> str:
-    """The message if a customer's budget already has the values that were to be set."""
+    """The message when a customer's budget already has the values that were to be set."""
     return _("Nothing to change: the budget is already set to these values.")
 
 

@@ -93,7 +93,7 @@ def _is_first(record: FreezeRecord) -> bool:
 
 
 def _is_manual(record: FreezeRecord) -> bool:
-    """Whether a person froze or unfroze by hand, as only then there is a reason; see rule 4.4 (docs/rules.md)."""
+    """Whether a person froze or unfroze by hand; only then is there a reason (rule 4.4 (docs/rules.md))."""
     return bool(record.reason)
 
 

@@ -203,7 +203,7 @@ class FreezeCause(NamedTuple):
 
 
 def freeze_cause_columns(customer: str) -> dict[str, Subquery]:
-    """By column name, subqueries for a `FreezeCause`. The column `customer` holds the customer's key."""
+    """Subqueries, by column name, that fetch a `FreezeCause`. The column `customer` holds the customer's key."""
     first = FreezeRecord.objects.filter(customer=OuterRef(customer), kind_before=FreezeKind.NONE).order_by("-pk")
     fields = {
         "frozen_used": "used",

@@ -93,7 +93,7 @@ class CustomerList:
 
     @cached_property
     def visible(self) -> CustomerQuerySet:
-        """All customers the person may see."""
+        """All customers that the person may see."""
         return Customer.objects.owned_by(self.owner)
 
     @cached_property

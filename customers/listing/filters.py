@@ -138,7 +138,7 @@ class FilterForm(forms.Form):
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """All values that could be read, including order and page size, but not those left empty."""
+        """All non-empty values that could be read, including order and page size."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
 
@@ -339,7 +339,7 @@ def associated_to(customers: CustomerQuerySet, day: date, _user: User) -> Custom
 
 
 def by_retention(customers: CustomerQuerySet, days: str, _user: User) -> CustomerQuerySet:
-    """Customers whose retention deadline is ahead by at most this many days, or has passed ("0")."""
+    """Customers whose retention deadline is at most this many days ahead, or for "0", has passed."""
     if days == "0":
         return customers.filter(retention_until__lte=timezone.now())
     return ending_within(customers, timedelta(days=int(days)))

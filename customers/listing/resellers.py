@@ -1,4 +1,4 @@
-"""A distributor's page Resellers' Customers: what each reseller was granted, and how much of it is allocated.
+"""The Resellers' Customers page of distributors: what each reseller was granted, and how much is allocated.
 
 See section 5 (docs/rules.md).
 """

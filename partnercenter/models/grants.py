@@ -30,7 +30,7 @@ class Pool:
 
     @property
     def over(self) -> bool:
-        """Whether the quota is over-allocated. If so, no budget may be raised (rule 5.4 (docs/rules.md))."""
+        """Whether the quota is over-allocated; until it is not, no budget may be raised (rule 5.4 (docs/rules.md))."""
         return self.excess > 0
 
     @property
