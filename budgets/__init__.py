@@ -1,1 +1,1 @@
-"""What a customer may spend, has spent, and every adjustment."""
+"""Budgets: what customers may spend and have spent, every change of it, and the freezing that follows."""

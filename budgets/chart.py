@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """The bar of a month, its labels, and the height of its monthly budget (None: without one, or left out)."""
+    """The bar of a month, its labels, and the height of its monthly budget (None if none or left out)."""
 
     month: Month
     x: int
@@ -44,7 +44,7 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """The chart. All positions are integers below 1,000, which no language formats in its own way."""
+    """The chart for its template. All positions are integers below 1,000, which all languages format alike."""
 
     left: int
     zero: int
@@ -63,7 +63,7 @@ class Chart:
 
 
 def chart_of(months: Iterable[Month]) -> Chart | None:
-    """The chart of these months; None where nothing was reported for any of them."""
+    """Draw the chart of these months; None if nothing was reported for any of them."""
     months = list(months)
     totals = [month.total for month in months if month.total is not None]
     if not totals:

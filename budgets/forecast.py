@@ -20,7 +20,7 @@ from partnercenter.lib.money import show_amount
 from partnercenter.lib.sql import db_datetime
 from partnercenter.models import BudgetType
 
-# The first day of the month on which its average is meaningful.
+# The first day of a month on which its average is meaningful.
 FEWEST_DAYS = 3
 # A one-time budget that would last longer gets no day.
 LONGEST_DAYS = 3650
@@ -47,9 +47,9 @@ RUN_OUT_SQL = """(
 
 
 def run_out_sql(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> str:
-    """SQL for the day on which a budget runs out, NULL where there is none, in the current billing `month` (YYYYMM).
+    """SQL for the day on which a budget runs out, or NULL; `month` is the current billing month (YYYYMM).
 
-    The other arguments are SQL as well: the key of the customer and the terms of its budget, with amounts in cents.
+    The other arguments are SQL too: the key of the customer and the terms of its budget, with amounts in cents.
     """
     as_of = DAY_OF_TOTAL[connection.vendor].format(zone=settings.BILLING_TIME_ZONE)
     day = DAY_OF_MONTH[connection.vendor].format(as_of=as_of)
@@ -73,13 +73,13 @@ def run_out_sql(month: int, *, customer: str, budget_type: str, amount: str, use
 
 
 def run_out_expression(month: int, *, customer: str, budget_type: str, amount: str, used: str) -> RawSQL:
-    """`run_out_sql` as an expression over a queryset in whose SQL these columns occur."""
+    """`run_out_sql` as an expression for querysets whose SQL contains these columns."""
     sql = run_out_sql(month, customer=customer, budget_type=budget_type, amount=amount, used=used)
     return RawSQL(sql, [], output_field=DateField())  # noqa: S611 - made from months and columns, not from user input
 
 
 def explain_run_out(budget: Budget | None, total: Decimal | None, reported_at: datetime | None) -> str:
-    """How the day on which a budget runs out was computed, as a sentence; "" where there is no such day.
+    """Explain in a sentence how the day on which a budget runs out was computed; "" if there is no such day.
 
     `total` is the expenditure of the current month, as of `reported_at`.
     """

@@ -12,7 +12,7 @@ from partnercenter.requests import ConsoleRequest
 
 
 class CurrentMonthMiddleware:
-    """Give views the current billing month as `request.month`; see rule 3.14 (docs/rules.md).
+    """Sets `request.month` to the current billing month for views; see rule 3.14 (docs/rules.md).
 
     The first request in a new month restores the monthly budgets before any page reads them.
     """
@@ -26,7 +26,7 @@ class CurrentMonthMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_arguments: object
     ) -> HttpResponse | None:
-        """Set the month for pages of a partner's people, once signed in."""
+        """Set the month for pages of a partner's users, once they are signed in."""
         if getattr(view, "for_partner", False) and request.user.is_authenticated:
             try:
                 cast(ConsoleRequest, request).month = current_month()

@@ -1,7 +1,7 @@
-"""Billing months, which code and database write as integers YYYYMM; see section 2 (docs/rules.md).
+"""Billing months, which code and database represent as integers YYYYMM; see section 2 (docs/rules.md).
 
-A time belongs to the month into which it falls in the billing time zone, the setting `BILLING_TIME_ZONE`. No rule
-depends on the time zone of a partner or of the server.
+A time belongs to the month in which it lies in the billing time zone, the setting `BILLING_TIME_ZONE`. No rule depends
+on the time zone of a partner or of the server.
 """
 
 import re
@@ -18,7 +18,7 @@ LONGEST_SHOWN = 60
 
 
 def month_of(at: datetime) -> int:
-    """The billing month (YYYYMM) of a time; ValueError where it has no time zone."""
+    """The billing month (YYYYMM) of a time. Raises ValueError if it has no time zone."""
     if at.utcoffset() is None:
         raise ValueError(f"{at}: a time without a time zone has no billing month")
     local = at.astimezone(_billing_zone())
@@ -26,12 +26,15 @@ def month_of(at: datetime) -> int:
 
 
 def month_name(month: int) -> str:
-    """The month as pages, files and records write it: "2026-09" for 202609."""
+    """Format a month as in pages, files and records: "2026-09" for 202609."""
     return f"{month // 100:04}-{month % 100:02}"
 
 
 def parse_month(text: str) -> int:
-    """The month (YYYYMM) of a text such as "2026-09", years 2000 to 2999; ValueError with a message for people."""
+    """Parse text such as "2026-09" as a month (YYYYMM), years 2000 to 2999.
+
+    Raises ValueError with a message for people.
+    """
     match = MONTH_PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(_("%(text)r is not a month such as 2026-09") % {"text": text[:LONGEST_SHOWN]})
@@ -40,9 +43,9 @@ def parse_month(text: str) -> int:
 
 @lru_cache(maxsize=1024)
 def parse_month_of_date(text: str) -> int:
-    """The month (YYYYMM) of a date such as "2026-09-01T00:00:00Z" as it is written, without conversion of time zones.
+    """Parse the month (YYYYMM) of a date such as "2026-09-01T00:00:00Z" as written, ignoring its time zone.
 
-    Years 2000 to 2999; ValueError with a message for people. See section 2 (docs/rules.md).
+    Years 2000 to 2999; raises ValueError with a message for people. See section 2 (docs/rules.md).
     """
     match = DATE_PATTERN.fullmatch(text)
     try:
@@ -56,7 +59,7 @@ def parse_month_of_date(text: str) -> int:
 
 @lru_cache(maxsize=8192)
 def parse_moment(text: str) -> datetime | None:
-    """The time that a report states, in UTC, which is the default for a time without a zone; None if it is invalid."""
+    """Parse a time in a report and convert it to UTC, the default for times without a zone; None if invalid."""
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
@@ -65,12 +68,12 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def first_moment(month: int) -> datetime:
-    """The beginning of the month: day 1, 00:00:00 in the billing time zone."""
+    """The start of the month: day 1, 00:00:00 in the billing time zone."""
     return datetime(month // 100, month % 100, 1, tzinfo=_billing_zone())
 
 
 def first_moment_of_day(at: datetime) -> datetime:
-    """The beginning of the day to which this time belongs in the billing time zone."""
+    """The start of the day to which this time belongs in the billing time zone."""
     return at.astimezone(_billing_zone()).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 

@@ -1,6 +1,6 @@
 """The kinds of operations on customers: set budgets, import them, undo a batch, freeze and unfreeze by hand.
 
-Each class says which actions carry its operation out and what its pages, mails and messages show. Everything else asks
+Each class says which actions perform its operation and what its pages, mails and messages show. Everything else asks
 the class instead of testing `operation.kind`; see partnercenter.operation_kinds and budgets.actions.review_kinds.
 """
 
@@ -50,9 +50,9 @@ from partnercenter.operation_kinds import Summary
 
 
 class CustomerOperation(ReviewKind):
-    """An operation on reviewed customers: what all kinds have in common.
+    """An operation on reviewed customers: the behaviour that all kinds share.
 
-    Several customers make a batch, with a review page and a page afterwards; one is confirmed on a plain page.
+    Several customers make a batch, with a review page and a page afterwards; a single one is confirmed on a plain page.
     """
 
     head_template: ClassVar[str]
@@ -86,10 +86,10 @@ class CustomerOperation(ReviewKind):
 
     @abstractmethod
     def show_items(self, keys: list[int], month: int, typed: Mapping[str, TypedAmount]) -> list[Context]:
-        """Items of the review, given by their keys, as rows; `typed` are amounts to show again, by customer ID."""
+        """Turn items of the review, given by key, into rows; `typed` are amounts to show again, by customer ID."""
 
     def head_context(self, number: int) -> Context:
-        """What `head_template` shows above the groups of a review of this number of customers."""
+        """The context that `head_template` shows above the groups; `number` customers are included."""
         return {}
 
     def extra_context(self, query: QueryDict, month: int, error: ActionError | None) -> Context:
@@ -132,7 +132,7 @@ class CustomerOperation(ReviewKind):
         return edit_review(self.operation, amounts=amounts)
 
     def typed_amounts(self, data: QueryDict) -> dict[str, Decimal]:
-        """The amounts typed into rows, by customer ID. Raises InvalidRequest where the kind has no amounts."""
+        """The amounts typed into rows, by customer ID. Raises InvalidRequest if this kind has no amounts."""
         if any(name.startswith(AMOUNT_PREFIX) for name in data):
             raise InvalidRequest(_("No amounts can be entered here. Exclude customers that are to stay unchanged."))
         return {}
@@ -145,7 +145,7 @@ class CustomerOperation(ReviewKind):
 
     @abstractmethod
     def batch_listing(self, query: QueryDict) -> BatchListing:
-        """What the page of the batch lists, as its query string asks for."""
+        """What the page of the batch lists for this query string."""
 
 
 class BudgetOperation(CustomerOperation):
@@ -161,12 +161,12 @@ class BudgetOperation(CustomerOperation):
 
     @abstractmethod
     def lead(self, number: int) -> SafeString:
-        """The first sentence of the review of this number of customers."""
+        """The first sentence of a review that includes `number` customers."""
 
     @property
     @abstractmethod
     def why_not_unfrozen(self) -> str:
-        """Why an account stays frozen although its budget would allow to unfreeze it."""
+        """Why an account stays frozen although its budget would allow unfreezing it."""
 
     def edit_options(self, item: ReviewItem, typed: TypedAmount | None) -> Context:
         """How the operator can edit an item."""
@@ -198,7 +198,7 @@ class BudgetOperation(CustomerOperation):
         return batch_records(self.operation.pk, self.operation.operator).order_by("pk")
 
     def batch_listing(self, query: QueryDict) -> BatchListing:
-        """The adjustment records; with `moved_on=1` only those of customers whose budget has changed since."""
+        """The adjustment records; with `moved_on=1`, only of customers whose budget has changed since."""
         return list_budget_batch(self.records(), only_changed=query.get("moved_on") == "1")
 
 
@@ -207,7 +207,7 @@ class SetBudget(BudgetOperation):
 
     @classmethod
     def from_operation(cls, operation: Operation) -> Self:
-        """An import is stored as this kind, too; its terms contain the name of the file."""
+        """Return an ImportBudgets for an import: it is stored as this kind, with the file's name in its terms."""
         kind = ImportBudgets if "import" in operation.terms else cls
         return cast(Self, kind(operation))
 
@@ -238,7 +238,7 @@ class SetBudget(BudgetOperation):
 
 
 class ImportBudgets(SetBudget):
-    """Set the budgets of a file, in which each customer has its own terms."""
+    """Set the budgets of an imported file, in which each customer has its own terms."""
 
     channel = Channel.IMPORT
 
@@ -259,7 +259,7 @@ class UndoBatch(BudgetOperation):
 
     @property
     def cancel_path(self) -> str:
-        """The page of the batch to be undone."""
+        """The URL path of the batch to be undone."""
         return reverse("batch", args=[self.operation.terms["undo"]])
 
     def exclusion(self) -> Case:
@@ -304,7 +304,7 @@ class Freeze(CustomerOperation):
 
     @property
     def request(self) -> FreezeRequest:
-        """What the operator asked for: kind, reason and agreement."""
+        """What the operator requested: kind, reason and agreement."""
         return freeze_request_from(self.operation.terms, freezes=self.freezes)
 
     def with_effects(self, items: QuerySet[ReviewItem], month: int) -> QuerySet[ReviewItem]:
@@ -330,7 +330,7 @@ class Freeze(CustomerOperation):
         return self.confirmed_summary() + summaries.retention_line(self.request)
 
     def confirmed_summary(self) -> Summary:
-        """What was confirmed: the summary without the retention deadline, which depends on the day."""
+        """The summary of what was confirmed, without the retention deadline, which depends on the day."""
         if self.is_batch:
             subject = summaries.customer_count_line(self.operation)
         else:
@@ -344,7 +344,7 @@ class Freeze(CustomerOperation):
         return FreezeRecord.objects.filter(batch=self.operation.pk).order_by("pk")
 
     def batch_listing(self, query: QueryDict) -> BatchListing:
-        """The freeze records; with `left_out=1` the customers excluded in the review instead."""
+        """The freeze records; with `left_out=1`, the customers excluded in the review instead."""
         only_excluded = query.get("left_out") == "1"
         return list_freeze_batch(self.operation, self.records(), self.confirmed_summary(), only_excluded=only_excluded)
 

@@ -1,4 +1,4 @@
-"""The tasks that jobs run outside the request, because they may take long.
+"""The tasks that jobs run outside of requests, because they may take long.
 
 Jobs wait in the database while a new version is installed. So the dotted paths of these functions
 (`budgets.tasks.confirm`, ..) and the keys of `Job.terms` that they read must not change.
@@ -34,7 +34,7 @@ from partnercenter.operation_kinds import kind_of
 
 
 def job_task(do: Callable[[jobs.JobRun], None]) -> Task[[str], None]:
-    """Make a function that does the work of a job into a task, which takes the key of the job."""
+    """Turn a function that does the work of a job into a task, which takes the key of the job."""
 
     # The queue stores the path of the task: with `wraps` it is that of the decorated function.
     @wraps(do)
@@ -46,7 +46,7 @@ def job_task(do: Callable[[jobs.JobRun], None]) -> Task[[str], None]:
 
 @job_task
 def confirm(run: jobs.JobRun) -> None:
-    """Apply a reviewed operation whose code, if it needs one, was accepted."""
+    """Apply a reviewed operation whose code, if it needed one, was accepted."""
     # Jobs of this task always have one.
     operation = cast(Operation, run.job.operation)
     run.link_if_refused = reverse("operation", args=[operation.pk])
@@ -63,7 +63,7 @@ def confirm(run: jobs.JobRun) -> None:
 
 @job_task
 def review(run: jobs.JobRun) -> None:
-    """Make the review of new budgets for many customers."""
+    """Make a review of new budgets for many customers."""
     terms = run.job.terms
     customers, all_matching = _selected_customers(run.job)
     current_month()
@@ -81,7 +81,7 @@ def review(run: jobs.JobRun) -> None:
 
 @job_task
 def review_freezing(run: jobs.JobRun) -> None:
-    """Make the review of freezing or unfreezing many customers by hand."""
+    """Make a review of freezing or unfreezing many customers by hand."""
     terms = run.job.terms
     customers, all_matching = _selected_customers(run.job)
     current_month()
@@ -93,7 +93,7 @@ def review_freezing(run: jobs.JobRun) -> None:
 
 
 def _selected_customers(job: Job) -> tuple[CustomerQuerySet, bool]:
-    """The customers that a review is for, and whether these are all that match the filters of a list."""
+    """The customers that a review is for, and whether they are all that match the filters of a list."""
     if job.terms["all_matching"]:
         matching = CustomerList(QueryDict(job.terms["query"]), job.operator)
         matching.refuse_unreadable()
@@ -103,7 +103,7 @@ def _selected_customers(job: Job) -> tuple[CustomerQuerySet, bool]:
 
 @job_task
 def import_budgets(run: jobs.JobRun) -> None:
-    """Read a CSV file of budgets and make the review of its good lines."""
+    """Read a CSV file of budgets and make a review of its good lines."""
     with run.files() as [(name, content)]:
         agreement = run.job.terms.get("agreement", "")
         result = review_import(name, content, operator=run.job.operator, agreement=agreement, progress=run.progress)
@@ -120,7 +120,7 @@ def take_in(run: jobs.JobRun) -> None:
     operator = run.job.operator
     run.applying()
     with write_transaction():
-        # The time of the report is when it was sent, however long the job waited.
+        # The time of the report is when it was uploaded, however long the job waited.
         result = import_report(report, operator=operator, reported_at=run.job.created_at, only=operator.partner)
         link = reverse("expenditure_report", args=[result.report]) if result.report else ""
         run.end(message_for_report(result), link=link)

@@ -1,4 +1,4 @@
-"""Customers and their records in Django admin, read-only for platform staff, who also associate and disassociate."""
+"""Customers and their records in Django admin: platform staff view, associate and disassociate, but never edit."""
 
 from typing import cast
 
@@ -36,7 +36,7 @@ from partnercenter.models import BudgetType, User
 
 @admin.register(Customer)
 class CustomerAdmin(PlatformAdmin):
-    """Current and former customers. They are associated and disassociated by actions, never edited."""
+    """Current and former customers. They are associated and disassociated by actions and never edited."""
 
     list_display = ["customer_id", "account_name", "partner", "freeze_kind", "associated_on", "disassociated_on"]
     list_filter = [("disassociated_on", admin.EmptyFieldListFilter)]
@@ -50,7 +50,7 @@ class CustomerAdmin(PlatformAdmin):
         return self.has_view_permission(request)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Context | None = None) -> HttpResponse:
-        """Associate one customer by a form, or those of a file as the command does. 422 if the form has errors."""
+        """Associate one customer from a form, or many from a file as the command does. 422 if the form has errors."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         by_file = "by_file" in request.POST
@@ -71,7 +71,7 @@ class CustomerAdmin(PlatformAdmin):
 
     @staticmethod
     def _associate(form: AssociationForm | CustomersFileForm, operator: User) -> int:
-        """Associate the customers of a valid form and return their number; 0 after adding errors to the form."""
+        """Associate the customers of a valid form; return how many, or 0 after adding errors to the form."""
         try:
             if number := associate_customers(form.newcomers(), operator=operator, channel=form.channel):
                 return number
@@ -84,7 +84,7 @@ class CustomerAdmin(PlatformAdmin):
 
     @admin.action(description=gettext_lazy("Disassociate selected customers"), permissions=["view"])
     def disassociate(self, request: HttpRequest, customers: CustomerQuerySet) -> HttpResponse | None:
-        """End the association of customers, after a page that names the consequences is confirmed."""
+        """Disassociate customers, after a page that names the consequences is confirmed."""
         current = customers.current()
         if not current.exists():
             messages.warning(request, _("These customers have already been disassociated."))
@@ -107,7 +107,7 @@ class CustomerAdmin(PlatformAdmin):
 
     @staticmethod
     def _by_partner(customers: CustomerQuerySet) -> QuerySet:
-        """For each partner, the number of these customers and the number and sums of their budgets."""
+        """By partner, the number of these customers and the number and sums of their budgets."""
         sums = {
             kind.lower(): Sum("budget__amount", filter=Q(budget__budget_type=kind), default=money(0))
             for kind in BudgetType.values

@@ -1,6 +1,6 @@
 """The agreement to accept before resources are frozen. See rules 3.6 and 4.4 (docs/rules.md).
 
-Records refer to a version, so a wording that was shown never changes. A new wording is a new version.
+Records refer to a version, so a wording that was shown is never changed. A new wording gets a new version.
 """
 
 from django import forms
@@ -19,6 +19,6 @@ WORDINGS = {
 
 
 def agreement_field() -> forms.BooleanField:
-    """A checkbox to accept the current wording."""
+    """A checkbox to accept the current wording of the agreement."""
     label = format_lazy(_("I agree (version {version})"), version=CURRENT_VERSION)
     return forms.BooleanField(label=label, required=False, initial=False, help_text=WORDINGS[CURRENT_VERSION])

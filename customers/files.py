@@ -1,4 +1,4 @@
-"""Customer files: reading those to associate or disassociate, writing freeze records."""
+"""Customer files: reading customers to associate or disassociate, and writing freeze records."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +29,9 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class RecordFile:
-    """How records are written to a CSV file: its name, its columns, and what turns a record into a row.
+    """How to write records to a CSV file: its name, its columns, and the function that turns a record into a row.
 
-    `as_row` takes the record and the time zone to write times in.
+    `as_row` takes the record and the time zone in which to write times.
     """
 
     name: str
@@ -55,10 +55,10 @@ class NewCustomer:
 
 
 def read_customers(name: str, content: BinaryIO) -> Iterator[NewCustomer]:
-    """The customers of a file to associate, as a stream.
+    """Stream the customers to associate from a file.
 
     At its end raises BadFile if any line was bad (rule 8.4 (docs/rules.md)). A line is bad if a value is missing or not
-    valid, if its ID is associated already or occurred before, or if its partner has no customers of its own.
+    valid, if its ID is associated already or occurred before, or if its partner cannot have customers of its own.
     """
     reader = _CustomerReader(CsvFile(name, content, None), REQUIRED_CUSTOMER_COLUMNS, OPTIONAL_CUSTOMER_COLUMNS)
     for chunk in reader.chunks(reader.parse_customer):
@@ -66,9 +66,10 @@ def read_customers(name: str, content: BinaryIO) -> Iterator[NewCustomer]:
 
 
 def read_disassociations(name: str, content: BinaryIO) -> list[int]:
-    """The primary keys of the customers of a file to disassociate. Each line names a customer ID and its partner.
+    """Read a file of customers to disassociate, and return their primary keys.
 
-    Raises BadFile if any line is bad: a value is missing, an ID occurred before, or the partner has no such customer.
+    Each line names a customer ID and its partner. Raises BadFile if any line is bad: a value is missing, an ID occurred
+    before, or the partner has no such customer.
     """
     reader = _CustomerReader(CsvFile(name, content, None), DISASSOCIATION_COLUMNS)
     return [pk for chunk in reader.chunks(reader.parse_reference) for pk in reader.pks(chunk)]
@@ -86,7 +87,10 @@ class _CustomerReader:
         self.partners = {partner.account_name: partner for partner in partners}
 
     def chunks(self, parse: Callable[[dict[str, str]], Parsed]) -> Iterator[list[tuple[int, Parsed]]]:
-        """The good lines as line number and parsed value, in chunks. At its end raises BadFile if any line was bad."""
+        """Stream the good lines in chunks, each as (line number, parsed value).
+
+        At its end raises BadFile if any line was bad.
+        """
         lines = self._lines(parse)
         while chunk := list(islice(lines, LINES_PER_CHUNK)):
             yield chunk
@@ -109,7 +113,7 @@ class _CustomerReader:
                 self.bad_lines.add(self.file, error)
 
     def parse_reference(self, cells: dict[str, str]) -> tuple[str, Partner]:
-        """The customer ID and the partner of a line."""
+        """Parse the customer ID and the partner of a line. Raises ValueError if the line is bad."""
         for column in self.required:
             require_value(column, cells[column])
         customer_id, partner = cells["customer_id"], self.partners.get(cells["partner"])
@@ -121,7 +125,7 @@ class _CustomerReader:
         return customer_id, partner
 
     def parse_customer(self, cells: dict[str, str]) -> NewCustomer:
-        """The customer that a line describes."""
+        """Parse the customer that a line describes. Raises ValueError if the line is bad."""
         customer_id, partner = self.parse_reference(cells)
         association_type = cells["association_type"].upper() or Customer.AssociationType.RESELLER
         if association_type not in Customer.AssociationType.values:
@@ -142,7 +146,7 @@ class _CustomerReader:
         return customer
 
     def not_associated(self, chunk: list[tuple[int, NewCustomer]]) -> Iterator[NewCustomer]:
-        """The customers of a chunk whose ID is not associated yet; the others become bad lines."""
+        """Yield the customers of a chunk whose ID is not associated yet; the others become bad lines."""
         associated = self._associated([customer.customer_id for _line, customer in chunk])
         for line, customer in chunk:
             if customer.customer_id in associated:
@@ -151,7 +155,7 @@ class _CustomerReader:
                 yield customer
 
     def pks(self, chunk: list[tuple[int, tuple[str, Partner]]]) -> Iterator[int]:
-        """The primary keys of a chunk's customers; those that the partner does not have become bad lines."""
+        """Yield the primary keys of a chunk's customers; customers that the partner does not have become bad lines."""
         associated = self._associated([customer_id for _line, (customer_id, _partner) in chunk])
         for line, (customer_id, partner) in chunk:
             customer = associated.get(customer_id)
@@ -171,17 +175,17 @@ class _CustomerReader:
 
 
 def already_associated_message(customer_id: str) -> str:
-    """Why a customer ID cannot be associated: it is already."""
+    """The error message when a customer ID is already associated."""
     return _("%(id)s is associated already") % {"id": customer_id}
 
 
 def split_tags(text: str) -> tuple[str, ...]:
-    """The tags of a text in which semicolons separate them."""
+    """Split text into tags, which are separated by semicolons."""
     return tuple(tag.strip() for tag in text.split(";") if tag.strip())
 
 
 def validate_new_customer(customer: NewCustomer) -> None:
-    """Raises ValueError if a value does not fit its column, or the e-mail address is not valid."""
+    """Raise ValueError if a value does not fit its column, or the e-mail address is not valid."""
     for column in ("customer_id", "account_name", "name", "email", "mobile", "account_manager"):
         text, max_length = getattr(customer, column), _max_length(column)
         # Control characters, surrogates and line ends. Spaces and joiners of every script are allowed.
@@ -229,7 +233,7 @@ FREEZE_COLUMNS = (
 
 
 def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[object]:
-    """The values of `FREEZE_COLUMNS`, with the customer's name masked (rule 7.1 (docs/rules.md))."""
+    """Convert a record to the cells of `FREEZE_COLUMNS`, with the name masked (rule 7.1 (docs/rules.md))."""
     customer = record.customer
     values: list[object] = [
         record.at,

@@ -24,7 +24,7 @@ FREEZE_KINDS = [(kind.value, kind.label) for kind in (FreezeKind.ACCOUNT, Freeze
 
 
 class UnfreezeForm(forms.Form):
-    """Unfreeze accounts that are frozen in this kind. `version` is the state that the form showed, "" if none."""
+    """Unfreeze accounts that are frozen in this kind. `version` is the state that the form showed, or ""."""
 
     kind = forms.ChoiceField(label=_("Frozen"), choices=FREEZE_KINDS, widget=forms.RadioSelect)
     reason = forms.CharField(
@@ -34,7 +34,7 @@ class UnfreezeForm(forms.Form):
 
 
 class FreezeForm(UnfreezeForm):
-    """Freeze. The action refuses to freeze resources without the agreement."""
+    """Freeze accounts. The action refuses to freeze resources without the agreement."""
 
     kind = forms.ChoiceField(
         label=_("Freeze"), choices=FREEZE_KINDS, widget=forms.RadioSelect, initial=FreezeKind.ACCOUNT
@@ -53,7 +53,7 @@ class SavedViewForm(forms.Form):
 
 
 class SnoozeForm(forms.Form):
-    """Snooze decisions until a day, with a reason. The action checks which days are possible."""
+    """Snooze decisions until a day, with a reason. The action checks which days are allowed."""
 
     until = DayField(label=_("Decide again on"), help_text=_("From tomorrow up to one year from now."))
     reason = forms.CharField(
@@ -110,7 +110,7 @@ class AssociationForm(forms.ModelForm):
         return NewCustomer(**self.cleaned_data | {"tags": split_tags(self.cleaned_data["tags"])})
 
     def newcomers(self) -> Iterable[NewCustomer]:
-        """The customer of a valid form, as a list of one."""
+        """The customer of a valid form, as a list with one element."""
         return [self._newcomer()]
 
 
@@ -132,7 +132,7 @@ class CustomersFileForm(forms.Form):
         return file
 
     def newcomers(self) -> Iterable[NewCustomer]:
-        """The customers of the file, as a stream. Raises BadFile at its end if any line was bad."""
+        """Stream the customers of the file. Raises BadFile at its end if any line was bad."""
         file = self.cleaned_data["file"]
         return read_customers(file.name, file)
 
@@ -162,7 +162,7 @@ class RecordFilterForm(FilterForm):
     def filtered(self) -> QuerySet:
         """The matching records, newest first; none if a filter cannot be read.
 
-        Days are converted to times here, while the partner's time zone is active: a file is sent later.
+        Days are converted to times here, while the partner's time zone is active; an export is sent only later.
         """
         if self.problems:
             return self.records.none()
@@ -175,7 +175,7 @@ class RecordFilterForm(FilterForm):
 
 
 class NoteField(forms.CharField):
-    """A text of several lines. Browsers send a line break as two characters, which count as one."""
+    """Text of several lines. Browsers send a line break as two characters, which count as one here."""
 
     widget = forms.Textarea(attrs={"rows": 3})
 

@@ -1,4 +1,4 @@
-"""Masked names, e-mail addresses and mobile numbers, and for how long they are revealed.
+"""Masking names, e-mail addresses and mobile numbers, and revealing them for five minutes.
 
 See section 7 (docs/rules.md).
 """
@@ -16,7 +16,7 @@ REVEALED_UNTIL = "names_shown_until"
 
 
 def mask_name(name: str) -> str:
-    """The first and last character with four asterisks between them: `T****0`; of two or fewer only the first.
+    """Mask a name as its first and last character: `T****0`; if it has two or fewer, as its first.
 
     A letter with its accents, or an emoji with its parts, is one character.
     """
@@ -28,13 +28,13 @@ def mask_name(name: str) -> str:
 
 
 def mask_email(address: str) -> str:
-    """The first character and the domain: `o****@acme.example`."""
+    """Mask an e-mail address as its first character and its domain: `o****@acme.example`."""
     local, at, domain = address.partition("@")
     return regex.match(r"\X?", local)[0] + STARS + at + domain if address else ""
 
 
 def mask_mobile(number: str) -> str:
-    """The first three and the last two digits: `138****21`; of five or fewer only the first."""
+    """Mask a number as its first three and last two digits: `138****21`; if it has five or fewer, as its first."""
     return number[:3] + STARS + number[-2:] if len(number) > 5 else number[:1] + STARS if number else ""
 
 
@@ -44,5 +44,5 @@ def set_reveal(session: SessionBase, *, shown: bool) -> None:
 
 
 def reveal_seconds_left(session: SessionBase) -> int:
-    """The seconds for which this session still reveals complete names; 0 if they are masked."""
+    """How many more seconds this session reveals complete names; 0 if they are masked."""
     return max(0, ceil(session.get(REVEALED_UNTIL, 0) - timezone.now().timestamp()))

@@ -1,7 +1,7 @@
-"""Search for customers by name and account name: the lookup `search__holds=fold(text)`.
+"""Searching customers by name and account name: the lookup `search__holds=fold(text)`.
 
 The column `search` holds `fold(name, account_name)`, one line each. A text of three characters or more is found
-anywhere in a line. One or two characters have no trigram to look up, so they are found only at the beginning of a line.
+anywhere in a line. One or two characters have no trigram to look up, so they are found only at the start of a line.
 
 PostgreSQL has an index for each case (customers/migrations/0002_search.py). SQLite reads all customers of the partner.
 """
@@ -21,12 +21,12 @@ CompiledSQL = tuple[str, tuple[str | int, ...]]
 
 
 def fold(*texts: str) -> str:
-    """Join texts as lines, without differences in letter case and character width."""
+    """Join texts as lines, removing differences in letter case and character width."""
     return "\n".join(unicodedata.normalize("NFKC", text).casefold() for text in texts)
 
 
 class AccountLine(Func):
-    """The account name in the search column. On PostgreSQL it is written exactly as in its index."""
+    """The account name in the search column. On PostgreSQL the SQL is exactly that of its index."""
 
     template = "split_part(%(expressions)s, E'\\n', 2)"
     output_field = models.TextField()
@@ -52,7 +52,7 @@ models.TextField.register_lookup(Holds, "holds")
 
 
 def estimated_rows(rows: QuerySet) -> int:
-    """The number of rows that PostgreSQL's planner expects; 0 on SQLite, which makes no such estimate."""
+    """How many rows PostgreSQL's planner expects; 0 on SQLite, which makes no such estimate."""
     if connections[rows.db].vendor != "postgresql":
         return 0
     plan = rows.order_by().values("pk").explain(format="json")

@@ -1,4 +1,4 @@
-"""Addresses below /customers/."""
+"""URLs below /customers/."""
 
 from django.urls import path
 

@@ -1,1 +1,1 @@
-"""The project's settings, partners and users, and operations that are reviewed and confirmed."""
+"""The project's settings; partners and users; operations that are reviewed and confirmed; background jobs."""

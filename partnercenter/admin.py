@@ -1,7 +1,7 @@
 """Django admin for partners, users, grants and their records.
 
-Superusers belong to the platform and see everything. A distributor's staff see their own resellers, with the users,
-grants and records of these (rule 5.7 (docs/rules.md)).
+Superusers belong to the platform and see everything. A distributor's staff see their own resellers, with their users,
+grants and records (rule 5.7 (docs/rules.md)).
 """
 
 import secrets
@@ -47,7 +47,7 @@ admin.site.disable_action("delete_selected")
 
 @login_not_required
 def sign_in_to_admin(request: HttpRequest) -> HttpResponse:
-    """Replaces the administration's own sign-in page by the console's. A user without access gets 403."""
+    """Redirect from Django admin's own sign-in page to the console's. Signed-in users without access get 403."""
     if request.user.is_authenticated and request.user.is_staff:
         return redirect("admin:index")
     if request.user.is_authenticated:
@@ -56,7 +56,7 @@ def sign_in_to_admin(request: HttpRequest) -> HttpResponse:
 
 
 def own_partners(request: HttpRequest) -> QuerySet[Partner]:
-    """The partners that the user administers: all for a superuser, for a distributor's staff its resellers."""
+    """The partners that the user administers: all for a superuser, its resellers for a distributor's staff."""
     user = signed_in_user(request)
     if user.is_superuser:
         return Partner.objects.all()
@@ -64,7 +64,7 @@ def own_partners(request: HttpRequest) -> QuerySet[Partner]:
 
 
 class OwnPartnersAdmin(admin.ModelAdmin):
-    """Base class: shows only the rows of partners that the user administers."""
+    """Base class that shows only the rows of partners that the user administers."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).filter(partner__in=own_partners(request)).select_related("partner")
@@ -72,7 +72,7 @@ class OwnPartnersAdmin(admin.ModelAdmin):
 
 @admin.register(Partner)
 class PartnerAdmin(admin.ModelAdmin):
-    """Partners. Only the platform adds and changes them; a distributor's staff change the status of their resellers."""
+    """Partners. Only the platform adds and changes them; a distributor's staff can change a reseller's status."""
 
     list_display = ["account_name", "company", "kind", "distributor", "status"]
     list_filter = ["kind", "status"]
@@ -128,7 +128,7 @@ class PartnerAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Partner, form: forms.ModelForm, change: bool) -> None:
         is_switched = change and "verification_required" in form.changed_data
         if is_switched:
-            # Saved unchanged, because switching is an action that leaves a record.
+            # Saved unchanged, because switching is an action that writes a record.
             obj.verification_required = not obj.verification_required
         super().save_model(request, obj, form, change)
         if is_switched:
@@ -139,7 +139,7 @@ class PartnerAdmin(admin.ModelAdmin):
 
 @admin.register(User)
 class PartnerUserAdmin(UserAdmin):
-    """Users. A distributor's staff see those of their resellers, and give no passwords, staff or superuser rights."""
+    """Users. A distributor's staff see their resellers' users, and cannot give passwords, staff or superuser rights."""
 
     list_display = ["username", "partner", "role", "email", "is_active"]
     list_filter = ["role", "is_active"]
@@ -167,7 +167,7 @@ class PartnerUserAdmin(UserAdmin):
         return self.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        # Whoever may change the e-mail address of an account can also set its password.
+        # Anyone who may change the e-mail address of an account can also set its password.
         return ["username", "partner", "email"] if obj and not signed_in_user(request).is_superuser else []
 
     def formfield_for_foreignkey(
@@ -197,7 +197,7 @@ class PartnerUserAdmin(UserAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
         if not change:
-            # A random password that nobody knows.
+            # Set a random password that nobody knows.
             obj.set_password(secrets.token_urlsafe(32))
             messages.info(request, _("The new user sets a password through “Forgot your password?”."))
         super().save_model(request, obj, form, change)
@@ -205,7 +205,7 @@ class PartnerUserAdmin(UserAdmin):
 
 @admin.register(Grant)
 class GrantAdmin(OwnPartnersAdmin):
-    """Grants. Entering a quota gives the grant, clearing both quotas revokes it."""
+    """Grants. Entering a quota gives the grant; clearing both quotas revokes it."""
 
     list_display = ["partner", "monthly_quota", "monthly_allocated", "one_time_quota", "one_time_allocated"]
     search_fields = ["partner__account_name", "partner__company"]
@@ -213,7 +213,7 @@ class GrantAdmin(OwnPartnersAdmin):
     readonly_fields = ["partner", "monthly_allocated", "one_time_allocated"]
 
     def has_add_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
-        # Every reseller has its row from the beginning.
+        # Every reseller has a row from the beginning.
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
@@ -238,7 +238,7 @@ class GrantAdmin(OwnPartnersAdmin):
 
 @admin.register(GrantRecord)
 class GrantRecordAdmin(OwnPartnersAdmin, ReadOnlyAdmin):
-    """The records of grants that were given, changed and revoked."""
+    """Records of grants that were given, changed and revoked."""
 
     list_display = [
         "partner",
@@ -253,14 +253,14 @@ class GrantRecordAdmin(OwnPartnersAdmin, ReadOnlyAdmin):
 
 @admin.register(PartnerStatusRecord)
 class PartnerStatusRecordAdmin(OwnPartnersAdmin, ReadOnlyAdmin):
-    """The records of resellers' changes of status."""
+    """Records of changes to resellers' status."""
 
     list_display = ["partner", "at", "operator_name", "status_before", "status_after", "reason"]
 
 
 @admin.register(VerificationSwitchRecord)
 class VerificationSwitchRecordAdmin(PlatformAdmin):
-    """The records of verification codes that were turned on and off."""
+    """Records of the verification code being turned on and off."""
 
     list_display = ["partner", "at", "operator_name", "turned_on"]
     list_select_related = ["partner"]

@@ -5,7 +5,7 @@ from django.db.models.signals import post_migrate
 
 
 class PartnerCenterConfig(AppConfig):
-    """Connects the project's only signal handler: after every migration the record tables get their triggers."""
+    """Connects the project's only signal handler, which installs the record tables' triggers after each migration."""
 
     name = "partnercenter"
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,6 +1,6 @@
 """Signing in: the session store, and the limits on guessing passwords.
 
-Failed sign-ins are counted per pair of account and IP address, and with a far higher limit per IP address.
+Failed sign-ins are counted per pair of account and IP address, and, with a far higher limit, per IP address.
 """
 
 from axes.attempts import get_cool_off_threshold
@@ -25,7 +25,7 @@ SESSIONS = PreparedQuery(Session.objects.all(), "session_key", "")
 
 
 class SessionStore(db.SessionStore):
-    """Django's database sessions, with the lookup of a session prepared."""
+    """Django's database sessions, looking up sessions with a prepared query."""
 
     def _get_session_from_db(self) -> Session | None:
         sessions = SESSIONS.fetch(self.session_key)
@@ -43,13 +43,13 @@ class PairAndAddressHandler(AxesDatabaseHandler):
         failures_of_address = AccessAttempt.objects.filter(
             ip_address=client_address(request), attempt_time__gte=get_cool_off_threshold(request)
         ).aggregate(failures=Sum("failures_since_start", default=0))["failures"]
-        # django-axes knows one limit only, so the failures of the address are scaled to it.
+        # django-axes has only one limit, so the failures of the IP address are scaled to it.
         scaled = failures_of_address * settings.AXES_FAILURE_LIMIT // settings.AXES_FAILURE_LIMIT_PER_ADDRESS
         return max(failures_of_pair, scaled)
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's IP address as the outermost of our own proxies saw it. What the client claims is not trusted."""
+    """The client's IP address as seen by the outermost of our own proxies. What the client claims is not trusted."""
     forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
     if settings.TRUSTED_PROXIES and len(forwarded) >= settings.TRUSTED_PROXIES:
         return forwarded[-settings.TRUSTED_PROXIES]
@@ -57,7 +57,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 class NewPasswordView(PasswordResetConfirmView):
-    """Choosing a new password after a password reset mail. It lifts the lock, as the sign-in page promises."""
+    """Sets a new password after a password reset mail, and lifts the lock, as the sign-in page promises."""
 
     template_name = "registration/password_reset_confirm.html"
 

@@ -1,4 +1,4 @@
-"""Middleware for every request: the partner's time zone, no caching, ended sessions, refused actions as pages."""
+"""Middleware for every request: time zone, cache headers, expired sessions, pages for refused actions."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from partnercenter.lib.transactions import is_lock_timeout, lock_timeout
 
 
 class ConsoleMiddleware:
-    """Shows times in the partner's zone, forbids caching, and turns refused actions and ended sessions into answers."""
+    """Activates the partner's time zone, forbids caching, and responds to refused actions and ended sessions."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -51,18 +51,18 @@ class ConsoleMiddleware:
 
 
 def refused_page(request: HttpRequest, error: ActionError) -> HttpResponse:
-    """A page that says why an action was refused, with the error's status."""
+    """Render a page that says why an action was refused, with the error's status."""
     return render(request, "partnercenter/refused.html", {"message": error.message}, status=error.status)
 
 
 class ConsoleSessionMiddleware(SessionMiddleware):
-    """Answers with the page of a lock timeout if the session cannot be saved because the database is locked."""
+    """Responds with the page of a lock timeout if the session cannot be saved because the database is locked."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
         except (OperationalError, SessionInterrupted) as error:
-            # Django raises SessionInterrupted from an UpdateError, and this from the error of the database.
+            # Django raises SessionInterrupted from an UpdateError, which it raises from the database's error.
             causes = (error, error.__context__, getattr(error.__context__, "__context__", None))
             if not any(cause is not None and is_lock_timeout(cause) for cause in causes):
                 raise

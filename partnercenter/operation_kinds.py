@@ -1,4 +1,4 @@
-"""The interface of a kind of operation, and the table from each kind to its class.
+"""`OperationKind`, the base class of every kind of operation, and the mapping from kinds to classes.
 
 An operation is a change that an operator reviews and then confirms. Each kind of operation (Set Budget, Freeze, ..) is
 a subclass of `OperationKind`, which says what its page and mail show and what confirming does. Everything else calls
@@ -17,7 +17,7 @@ from partnercenter.lib.errors import ActionError, InvalidRequest
 from partnercenter.lib.types import Context
 from partnercenter.models import Operation
 
-# What is to be confirmed, line by line: label and text.
+# What is to be confirmed, as lines of (label, text).
 Summary = list[tuple[str, str]]
 
 # Dotted paths, since most of these classes live in packages that this module must not import.
@@ -31,10 +31,10 @@ KIND_CLASSES: dict[str, str] = {
 
 
 class OperationKind(ABC):
-    """One operation with the behaviour of its kind.
+    """An operation with the behaviour of its kind.
 
-    A kind must define `summary`, `ensure_unchanged` and `apply`. The rest has defaults that suit an operation without
-    a batch, without a review that can be edited, and small enough to be applied within a request.
+    A kind must define `summary`, `ensure_unchanged` and `apply`. The rest has defaults for an operation that has no
+    batch and no editable review, and is small enough to be applied within a request.
     """
 
     template: ClassVar[str] = "partnercenter/operation.html"
@@ -48,7 +48,7 @@ class OperationKind(ABC):
 
     @classmethod
     def from_operation(cls, operation: Operation) -> Self:
-        """An instance for this operation. Override it where the operation's terms call for a subclass."""
+        """Make an instance for an operation. Override this if the operation's terms may call for a subclass."""
         return cls(operation)
 
     # --- What every kind defines --------------------------------------------------------------------------------------
@@ -66,26 +66,26 @@ class OperationKind(ABC):
 
     @abstractmethod
     def apply(self, *, only_unchanged: bool = False) -> str:
-        """Carry out the operation in the caller's transaction and return the success message.
+        """Apply the operation in the caller's transaction and return the success message.
 
-        If customers have changed since the review, raises Conflict, or skips them where `only_unchanged` is set.
+        If customers have changed since the review, raises Conflict, or skips them if `only_unchanged` is set.
         """
 
     # --- What a kind may override -------------------------------------------------------------------------------------
 
     @property
     def cancel_path(self) -> str:
-        """The address of the page shown after cancelling."""
+        """The URL path of the page shown after cancelling."""
         return reverse(self.done_page)
 
     @property
     def batch_path(self) -> str:
-        """The address of the batch's page after confirming, "" if this kind leaves no batch."""
+        """The URL path of the batch's page, to be shown after confirming; "" if this kind has no batch."""
         return ""
 
     @property
     def is_large(self) -> bool:
-        """Whether applying it takes so long that a worker should do it, where one is set up."""
+        """Whether applying the operation takes so long that a worker should do it, if one is set up."""
         return False
 
     def extra_context(self, query: QueryDict, month: int, error: ActionError | None) -> Context:
@@ -99,7 +99,7 @@ class OperationKind(ABC):
     def edit(self, data: QueryDict) -> Operation:
         """Save the posted edits (customers excluded or included again, other amounts) as a new review.
 
-        Returns the new operation, or the present one if nothing was edited. Raises InvalidRequest if this kind has
+        Returns the new operation, or the current one if nothing was edited. Raises InvalidRequest if this kind has
         nothing to edit.
         """
         raise InvalidRequest(_("This operation cannot be edited."))
@@ -113,6 +113,6 @@ class OperationKind(ABC):
 
 
 def kind_of(operation: Operation) -> OperationKind:
-    """The operation with the behaviour of its kind."""
+    """Return the operation with the behaviour of its kind."""
     kind: type[OperationKind] = import_string(KIND_CLASSES[operation.kind])
     return kind.from_operation(operation)

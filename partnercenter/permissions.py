@@ -1,6 +1,6 @@
 """What each user may do, derived from role and grant, and the reasons why not (section 5 (docs/rules.md)).
 
-This module only reads. Functions named `why_not_..` return a message for the user, "" if nothing is in the way.
+This module only reads. Functions named `why_not_..` return a message for the user, or "" if the user may do it.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ SWITCH_VERIFICATION, IMPORT_REPORTS = "partnercenter.switch_verification", "budg
 EXPORT_FILES, WRITE_NOTES = "customers.add_exportrecord", "customers.add_customernote"
 RESTRICT_RESELLERS = "partnercenter.add_partnerstatusrecord"
 SET_BUDGET_TYPE = {BudgetType.MONTHLY: "budgets.set_monthly_budget", BudgetType.ONE_TIME: "budgets.set_one_time_budget"}
-# In the administration.
+# Permissions in Django admin.
 DISTRIBUTOR_STAFF = {
     "partnercenter.view_partner",
     "partnercenter.view_user",
@@ -36,7 +36,7 @@ DISTRIBUTOR_STAFF = {
 def why_not_budgets(user: User, partner: Partner, grant: Grant | None) -> str:
     """Why the user may not act on this partner's customers (rules 5.1, 5.2, 5.8 (docs/rules.md)).
 
-    `grant` is the partner's grant, None for a solution provider.
+    `grant` is the partner's grant; None for a solution provider.
     """
     if not user.is_active or user.partner is None:
         return _("Your account does not belong to a partner, so you cannot act on customers.")
@@ -87,7 +87,7 @@ def contact_distributor(partner: Partner) -> str:
 def limiting_grant(user: User, partner: Partner, grant: Grant | None) -> Grant | None:
     """The grant whose quotas limit the user, if any (rule 5.2 (docs/rules.md)).
 
-    A reseller's users are limited by its grant, its distributor's users are not limited.
+    A reseller's users are limited by its grant; its distributor's users are not limited.
     """
     return grant if user.partner == partner else None
 
@@ -106,21 +106,21 @@ def may_switch_verification(user: User) -> bool:
 
 
 def grant_of(partner: Partner) -> Grant | None:
-    """The row of the reseller's grant, given or not; None for a partner that needs no grant.
+    """The reseller's row in the table of grants, given or not; None for a partner that needs no grant.
 
     Needs no query for the signed-in user's own partner, since `SIGNED_IN_USER` has fetched the grant.
     """
     return getattr(partner, "grant", None) if partner.is_reseller else None
 
 
-# Runs in every request, so it fetches what permissions depend on as well.
+# Runs in every request, so it also fetches what permissions depend on.
 SIGNED_IN_USER = PreparedQuery(User.objects.select_related("partner__distributor", "partner__grant"), "pk", 0)
 
 
 class GrantBackend(ModelBackend):
-    """Signs in by password, and derives permissions from role and grant alone.
+    """Authenticates by password, and derives permissions from role and grant alone.
 
-    Permissions are about the customers of one partner: that of the customer `obj`, without one the user's own.
+    Permissions are about the customers of one partner: the partner of the customer `obj`, or if None, the user's own.
     """
 
     def get_user(self, user_id: object) -> User | None:
@@ -156,7 +156,7 @@ def _console_permissions(user: User, partner: Partner | None) -> set[str]:
 
 
 def _admin_permissions(user: object) -> set[str]:
-    """What a distributor's staff may do in Django admin, whose querysets hold the rows (rule 5.7 (docs/rules.md))."""
+    """What a distributor's staff may do in Django admin, whose querysets limit the rows (rule 5.7 (docs/rules.md))."""
     if not isinstance(user, User) or user.partner is None or not user.partner.is_distributor:
         return set()
     if not user.is_active or not user.is_staff:

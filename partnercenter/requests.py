@@ -1,4 +1,4 @@
-"""The type of request that console views get, and the decorator that provides its partner."""
+"""The type of request that console views get, and the decorator that sets its partner."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +14,7 @@ Parameters = ParamSpec("Parameters")
 
 
 def signed_in_user(request: HttpRequest) -> User:
-    """The user of a request that cannot be anonymous, such as one to the administration."""
+    """The user of a request that cannot be anonymous, such as a request to Django admin."""
     return cast(User, request.user)
 
 
@@ -30,9 +30,9 @@ View = Callable[Concatenate[ConsoleRequest, Parameters], HttpResponseBase]
 
 
 def partner_required(view: View[Parameters]) -> View[Parameters]:
-    """Decorator for views that only a partner's users may see. It sets `request.partner`.
+    """Decorate a view that only a partner's users may see. Sets `request.partner`.
 
-    Users without a partner get 403 and a page that sends them to the administration (rule 5.8 (docs/rules.md)).
+    Users without a partner get 403 and a page that links to Django admin (rule 5.8 (docs/rules.md)).
     """
 
     @wraps(view)

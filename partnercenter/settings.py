@@ -1,4 +1,4 @@
-"""Django settings. What an installation may change is read from the environment, see docs/operating.md."""
+"""Django settings. What an installation may change is read from the environment; see docs/operating.md."""
 
 import os
 import secrets
@@ -58,7 +58,7 @@ if TESTING:
 # Connections are reused, since opening one takes several times longer than the queries of a page.
 database = dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
 if database["ENGINE"].endswith("sqlite3"):
-    # IMMEDIATE takes the write lock when a transaction begins, so a second writer waits instead of failing later on.
+    # IMMEDIATE takes the write lock when a transaction begins, so a second writer waits instead of failing later.
     database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
@@ -177,7 +177,7 @@ TIME_ZONE = "UTC"
 SILENCED_SYSTEM_CHECKS = ["models.W040"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-# More fields than customers that may be selected one by one, so that too many get a message and not an error 400.
+# More fields than customers that may be selected one by one, so that too many get a message instead of an error 400.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
 # --- Signing in -------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 if TESTING:
-    # The tests sign in often, and do not depend on how passwords are hashed.
+    # The tests sign in often and do not depend on how passwords are hashed.
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
@@ -205,7 +205,7 @@ LOGOUT_REDIRECT_URL = "sign_in"
 PASSWORD_RESET_TIMEOUT = 3600 * 24
 
 # Guessing passwords: five attempts per pair of account and IP address, so that nobody can lock out somebody else from
-# elsewhere, and a limit per IP address that is high enough for an office behind one address.
+# elsewhere, and a limit per IP address that is high enough for an office that shares one.
 AXES_HANDLER = "partnercenter.auth.PairAndAddressHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
@@ -225,7 +225,7 @@ OTP_EMAIL_THROTTLE_FACTOR = 1
 OTP_EMAIL_SENDER = DEFAULT_FROM_EMAIL
 OTP_EMAIL_SUBJECT = "Partner Center verification code"
 OTP_EMAIL_BODY_TEMPLATE_PATH = "partnercenter/verification_email.txt"
-# Otherwise staff could read codes in the administration and confirm operations with them.
+# Otherwise staff could read codes in Django admin and confirm operations with them.
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 CODES_PER_HOUR = 15
 CODES_PER_DAY = 60

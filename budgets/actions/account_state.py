@@ -1,7 +1,7 @@
-"""Freezing and unfreezing accounts that may have a budget.
+"""Freezing and unfreezing accounts, keeping the account flags of customers and budgets in sync.
 
-A customer and its budget hold the same account flags in `state`, because each has indexes that begin with them. What
-changes the flags changes them on both, in one transaction.
+A customer and its budget hold the same account flags in `state`, because each has indexes that begin with them. Every
+change of the flags is made to both, in one transaction.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Figures = Mapping[str, Combinable | str]
 """Fields of a freeze record about the budget behind it, each as an expression over the customer."""
 
 # The flags of the customer's budget, which may have been written just now; without a budget, the customer's own flags
-# apart from those of a budget.
+# except those about a budget.
 BUDGET_FLAGS_OF_CUSTOMER = Coalesce(
     Subquery(Budget.objects.filter(customer=OuterRef("pk")).values("state")),
     F("state").bitand(AccountFlags.FROZEN | AccountFlags.REFERRAL),
@@ -35,7 +35,7 @@ def freeze_accounts(
     reason: str = "",
     figures: Figures | None = None,
 ) -> int:
-    """Freeze those of the locked customers that are not frozen in this kind or a stronger one; return how many."""
+    """Freeze the locked customers that are not yet frozen in this kind or a stronger one; return how many."""
     keys = freeze_rows(
         customers, kind, origin, author=author, reason=reason, state=BUDGET_FLAGS_OF_CUSTOMER, **figures or {}
     )
@@ -46,14 +46,14 @@ def freeze_accounts(
 def unfreeze_accounts(
     customers: CustomerQuerySet, *, author: Author, reason: str = "", figures: Figures | None = None
 ) -> int:
-    """Unfreeze those of the locked customers that are frozen, whatever the kind and origin; return how many."""
+    """Unfreeze the locked customers that are frozen, whatever the kind and origin; return how many."""
     keys = unfreeze_rows(customers, author=author, reason=reason, state=BUDGET_FLAGS_OF_CUSTOMER, **figures or {})
     _budgets_of(keys).update(state=F("state").bitand(~AccountFlags.FROZEN))
     return len(keys)
 
 
 def copy_budget_flags(customers: CustomerQuerySet) -> None:
-    """Copy the account flags from the budgets just written to those customers whose flags differ."""
+    """Copy the account flags of budgets that were just written to the customers whose flags differ."""
     customers.exclude(state=BUDGET_FLAGS_OF_CUSTOMER).update(state=BUDGET_FLAGS_OF_CUSTOMER)
 
 

@@ -1,4 +1,4 @@
-"""Associating customers with a partner, and ending the association; see rules 1.6, 4.1 and 8.4 (docs/rules.md)."""
+"""Associating customers with partners and disassociating them; see rules 1.6, 4.1 and 8.4 (docs/rules.md)."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -29,7 +29,7 @@ def associate_customers(
 
     Customers of the reseller model start frozen, with the origin association, and without a budget; see rule 4.1
     (docs/rules.md). Expenditure that was reported for their IDs and belongs to nobody becomes theirs; see rule 8.4
-    (docs/rules.md). The customers are read in chunks, so memory is bounded. Raises IntegrityError where an ID is
+    (docs/rules.md). The customers are read in chunks, so memory is bounded. Raises IntegrityError if an ID is
     associated already: readers of files check that before.
     """
     lock_month()
@@ -80,12 +80,13 @@ def _associate(chunk: list[NewCustomer], author: Author) -> None:
 
 @write_transaction()
 def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> int:
-    """End the association of those of the customers that are current, all or none; return how many.
+    """End the association of the customers that are current, all or none; return how many.
 
     Each budget is deleted with a `DELETE` record by `system` that holds the `note` (section 9 (docs/rules.md)), and
-    its amount leaves the quota. The customer's records stay, and its account stays as frozen as it is. Expenditure of
-    earlier months stays the customer's; that of the current month and later belongs to nobody until the ID is
-    associated again, since a month has one total and always counts from its first day; see rule 8.4 (docs/rules.md).
+    its amount is released from the quota. The customer's records stay, and its account stays as frozen as it is.
+    Expenditure of earlier months stays the customer's; expenditure of the current month and later belongs to nobody
+    until the ID is associated again, since a month has one total and always counts from its first day; see rule 8.4
+    (docs/rules.md).
     """
     month = lock_month()
     # The import of a report decides to whom a total belongs, so neither may run during the other.
@@ -103,7 +104,7 @@ def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> in
 
 
 def _remove_budgets(budgets: QuerySet[Budget], author: Author, note: str) -> None:
-    """Record that the budgets are deleted, take their amounts from the quotas, and delete them."""
+    """Record that the budgets are deleted, release their amounts from the quotas, and delete them."""
     insert_from(
         AdjustmentRecord,
         budgets,

@@ -1,4 +1,7 @@
-"""The billing month: which one is current, and its restore; see rules 3.2, 3.14 (docs/rules.md)."""
+"""The current billing month, and restoring monthly budgets when a new one begins.
+
+See rules 3.2, 3.14 (docs/rules.md).
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +26,7 @@ SELECT b.customer_id, CAST(%s AS integer) AS counted_from, COALESCE(e.total, 0) 
 FROM budgets_budget b LEFT JOIN budgets_expenditure e ON e.customer_id = b.customer_id AND e.month = %s
 WHERE b.budget_type = %s AND b.counted_from < %s
 """
-# A one-time budget goes on counting. Expenditure that reports stated for months then still in the future counts now;
+# A one-time budget goes on counting. Expenditure reported before for months that were then in the future counts now;
 # see rule 3.2 (docs/rules.md).
 ADD_NEW_MONTHS = """
 SELECT b.customer_id, b.counted_from, CAST(b.used + SUM(e.total) AS bigint) AS used
@@ -39,8 +42,8 @@ ESCALATED_BY_A_PERSON = FreezeRecord.objects.filter(
     kind_before=FreezeKind.ACCOUNT,
     kind_after=FreezeKind.ACCOUNT_AND_RESOURCE,
 )
-# Accounts that a restore unfreezes; see rule 3.11 (docs/rules.md). It restores every monthly budget, so the type is
-# condition enough.
+# Accounts that a restore unfreezes; see rule 3.11 (docs/rules.md). Every monthly budget is restored, so the type
+# suffices as a condition.
 UNFROZEN_BY_RESTORE = Q(
     ~Exists(ESCALATED_BY_A_PERSON),
     budget__budget_type=BudgetType.MONTHLY,
@@ -51,7 +54,7 @@ UNFROZEN_BY_RESTORE = Q(
 
 @dataclass(frozen=True, kw_only=True)
 class MonthRestore:
-    """The month (YYYYMM) that is current after a restore, and how many budgets and accounts the restore changed."""
+    """The current month (YYYYMM) after a restore, and how many budgets and accounts the restore changed."""
 
     month: int
     restored: int = 0
@@ -60,10 +63,10 @@ class MonthRestore:
 
 
 def current_month() -> int:
-    """Return the billing month (YYYYMM) for which budgets are counted, restoring it first where a new one has begun.
+    """Return the current billing month (YYYYMM). If a new one has begun, restore the budgets first.
 
     One SELECT by primary key, unless the month is restored. A restore takes the month lock, so call this before taking
-    any lock but the operator's, and pass the month on to functions that are called with locks held.
+    any lock except the operator's, and pass the month on to functions that are called with locks held.
     """
     found = CURRENT_MONTH_QUERY.fetch(1)
     if not found or found[0] < month_of(timezone.now()):
@@ -72,7 +75,7 @@ def current_month() -> int:
 
 
 def lock_month() -> int:
-    """Return the current month, and keep it current until the transaction ends. The first lock of every action."""
+    """Return the current month and lock it until the transaction ends. Every action takes this lock first."""
     current_month()
     advisory_lock(MONTH_LOCK, shared=True)
     return BillingMonth.objects.get(pk=1).month
@@ -80,12 +83,12 @@ def lock_month() -> int:
 
 @write_transaction()
 def restore_budgets() -> MonthRestore:
-    """Restore the monthly budgets where a new billing month has begun; otherwise change nothing.
+    """Restore the monthly budgets if a new billing month has begun; otherwise change nothing.
 
     Lifts the freezes that were to be lifted with the restore (rule 3.11 (docs/rules.md)), then freezes the accounts
-    whose budgets the new month has already used up. Whoever asks first in a new month restores it; see rule 3.14
-    (docs/rules.md). All actions that write budgets or freezes share the month lock and this one has it alone, so it
-    misses no budget and needs no locks of customers.
+    whose budgets are already used up in the new month. Whoever asks first in a new month restores it; see rule 3.14
+    (docs/rules.md). All actions that write budgets or freezes share the month lock, and this one holds it exclusively,
+    so it misses no budget and need not lock customers.
     """
     advisory_lock(MONTH_LOCK)
     now = timezone.now()

@@ -1,6 +1,6 @@
-"""Decisions about budgets that are used up under *Manual*: which there are, and snoozing them.
+"""Decisions about budgets used up under *Manual*: finding, snoozing and waking them.
 
-What else can be decided, freezing the account or setting another budget, are actions of their own.
+The other possible decisions, freezing the account and setting another budget, are actions of their own.
 """
 
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import LONGEST_REASON, Partner, User
 from partnercenter.permissions import why_not_budgets
 
-# Under an automatic policy no budget is in this state (rule 3.7 (docs/rules.md)). A condition on the policy as well
+# Under an automatic policy no budget is in this state (rule 3.7 (docs/rules.md)). An additional condition on the policy
 # would make PostgreSQL expect far fewer rows than there are.
 EXHAUSTED_NOT_FROZEN = (AccountFlags.EXHAUSTED | AccountFlags.MONTHLY, AccountFlags.EXHAUSTED | AccountFlags.ONE_TIME)
 LONGEST_SNOOZE = timedelta(days=365)
 
 
 def undecided_budgets() -> QuerySet[Budget]:
-    """The budgets that need a decision: used up under *Manual*, and the account not frozen.
+    """The budgets that need a decision: used up under *Manual*, with the account not frozen.
 
     See rules 3.6, 3.7 (docs/rules.md).
     """
@@ -35,10 +35,10 @@ def undecided_budgets() -> QuerySet[Budget]:
 
 
 def is_snoozed(at: datetime) -> Exists:
-    """Whether the decision about a budget is snoozed at this time, as an expression over the budget.
+    """Whether the decision about a budget is snoozed at this time, as an expression over budgets.
 
-    It is where the customer's newest snooze has not ended and is about the present exhaustion. So a snooze ends by
-    itself, at its time or when the budget is no longer used up, whichever comes first.
+    It is if the customer's newest snooze has not ended and is about the current exhaustion. So a snooze ends by itself,
+    at its time or when the budget is no longer used up, whichever comes first.
     """
     newer = Snooze.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
     running = Snooze.objects.filter(
@@ -49,10 +49,10 @@ def is_snoozed(at: datetime) -> Exists:
 
 @write_transaction()
 def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, operator: User) -> int:
-    """Snooze the decisions about these customers until a day begins in the operator's time zone; return how many.
+    """Snooze decisions about customers until a day begins in the operator's time zone; return how many.
 
-    Customers who no longer need a decision are skipped. Raises InvalidRequest where the day is not
-    between tomorrow and a year from now or the reason does not have 1 to 256 characters, and PermissionRefused.
+    Customers who no longer need a decision are skipped. Raises InvalidRequest if the day is not between tomorrow and a
+    year from now or the reason does not have 1 to 256 characters, and PermissionRefused.
     """
     zone = operator.partner.zone if operator.partner else timezone.get_current_timezone()
     today = timezone.localdate(timezone=zone)
@@ -66,7 +66,7 @@ def snooze_decisions(customers: CustomerQuerySet, *, until: date, reason: str, o
 
 @write_transaction()
 def wake_decisions(customers: CustomerQuerySet, *, operator: User) -> int:
-    """End the running snoozes of these customers now, each by another record; return how many.
+    """End the running snoozes of these customers now, each by adding a record; return how many.
 
     Raises PermissionRefused.
     """
@@ -76,7 +76,7 @@ def wake_decisions(customers: CustomerQuerySet, *, operator: User) -> int:
 
 
 def _lock(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
-    """Lock the month, the grants and those of the customers that are the operator's own; return these customers."""
+    """Lock the month, the grants and the customers that are the operator's own; return these customers."""
     lock_month()
     locked = Customer.objects.filter(pk__in_array=lock_customers(customers, operator))
     ensure_may_act(locked.values_list("partner", flat=True), operator)
@@ -84,7 +84,7 @@ def _lock(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
 
 
 def ensure_may_act(partners: Iterable[int], operator: User) -> None:
-    """Raises PermissionRefused where the operator may not now act on the customers of one of these partners."""
+    """Raise PermissionRefused if the operator may not act on the customers of one of these partners now."""
     for partner in Partner.objects.filter(pk__in=partners).select_related("grant", "distributor"):
         if why_not := why_not_budgets(operator, partner, getattr(partner, "grant", None)):
             raise PermissionRefused(why_not)

@@ -1,4 +1,4 @@
-"""The state in which a person saw a customer, as a form carries it, and whether the customer is still in that state."""
+"""Optimistic locking for forms: detects that a customer has changed since its form was opened."""
 
 import re
 from datetime import datetime
@@ -13,14 +13,14 @@ VERSION_PATTERN = re.compile(r"(?P<record>[0-9]{0,18})\|(?P<kind>[A-Z_]*)\|(?P<s
 
 
 def form_version(customer: Customer) -> str:
-    """The budget and the freeze state that a form shows, in the form in which it sends them back."""
+    """Encode the budget and the freeze state that a form shows, to be sent back with the form."""
     budget = getattr(customer, "budget", None)
     since = customer.frozen_since.isoformat() if customer.frozen_since else ""
     return f"{budget.record_id if budget else ''}|{customer.freeze_kind}|{since}"
 
 
 def ensure_expected(customers: CustomerQuerySet, expected: Q | None) -> None:
-    """Raises Conflict where one of the customers does not meet the condition `expected`, if there is one."""
+    """Raise Conflict if one of the customers does not meet the condition `expected`, if one is given."""
     if expected is not None and customers.filter(expected).count() != customers.count():
         raise Conflict(
             _("Someone else changed this budget or account while you were editing. Your change was not saved.")
@@ -28,7 +28,7 @@ def ensure_expected(customers: CustomerQuerySet, expected: Q | None) -> None:
 
 
 def matches_version(version: str) -> Q:
-    """The condition that a customer meets as long as it is in the state a form showed. Raises Conflict."""
+    """The condition that a customer is still as its form showed it. Raises Conflict if the version is not valid."""
     match = VERSION_PATTERN.fullmatch(version)
     if match is None or match["kind"] not in FreezeKind.values:
         raise Conflict(_("This form is out of date: reload the page. Nothing was changed."))

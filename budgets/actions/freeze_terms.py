@@ -1,6 +1,6 @@
-"""What is asked for when accounts are frozen or unfrozen by hand, and what it would do, as columns of a queryset.
+"""Requests to freeze or unfreeze by hand, and annotations that say what one would do to each customer.
 
-As in budgets.actions.terms, the rows are either customers (`prefix` "") or have a foreign key to one ("customer__").
+As in budgets.actions.terms, rows are either customers (`prefix` "") or have a foreign key to one ("customer__").
 See rules 4.2 to 4.5 (docs/rules.md).
 """
 
@@ -17,11 +17,11 @@ from partnercenter.models import Operation
 
 @dataclass(frozen=True)
 class FreezeRequest:
-    """A freezing or unfreezing by hand.
+    """A request to freeze or unfreeze accounts by hand.
 
-    `kind` is what is to be frozen, or the kind of the freeze that is to be lifted; see rule 4.3 (docs/rules.md).
-    `reason` has 1 to 256 characters. `agreement` is the version of the agreement that was accepted, which freezing
-    resources needs; see rule 4.4 (docs/rules.md).
+    `kind` is what to freeze, or the kind of freeze to lift; see rule 4.3 (docs/rules.md). `reason` has 1 to 256
+    characters. `agreement` is the version of the agreement that was accepted, which is required to freeze resources;
+    see rule 4.4 (docs/rules.md).
     """
 
     kind: FreezeKind
@@ -31,7 +31,7 @@ class FreezeRequest:
 
     @property
     def operation_kind(self) -> Operation.Kind:
-        """The kind of operation that carries it out."""
+        """The kind of operation that performs the request."""
         return Operation.Kind.FREEZE if self.freezes else Operation.Kind.UNFREEZE
 
     @property
@@ -39,17 +39,17 @@ class FreezeRequest:
         return self.freezes and self.kind == FreezeKind.ACCOUNT_AND_RESOURCE
 
     def as_json(self) -> dict[str, str]:
-        """The form in which an operation stores it; whether it freezes follows from the operation's kind."""
+        """Return the request as an operation stores it. Whether it freezes follows from the operation's kind."""
         return {"freeze_kind": self.kind, "reason": self.reason, "agreement": self.agreement}
 
 
 def freeze_request_from(stored: Mapping[str, str], *, freezes: bool) -> FreezeRequest:
-    """The request that an operation or a job has stored as JSON."""
+    """Convert the JSON that an operation or a job has stored back to a request."""
     return FreezeRequest(FreezeKind(stored["freeze_kind"]), stored["reason"], stored["agreement"], freezes=freezes)
 
 
 def exclusion_reasons(request: FreezeRequest, prefix: str = "") -> dict[ExclusionReason, Q]:
-    """The customers whose account the request would not change or must not change, as conditions by the reason.
+    """By reason, the condition for customers whose account the request would not or must not change.
 
     See rules 3.9, 4.3 and 4.5 (docs/rules.md).
     """
@@ -74,9 +74,9 @@ def exclusion_reasons(request: FreezeRequest, prefix: str = "") -> dict[Exclusio
 def freeze_exclusion(
     request: FreezeRequest, not_actionable: Mapping[ExclusionReason, Q] | None = None, *, prefix: str = ""
 ) -> Case:
-    """Why the request is not carried out for a row, the first reason that applies; "" where it is.
+    """The first reason why the request does not apply to a row; "" if it does.
 
-    `not_actionable` has further conditions, by reason, which are checked first.
+    `not_actionable` maps further reasons to their conditions, which are checked first.
     """
     reasons = {**(not_actionable or {}), **exclusion_reasons(request, prefix)}
     return Case(
@@ -87,7 +87,10 @@ def freeze_exclusion(
 
 
 def with_freeze_effects(rows: QuerySet, request: FreezeRequest, *, prefix: str = "") -> QuerySet:
-    """The rows with `effect_after`, what becomes of the account, and `exhausts_after`, always False, as for budgets."""
+    """Annotate rows with what the request would do to the account: `effect_after`.
+
+    `exhausts_after` is always False; the effects of budget terms have the same two columns.
+    """
     unchanged = [
         When(condition, then=Value(FreezeEffect.NONE)) for condition in exclusion_reasons(request, prefix).values()
     ]

@@ -1,6 +1,6 @@
-"""Importing budgets from a CSV file: its lines become the items of a review, in which each customer has its own terms.
+"""Importing budgets from a CSV file: each line becomes an item of a review, with terms of its own.
 
-The lines are read as a stream into a temporary table. There the bad ones are marked, each problem by one statement for
+The lines are read as a stream into a temporary table. There the bad ones are marked, with one statement per problem for
 all lines. The good ones go through the same steps as every other review. A term that a line leaves empty stays as it
 is.
 """
@@ -42,7 +42,7 @@ STAGED_COLUMNS = """
 line integer PRIMARY KEY, account varchar(128), budget_type varchar(10), amount bigint, account_freezing varchar(24),
 unfreeze {boolean}, reason text, problem varchar(16), customer_id bigint
 """
-# The second and every further line of one customer.
+# The second and every further line about the same customer.
 MARK_REPEATED = """
 UPDATE staged_lines SET problem = %s
 FROM (SELECT account, MIN(line) AS first FROM staged_lines WHERE account <> '' GROUP BY account HAVING count(*) > 1)
@@ -52,7 +52,7 @@ WHERE repeated.account = staged_lines.account AND staged_lines.line > repeated.f
 
 
 class Problem(models.TextChoices):
-    """What is wrong with a line. SAME is no error: the line would change nothing."""
+    """What is wrong with a line. SAME is not an error: the line would change nothing."""
 
     NONE = ""
     VALUE = "VALUE"
@@ -67,22 +67,22 @@ class Problem(models.TextChoices):
 
 
 class StagedLineQuerySet(models.QuerySet["StagedLine"]):
-    """The lines of a file, by their problems."""
+    """Querysets of the lines of a file, by their problems."""
 
     def bad(self) -> Self:
         return self.exclude(problem__in=(Problem.NONE, Problem.SAME))
 
     def unmarked(self) -> Self:
-        """The lines without a problem so far, with `new_type`, the budget type that the customer would have."""
+        """The lines without a problem so far, annotated with `new_type`, the budget type that the line leads to."""
         new_type = Coalesce(F("budget_type"), F("customer__budget__budget_type"))
         return self.filter(problem=Problem.NONE).annotate(new_type=new_type)
 
     def mark(self, problem: Problem, condition: Q) -> None:
-        """Mark those of the unmarked lines that meet the condition."""
+        """Mark the unmarked lines that meet the condition with this problem."""
         self.unmarked().filter(condition).update(problem=problem)
 
     def with_terms(self) -> Self:
-        """The unmarked lines with the columns that budgets.actions.terms describes."""
+        """Annotate the unmarked lines with the columns that budgets.actions.terms describes."""
         return (
             self.unmarked()
             .annotate(
@@ -99,7 +99,7 @@ class StagedLineQuerySet(models.QuerySet["StagedLine"]):
 
 
 class StagedLine(models.Model):
-    """A line of the file; None means empty. Of no installed app: the table exists only during an import."""
+    """A line of the file; None means empty. Unmanaged: its table is temporary and exists only during an import."""
 
     line = models.PositiveIntegerField(primary_key=True)
     account = models.CharField(max_length=LONGEST_CUSTOMER_ID)
@@ -122,10 +122,10 @@ class StagedLine(models.Model):
         return f"{self.line} {self.account}"
 
     def message(self, first_lines: dict[str, int], refusals: dict[int, str]) -> str:
-        """What is wrong with a bad line.
+        """Say what is wrong with a bad line.
 
-        `first_lines` has the first line of each account that is repeated, `refusals` the reason of each partner for
-        whose customers the operator may not set budgets.
+        `first_lines` maps repeated accounts to their first line. `refusals` maps partners to the reason why the
+        operator may not set budgets of their customers.
         """
         if self.problem == Problem.VALUE:
             return self.reason
@@ -144,7 +144,7 @@ class StagedLine(models.Model):
         }[Problem(self.problem)]
 
 
-# Each cell is empty or says what the budget has, and there is nothing to unfreeze.
+# Each cell is empty or equals what the budget has, and there is nothing to unfreeze.
 IS_SAME = Q(
     *(
         Q(**{f"{name}__isnull": True}) | Q(**{f"customer__budget__{name}": F(name)})
@@ -152,7 +152,7 @@ IS_SAME = Q(
     ),
     Q(unfreeze=False) | Q(customer__freeze_kind=FreezeKind.NONE),
 )
-# The UnchangedTerms of a line: those of its cells that are empty follow the budget when the review is made again.
+# The UnchangedTerms of a line: terms whose cells are empty follow the budget when the review is made again.
 UNCHANGED_TERMS = reduce(
     add,
     (
@@ -168,10 +168,10 @@ UNCHANGED_TERMS = reduce(
 
 @dataclass(frozen=True)
 class BudgetImport:
-    """What became of a file of budgets, in numbers of lines.
+    """The result of reading a file of budgets, in numbers of lines.
 
-    `operation` is the review of the `reviewed` lines; None where there is none. `bad_lines` has the first hundred of
-    the `bad` ones. `why_not` says why the good lines cannot be reviewed either, where some are bad.
+    `operation` is the review of the `reviewed` lines, None if there is none. `bad_lines` has the first hundred of the
+    `bad` ones. If some lines are bad, `why_not` says why the good ones cannot be reviewed either.
     """
 
     operation: Operation | None
@@ -185,16 +185,16 @@ class BudgetImport:
 def review_import(
     name: str, content: BinaryIO, *, operator: User, agreement: str = "", progress: Progress = None
 ) -> BudgetImport:
-    """Store the budgets that a CSV file asks for as a review to be confirmed. No budget is set.
+    """Make a review, to be confirmed, of the budgets that a CSV file asks for. No budget is set.
 
     Columns are found by their names: `customer_id`, `amount`, and optionally `budget_type`, `account_freezing` and
     `unfreeze_now`. Bad lines and lines that would change nothing are not in the review. Lines that choose to freeze
     resources need the `agreement`, the version that was accepted. `progress` is called outside of any transaction with
     the number of bytes read since its last call.
 
-    Raises BadFile where the file as a whole cannot be read, and PermissionRefused. Where no line is bad, raises
-    InvalidRequest if the review could not be confirmed: above a quota, or Unfreeze Now for a single customer whose
-    account must stay frozen.
+    Raises BadFile if the file as a whole cannot be read, and PermissionRefused. If no line is bad but the review could
+    not be confirmed, raises InvalidRequest: above a quota, or Unfreeze Now for a single customer whose account must
+    stay frozen.
     """
     ensure_may_import(operator)
     boolean = "boolean" if connection.vendor == "postgresql" else "bool"
@@ -204,7 +204,7 @@ def review_import(
     try:
         create_temp_table(STAGED, STAGED_COLUMNS.format(boolean=boolean), lines)
         with write_transaction():
-            # First of all, as a new month is restored before anything of it is read.
+            # Comes first, as a new month is restored before anything of it is read.
             month = current_month()
             _mark_problems(operator, agreement)
             return _create_review(name, operator, month, agreement)
@@ -213,14 +213,14 @@ def review_import(
 
 
 def ensure_may_import(operator: User) -> None:
-    """Raises PermissionRefused where this person may set no budget at all."""
+    """Raise PermissionRefused if this person may not set any budgets at all."""
     partner: Any = operator.partner  # None is refused below
     if why_not := why_not_budgets(operator, partner, _current_grant(partner)):
         raise PermissionRefused(why_not)
 
 
 def _mark_problems(operator: User, agreement: str) -> None:
-    """Find the customer of each line, and mark each line with the first of these problems that it has."""
+    """Find the customer of each line, and mark each bad line with the first problem that is found."""
     lines = StagedLine.objects
     own, params = Customer.objects.visible_to(operator).order_by().values("pk", "customer_id").query.sql_with_params()
     with connection.cursor() as cursor:
@@ -238,7 +238,7 @@ def _mark_problems(operator: User, agreement: str) -> None:
     lines.mark(Problem.NO_BUDGET, Q(customer__budget__isnull=True) & lacks_term)
     if not agreement:
         with_resources = Q(account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
-        # The policy that a budget already has is not chosen by the line. Made again, the review follows the budget.
+        # A line does not choose a policy that the budget already has. A review made again follows the budget's policy.
         already_set = Q(customer__budget__account_freezing=F("account_freezing"))
         lines.unmarked().filter(with_resources & already_set).update(account_freezing=None)
         lines.mark(Problem.RESOURCES, with_resources)
@@ -248,7 +248,7 @@ def _mark_problems(operator: User, agreement: str) -> None:
 
 
 def _refusals(operator: User, lines: QuerySet[StagedLine]) -> dict[int, str]:
-    """The partners of the lines for whose customers this person may set no budget, with the reason.
+    """By partner, why this person may not set budgets of the partner's customers. Other partners are left out.
 
     See rule 5.2 (docs/rules.md).
     """
@@ -259,7 +259,7 @@ def _refusals(operator: User, lines: QuerySet[StagedLine]) -> dict[int, str]:
 
 
 def _current_grant(partner: Partner | None) -> Grant | None:
-    """The partner's grant as it is now: since the operator signed in, or reading began, it may have been changed."""
+    """The partner's grant as it is now. It may have changed since the operator signed in or reading began."""
     return Grant.objects.filter(partner=partner).first()
 
 
@@ -270,7 +270,7 @@ def _create_review(name: str, operator: User, month: int, agreement: str) -> Bud
         return BudgetImport(None, lines, 0, bad, bad_lines)
     terms = {"import": name, "lines": lines, "bad": bad, "unfreeze": False, "agreement": agreement}
     try:
-        # In a savepoint: where the review is refused, the operation goes, and the bad lines are still reported.
+        # In a savepoint: if the review is refused, the operation is removed, and the bad lines are still reported.
         with transaction.atomic():
             operation = operations.create_operation(Operation.Kind.SET_BUDGET, terms, operator=operator)
             reviewed = store_items(
@@ -289,7 +289,7 @@ def _create_review(name: str, operator: User, month: int, agreement: str) -> Bud
 
 
 def _bad_lines(name: str, operator: User) -> list[BadLine]:
-    """The first hundred bad lines of the file with this name."""
+    """The first hundred bad lines, with the name of their file."""
     lines = list(StagedLine.objects.bad().select_related("customer__budget").order_by("line")[:MAX_BAD_LINES])
     repeated = [line.account for line in lines if line.problem == Problem.TWICE]
     first_lines = dict(StagedLine.objects.filter(account__in=repeated).values_list("account").annotate(Min("line")))

@@ -32,8 +32,8 @@ from partnercenter.models import Channel, Partner, User
 MOST_UNKNOWN_ACCOUNTS = 100
 
 # Totals of accounts that are not current customers of the partner, and of months in which an account was a customer of
-# another. `NOT EXISTS`, because PostgreSQL compares one by one the IDs of a `NOT IN (SELECT ..)` that do not fit into
-# its memory for a hash table.
+# another. `NOT EXISTS`, because PostgreSQL compares the IDs of a `NOT IN (SELECT ..)` one by one if they do not fit
+# into its memory for a hash table.
 NOT_OF_PARTNER = """
 FROM incoming WHERE NOT EXISTS (
     SELECT 1 FROM customers_customer c
@@ -75,7 +75,7 @@ SELECT count(*) FROM (
     ORDER BY id FOR NO KEY UPDATE
 ) AS locked
 """
-# Only one report is imported at a time, so no stored total appears or goes in between: cheaper than an upsert.
+# Only one report is imported at a time, so no stored total appears or disappears meanwhile: cheaper than an upsert.
 REPLACE_TOTALS = """
 UPDATE budgets_expenditure SET customer_id = w.customer_id, total = w.total, reported_at = %s, report_id = %s
 FROM to_write w WHERE w.expenditure_id = budgets_expenditure.id
@@ -101,7 +101,7 @@ class ReportResult:
 
     `changed` counts the totals that are new or differ, `older` those that were ignored because a newer report had
     stated them. The totals of `unknown` accounts are kept until these are associated; those of accounts that are
-    `not_yours` are not stored. `report` is the key of the report, None where nothing was written.
+    `not_yours` are not stored. `report` is the key of the report, None if nothing was written.
     """
 
     report: uuid.UUID | None = None
@@ -129,11 +129,11 @@ def import_report(
     only: Partner | None = None,
     channel: Channel = Channel.IMPORT,
 ) -> ReportResult:
-    """Replace the totals that a report states, update what budgets have used, and freeze where a budget is used up.
+    """Import the totals of a report, update what budgets have used, and freeze accounts that used theirs up.
 
     One transaction; see rule 8.6 (docs/rules.md). A total of the same time or newer replaces the stored one, an older
     one is ignored, and the same report again writes nothing. With `only` a partner, the accounts of others are counted
-    and not stored; see rule 8.5 (docs/rules.md). Raises InvalidRequest where the report's time is in the future, and
+    and not stored; see rule 8.5 (docs/rules.md). Raises InvalidRequest if the report's time is in the future, and
     LockTimeout after waiting ten seconds for another report.
     """
     now = timezone.now()
@@ -169,7 +169,7 @@ def import_report(
 
 
 def _compare(at: datetime, month: int, result: ReportResult) -> int:
-    """Compare the incoming totals with the stored ones and fill in the result; return how many are to be written."""
+    """Compare the incoming totals with the stored ones and fill in the result; return how many must be written."""
     time = db_datetime(at)
     _run(COMPARE, [db_datetime(first_moment_of_day(at)), month, time, time, time])
     _run("CREATE INDEX compared_by_customer ON compared (customer_id)")
@@ -186,9 +186,9 @@ def _compare(at: datetime, month: int, result: ReportResult) -> int:
 
 
 def _apply(report: ExpenditureReport, month: int, author: Author, result: ReportResult) -> None:
-    """Lock the customers whose totals change, in key order; then write totals, used, freezes and the report's summary.
+    """Lock the customers whose totals change; then write totals, used amounts, freezes and the report's summary.
 
-    The report itself is recorded already.
+    Customers are locked in key order. The report itself is recorded already.
     """
     if connection.vendor == "postgresql":
         _rows(LOCK_CUSTOMERS)

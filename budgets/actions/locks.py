@@ -8,7 +8,7 @@ from partnercenter.models import Grant, Partner, User
 
 
 def lock_customers(customers: CustomerQuerySet, operator: User) -> list[int]:
-    """Lock the grants and then the rows of those customers that are the operator's own; return the customers' keys."""
+    """Lock the grants, then the customers that are the operator's own; return the keys of these customers."""
     own = customers.visible_to(operator)
     partners = list(Partner.objects.filter(pk__in=own.order_by().values("partner")))
     lock_grants(partners)
@@ -17,10 +17,10 @@ def lock_customers(customers: CustomerQuerySet, operator: User) -> list[int]:
 
 
 def lock_grants(partners: list[Partner]) -> None:
-    """Lock the grants of the resellers among the partners, so that none is given, changed or revoked meanwhile."""
+    """Lock the grants of the resellers among the partners, so that none is given, changed or revoked."""
     lock_keys(Grant.objects.filter(partner__in=partners))
 
 
 def lock_reviewed_customers(items: QuerySet[ReviewItem], operator: User) -> None:
-    """Lock the customers of these review items that are still the operator's own. Call it after `lock_grants`."""
+    """Lock the customers of review items that are still the operator's own. Call this after `lock_grants`."""
     lock_rows(Customer.objects.visible_to(operator).filter(pk__in=items.values("customer")))

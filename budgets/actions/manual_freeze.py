@@ -1,6 +1,6 @@
 """Freezing and unfreezing by hand: one customer or a hundred thousand, reviewed, confirmed, applied once.
 
-As with budgets, a review has one item per customer, and only what was reviewed is done; see section 4 (docs/rules.md).
+As for budgets, a review has one item per customer, and only what was reviewed is done; see section 4 (docs/rules.md).
 """
 
 from dataclasses import replace
@@ -57,15 +57,15 @@ def review_freeze(
     expected: Q | None = None,
     all_matching: bool = False,
 ) -> Operation:
-    """Store what the request would do to each of the customers, as an operation to be confirmed. Nothing is frozen.
+    """Make a review, to be confirmed, of what the request would do to each customer. Nothing is frozen.
 
     Customers whose account it would not or must not change are stored as excluded, with the reason (rule 4.5
-    (docs/rules.md)). With `all_matching` the customers come from a filter, and those on whom the operator cannot act
-    are excluded as well; without it they were named one by one, and a referral customer is an error. `expected` is a
-    condition that each customer still has to meet.
+    (docs/rules.md)). With `all_matching` the customers come from a filter, and customers on whom the operator cannot
+    act are excluded as well; without it they were named one by one, and a referral customer is an error. `expected` is
+    a condition that each customer still has to meet.
 
-    Raises PermissionRefused; Conflict where a customer is not as `expected`; InvalidRequest where the reason or the
-    agreement is missing, or no account can be frozen or unfrozen.
+    Raises PermissionRefused; Conflict if a customer is not as `expected`; InvalidRequest if the reason or the agreement
+    is missing, or no account can be frozen or unfrozen.
     """
     return create_freeze_review(
         current_month(), customers, request, operator=operator, expected=expected, all_matching=all_matching
@@ -83,7 +83,7 @@ def freeze_now(
 ) -> BatchResult:
     """Freeze or unfreeze without asking for confirmation: `review_freeze` and `apply_freeze` in one transaction.
 
-    Raises what they raise, and InvalidRequest where none of the customers is the operator's own.
+    Raises what they raise, and InvalidRequest if none of the customers is the operator's own.
     """
     month = lock_month()
     keys = lock_customers(customers, operator)
@@ -99,9 +99,9 @@ def freeze_now(
 def apply_freeze(operation: Operation, request: FreezeRequest, *, only_unchanged: bool = False) -> BatchResult:
     """Freeze or unfreeze the account of each customer of the review, all or none.
 
-    The batch of the records is the key of the operation. Raises Conflict where a customer, or what would happen to it,
-    is no longer as reviewed; with `only_unchanged` those customers are skipped instead. Raises PermissionRefused where
-    the operator may no longer act, and LockTimeout after waiting ten seconds.
+    The batch of the records is the key of the operation. Raises Conflict if a customer, or what would happen to it, is
+    no longer as reviewed; with `only_unchanged` such customers are skipped instead. Raises PermissionRefused if the
+    operator may no longer act, and LockTimeout after waiting ten seconds.
     """
     return _apply(lock_month(), operation, request, channel=Channel.CONSOLE, only_unchanged=only_unchanged)
 
@@ -116,7 +116,7 @@ def create_freeze_review(
     all_matching: bool = False,
     replaces: Operation | None = None,
 ) -> Operation:
-    """Create the review of `review_freeze` in the caller's transaction; `month` is the current billing month."""
+    """Do what `review_freeze` does, in the caller's transaction; `month` is the current billing month."""
     if not 0 < len(request.reason.strip()) <= LONGEST_REASON:
         raise InvalidRequest(_("Enter a reason of 1 to 256 characters."), "reason")
     if request.freezes_resources and not request.agreement:
@@ -135,9 +135,9 @@ def create_freeze_review(
 
 
 def ensure_freeze_confirmable(operation: Operation, request: FreezeRequest) -> None:
-    """Raises PermissionRefused or InvalidRequest where the freeze review could not be confirmed anyway.
+    """Raise PermissionRefused or InvalidRequest if the freeze review could not be confirmed anyway.
 
-    Where no customer is included, the error says why; see rule 4.5 (docs/rules.md).
+    If no customer is included, the error says why; see rule 4.5 (docs/rules.md).
     """
     actionable = operation.reviewed.exclude(left_out__in=(ExclusionReason.REFERRAL, ExclusionReason.GRANTED))
     ensure_permitted(review_totals(actionable, operation.operator), operation.operator)
@@ -148,7 +148,7 @@ def ensure_freeze_confirmable(operation: Operation, request: FreezeRequest) -> N
 def _apply(
     month: int, operation: Operation, request: FreezeRequest, *, channel: Channel, only_unchanged: bool
 ) -> BatchResult:
-    """Lock, then record and write. The caller has locked `month`, which has to be the first lock."""
+    """Lock, then record and write. The caller must have locked `month`, before any other lock."""
     items, operator = included_items(operation), operation.operator
     totals = review_totals(items, operator)
     lock_grants(totals.partners)
@@ -174,7 +174,7 @@ def _freeze_or_unfreeze(customers: CustomerQuerySet, request: FreezeRequest, aut
 
 
 def _none_included_message(operation: Operation, request: FreezeRequest) -> str:
-    """Why no customer is included: of one customer the reason, of several how many are excluded for each reason."""
+    """Say why no customer is included: for one, the reason; for several, how many are excluded for each reason."""
     counts = dict(operation.reviewed.order_by().values_list("left_out").annotate(Count("pk")))
     if set(counts) <= {ExclusionReason.BY_OPERATOR}:
         return none_included_message()

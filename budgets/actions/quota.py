@@ -26,7 +26,7 @@ QuotaDeltas = dict[int, dict[str, Decimal]]
 
 
 def not_actionable(operator: User) -> dict[ExclusionReason, Q]:
-    """The customers for whom this operator can set no budget, whatever the terms, as conditions by the reason.
+    """By reason, the condition for customers whose budget this operator cannot set, whatever the terms.
 
     Only what differs between customers is considered here; the operator's own role and grant are checked before.
     See rules 5.2, 5.6 (docs/rules.md).
@@ -39,7 +39,7 @@ def not_actionable(operator: User) -> dict[ExclusionReason, Q]:
 
 
 def actionable(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
-    """The customers this operator may act on."""
+    """Keep only the customers that this operator may act on."""
     return customers.exclude(reduce(or_, not_actionable(operator).values()))
 
 
@@ -47,8 +47,8 @@ def actionable(customers: CustomerQuerySet, operator: User) -> CustomerQuerySet:
 class ReviewTotals:
     """Totals of a review: its customers, their partners and budget types, and how many get each effect.
 
-    `removes` tells whether any budget is removed. `stay_frozen` counts the accounts that stay frozen although Unfreeze
-    Now is ticked; see rule 3.9 (docs/rules.md). `quota_deltas` is empty unless it was asked for.
+    `removes` says whether any budget is removed. `stay_frozen` counts the accounts that stay frozen although Unfreeze
+    Now is ticked; see rule 3.9 (docs/rules.md). `quota_deltas` is empty unless it was requested.
     """
 
     customers: int
@@ -68,12 +68,12 @@ REVIEW_COUNTS = {
     "unfrozen": Count("pk", filter=Q(effect=FreezeEffect.UNFROZEN)),
     "stay_frozen": Count("pk", filter=Q(effect__in=(FreezeEffect.STAYS_FROZEN, FreezeEffect.ESCALATED), unfreeze=True)),
 }
-# Prefixes of the former and the new type and amount in the items of a review.
+# Prefixes of the old and the new type and amount in the items of a review.
 AS_REVIEWED = ("customer__budget__", "")
 
 
 def review_totals(items: QuerySet[ReviewItem], operator: User, *, with_deltas: bool = False) -> ReviewTotals:
-    """The totals of these items, in one query; `with_deltas` also reads the present budgets for the `quota_deltas`."""
+    """Compute the totals of items in one query. `with_deltas` also reads current budgets, for `quota_deltas`."""
     columns = REVIEW_COUNTS | (_sums(*AS_REVIEWED) if with_deltas else {})
     groups: QuerySet = items.order_by().annotate(partner=_partner_key(operator)).values("partner", "budget_type")
     rows = list(groups.annotate(**columns))
@@ -93,16 +93,16 @@ def review_totals(items: QuerySet[ReviewItem], operator: User, *, with_deltas: b
 
 
 def _partner_key(operator: User) -> Combinable:
-    """The partner of an item's customer: a constant, except for a distributor, whose customers have several."""
+    """The partner of an item's customer, as an expression: a constant if all customers have the same partner."""
     own = operator.partner
     return F("customer__partner") if own is None or own.is_distributor else Value(own.pk)
 
 
 def ensure_permitted(totals: ReviewTotals, operator: User) -> dict[int, Grant]:
-    """Raises PermissionRefused where the operator may not act on the customers now; returns their resellers' grants.
+    """Raise PermissionRefused if the operator may not act on the customers now; return their resellers' grants.
 
-    An action that writes has locked the grants before. So once a grant is revoked or a reseller is frozen, which lock
-    them as well, no action goes on as if it were not.
+    An action that writes must have locked the grants before. Revoking a grant and freezing a reseller lock them too, so
+    no action goes on afterwards as if that had not happened.
     """
     grants = {grant.pk: grant for grant in Grant.objects.filter(partner__in=totals.partners).select_related("partner")}
     for partner in totals.partners:
@@ -116,7 +116,7 @@ def ensure_permitted(totals: ReviewTotals, operator: User) -> dict[int, Grant]:
 
 
 def ensure_types_granted(totals: ReviewTotals, operator: User) -> dict[int, Grant]:
-    """Does what `ensure_permitted` does, and raises InvalidRequest where a budget type has no quota."""
+    """Do what `ensure_permitted` does, and raise InvalidRequest if a budget type has no quota."""
     grants = ensure_permitted(totals, operator)
     for partner in totals.partners:
         grant = limiting_grant(operator, partner, grants.get(partner.pk))
@@ -126,7 +126,7 @@ def ensure_types_granted(totals: ReviewTotals, operator: User) -> dict[int, Gran
 
 
 def missing_quota_message(budget_type: str) -> str:
-    """The error where a reseller sets a budget of a type for which it has no quota."""
+    """The error message when a reseller sets a budget of a type for which it has no quota."""
     if budget_type == BudgetType.MONTHLY:
         return _("Contact your distributor to be granted a monthly budget quota.")
     return _("Contact your distributor to be granted a one-time budget quota.")
@@ -135,7 +135,7 @@ def missing_quota_message(budget_type: str) -> str:
 def quota_deltas(rows: QuerySet, before: str, after: str, operator: User) -> QuotaDeltas:
     """By how much these rows change the allocated amounts of each partner.
 
-    `before` and `after` are the prefixes of the former and the new `budget_type` and `amount` in the rows.
+    `before` and `after` are the prefixes of the old and the new `budget_type` and `amount` in the rows.
     """
     by_partner: QuerySet = rows.order_by().annotate(partner=_partner_key(operator)).values("partner")
     return _deltas(by_partner.annotate(**_sums(before, after)))
@@ -150,7 +150,7 @@ def _sums(before: str, after: str) -> dict[str, Sum]:
 
 
 def _deltas(rows: Iterable[Context]) -> QuotaDeltas:
-    """The deltas from rows with the columns of `_sums`; a partner may have several rows."""
+    """Add up the deltas from rows with the columns of `_sums`; a partner may have several rows."""
     deltas: QuotaDeltas = defaultdict(lambda: dict.fromkeys(BudgetType.values, Decimal(0)))
     for row in rows:
         for kind in BudgetType.values:
@@ -159,16 +159,16 @@ def _deltas(rows: Iterable[Context]) -> QuotaDeltas:
 
 
 def ensure_within_quota(deltas: QuotaDeltas, grants: dict[int, Grant], operator: User) -> None:
-    """Raises InvalidRequest where the change as a whole exceeds a quota; see rule 5.3 (docs/rules.md)."""
+    """Raise InvalidRequest if the change as a whole exceeds a quota; see rule 5.3 (docs/rules.md)."""
     for partner, by_type in deltas.items():
         if partner in grants:
             allocate(grants[partner], by_type, operator)
 
 
 def allocate(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
-    """Add amounts to what is allocated of the grant's quotas, in memory; the caller saves the grant.
+    """Add amounts, by budget type, to the allocated amounts of a grant, in memory. The caller saves the grant.
 
-    Raises InvalidRequest where an increase leads above the quota; see rules 5.3, 5.4 (docs/rules.md).
+    Raises InvalidRequest if an increase would exceed the quota; see rules 5.3, 5.4 (docs/rules.md).
     """
     is_limited = limiting_grant(operator, grant.partner, grant) is not None
     for kind, delta in by_type.items():
@@ -180,7 +180,7 @@ def allocate(grant: Grant, by_type: dict[str, Decimal], operator: User) -> None:
 
 
 def over_quota_message(kind: str, quota: Decimal, allocated: Decimal, needed: Decimal) -> str:
-    """The error that names the quota, what is allocated of it and what would be; see rule 5.3 (docs/rules.md)."""
+    """The error message with the quota, what is allocated and what is needed; see rule 5.3 (docs/rules.md)."""
     figures = {"quota": show_amount(quota), "allocated": show_amount(allocated), "needed": show_amount(needed)}
     if kind == BudgetType.MONTHLY:
         text = _(

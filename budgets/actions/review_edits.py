@@ -1,4 +1,7 @@
-"""Editing a review, or making it again: either replaces it by a new one, and the former can no longer be confirmed."""
+"""Editing a review or reviewing it again; either replaces it by a new review.
+
+The replaced review can no longer be confirmed.
+"""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -33,7 +36,7 @@ EDITED_AMOUNTS = "edited_amounts"
 
 
 class EditedAmount(models.Model):
-    """The new amount of one customer in a review. Of no installed app: the table exists only during an edit."""
+    """The new amount of a customer in a review. Unmanaged: its table is temporary and exists only during an edit."""
 
     account = models.TextField(primary_key=True)
     amount = MoneyField()
@@ -49,7 +52,7 @@ class EditedAmount(models.Model):
         return f"{self.account} {self.amount}"
 
 
-# Items with a new amount. The list is read once per statement, and only these items then look up their amount.
+# Items with a new amount. The accounts are read once per statement, and only these items then look up their amount.
 HAS_EDITED_AMOUNT = Q(customer__customer_id__in=EditedAmount.objects.values("account"))
 EDITED_AMOUNT = Subquery(EditedAmount.objects.filter(account=OuterRef("customer__customer_id")).values("amount"))
 
@@ -67,10 +70,10 @@ def edit_review(
 
     Customers are named by their IDs; `group` is a condition that excludes every item that meets it. Each item keeps the
     state in which the customer was first reviewed, so a change since then is still noticed at OK. Items excluded for a
-    reason in ALWAYS_EXCLUDED stay excluded. Raises OperationFinished where the review was confirmed or edited in the
-    meantime, and PermissionRefused or InvalidRequest where the edited review could not be confirmed.
+    reason in ALWAYS_EXCLUDED stay excluded. Raises OperationFinished if the review was confirmed or edited in the
+    meantime, and PermissionRefused or InvalidRequest if the edited review could not be confirmed.
     """
-    # The operator before the month, in the same order as `confirm_operation`.
+    # Locks the operator before the month, in the same order as `confirm_operation`.
     operations.lock_operation(operation)
     month = current_month()
     amounts = amounts or {}
@@ -111,7 +114,7 @@ def edit_review(
 
 @write_transaction()
 def review_terms_again(operation: Operation) -> Operation:
-    """Review the same terms for the same customers again, with their present budgets and accounts.
+    """Review the same terms for the same customers again, with their current budgets and accounts.
 
     Customers whom the operator excluded stay out, and amounts given to single customers are kept.
     """
@@ -132,7 +135,7 @@ def review_terms_again(operation: Operation) -> Operation:
 
 @write_transaction()
 def review_freeze_again(operation: Operation, request: FreezeRequest) -> Operation:
-    """Review the same freezing or unfreezing for the same customers again, with their present accounts."""
+    """Review the same request to freeze or unfreeze the same customers again, with their current accounts."""
     month, items = _lock_to_review_again(operation)
     return create_freeze_review(
         month,
@@ -146,9 +149,9 @@ def review_freeze_again(operation: Operation, request: FreezeRequest) -> Operati
 
 @write_transaction()
 def review_items_again(operation: Operation) -> Operation:
-    """Review the items of an imported file again: only they hold the terms that the file gave to each customer.
+    """Review the items of an imported file again; only they hold the terms that the file gave each customer.
 
-    Terms that the file left empty are taken from the customer's present budget.
+    Terms that the file left empty are taken from the customer's current budget.
     """
     month, items = _lock_to_review_again(operation)
     operator = operation.operator
@@ -170,13 +173,13 @@ def review_items_again(operation: Operation) -> Operation:
 
 
 def _lock_to_review_again(operation: Operation) -> tuple[int, QuerySet[ReviewItem]]:
-    """Lock the operator, then return the current month and the items except those that the operator excluded."""
+    """Lock the operator; return the current month and the items that the operator has not excluded."""
     operations.lock_operation(operation)
     return current_month(), operation.reviewed.exclude(left_out=ExclusionReason.BY_OPERATOR)
 
 
 def _term_or_current(term: UnchangedTerms, current: Combinable) -> Case:
-    """The term that an item states, or the current value where the file left that term empty."""
+    """The term that an item states, or the current value if the file left that term empty."""
     field = str(term.name).lower()
     is_unchanged = Exact(F("as_it_is").bitand(term), Value(int(term)))
     return Case(When(is_unchanged, then=current), default=F(field))

@@ -1,4 +1,4 @@
-"""What actions need to know about the kind of an operation that has items; its classes are in budgets.operations."""
+"""The interface that actions use for operations with review items; implemented in budgets.operations."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -11,36 +11,36 @@ from partnercenter.operation_kinds import OperationKind, kind_of
 
 
 class ReviewKind(OperationKind):
-    """A kind of operation whose customers are reviewed one by one, each as an item."""
+    """An operation with the behaviour of its kind, whose customers are reviewed one by one, each as an item."""
 
     channel: ClassVar[Channel] = Channel.CONSOLE
     compares_budgets: ClassVar[bool] = True
-    """Whether any change of a customer's budget makes its item outdated, not only one that changes the effect."""
+    """Whether any change to a customer's budget makes its item outdated, even one that leaves the effect the same."""
 
     @property
     def is_batch(self) -> bool:
-        """Whether it is about several customers, and so has a review page of its own."""
+        """Whether it has several customers, and so a review page of its own."""
         return self.operation.reviewed.all()[:2].count() != 1
 
     @abstractmethod
     def with_effects(self, items: QuerySet[ReviewItem], month: int) -> QuerySet[ReviewItem]:
-        """Items with terms, with what these would do now: `exhausts_after`, `effect_after`, and for budgets more."""
+        """Annotate items with their effects if applied now: `exhausts_after`, `effect_after`, and more for budgets."""
 
     @abstractmethod
     def exclusion(self) -> Case:
-        """Why an item that is included again stays excluded nevertheless; "" where it does not."""
+        """Why an item stays excluded although the operator includes it again; "" if it does not."""
 
     @abstractmethod
     def ensure_confirmable(self, month: int) -> None:
-        """Raises PermissionRefused or InvalidRequest where the review could not be confirmed anyway."""
+        """Raise PermissionRefused or InvalidRequest if the review could not be confirmed anyway."""
 
     @abstractmethod
     def review_again(self) -> Operation:
-        """Replace this review by one of the same request, made with the present budgets and accounts."""
+        """Replace this review by one of the same request, based on the current budgets and accounts."""
 
 
 def review_kind(operation: Operation) -> ReviewKind:
-    """The operation seen through its kind. Raises TypeError where this kind has no items."""
+    """Return the operation with the behaviour of its kind. Raises TypeError if that kind has no items."""
     kind = kind_of(operation)
     if not isinstance(kind, ReviewKind):
         raise TypeError(f"{operation} has no customers")

@@ -38,8 +38,8 @@ from partnercenter.lib.sql import insert_from
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Operation, User
 
-# Where new items get the state of their customers from: the present state, seen from a customer or from a row that
-# points to one, or the state in the items of a former review.
+# The columns from which new items take the state of their customers: the current state, seen from a customer or from a
+# row that points to one, or the state in the items of an earlier review.
 CURRENT_STATE = {
     "adjustment_record": "budget__record_id",
     "freeze_kind": "freeze_kind",
@@ -53,13 +53,13 @@ ALWAYS_EXCLUDED = (ExclusionReason.REFERRAL, ExclusionReason.GRANTED, ExclusionR
 
 
 def ensure_no_referrals(customers: CustomerQuerySet) -> None:
-    """Raises InvalidRequest where one of the customers is of the referral model; see rule 5.6 (docs/rules.md)."""
+    """Raise InvalidRequest if one of the customers is of the referral model; see rule 5.6 (docs/rules.md)."""
     if customers.filter(association_type=Customer.AssociationType.REFERRAL).exists():
         raise InvalidRequest(referral_message())
 
 
 def referral_message() -> str:
-    """The error where somebody sets the budget of a referral customer, or freezes it; see rule 5.6 (docs/rules.md)."""
+    """The error message when somebody sets a referral's budget or freezes it; see rule 5.6 (docs/rules.md)."""
     return _("A customer of the referral model has no budget and is not frozen.")
 
 
@@ -73,15 +73,15 @@ def review_budgets(
     expected: Q | None = None,
     all_matching: bool = False,
 ) -> Operation:
-    """Store what these terms would do to each of the customers, as an operation to be confirmed. No budget is set.
+    """Make a review, to be confirmed, of what these terms would do to each customer. No budget is set.
 
     Customers for whom the terms cannot be set are stored as excluded. With `all_matching` the customers come from a
-    filter, and those on whom the operator cannot act are excluded as well; without it they were named one by one, and a
-    referral customer is an error. `expected` is a condition that each customer still has to meet.
+    filter, and customers on whom the operator cannot act are excluded as well; without it they were named one by one,
+    and a referral customer is an error. `expected` is a condition that each customer still has to meet.
 
-    Raises PermissionRefused; Conflict where a customer is not as `expected`; InvalidRequest where there is no customer
-    left, resources would be frozen without the agreement, a type has no quota, a quota would be exceeded, or the
-    account of a single customer cannot be unfrozen.
+    Raises PermissionRefused; Conflict if a customer is not as `expected`; InvalidRequest if there is no customer left,
+    resources would be frozen without the agreement, a type has no quota, a quota would be exceeded, or the account of a
+    single customer cannot be unfrozen.
     """
     return create_budget_review(
         current_month(),
@@ -106,7 +106,7 @@ def create_budget_review(
     replaces: Operation | None = None,
     to_be_edited: bool = False,
 ) -> Operation:
-    """Create the review of `review_budgets` in the caller's transaction; `month` is the current billing month.
+    """Do what `review_budgets` does, in the caller's transaction; `month` is the current billing month.
 
     With `to_be_edited` the caller goes on to edit the review; then only the edited review has to be confirmable.
     """
@@ -127,12 +127,12 @@ def create_budget_review(
 
 
 def agreement_missing_message() -> str:
-    """The error where resources would be frozen without the agreement; see rules 3.6, 4.4 (docs/rules.md)."""
+    """The error message when the agreement on freezing resources is missing; see rules 3.6, 4.4 (docs/rules.md)."""
     return _("Tick the agreement: resources are frozen only with it.")
 
 
 def with_item_terms(items: QuerySet[ReviewItem]) -> QuerySet:
-    """The items with their terms as the columns that budgets.actions.terms describes."""
+    """Annotate items with their terms as the columns that budgets.actions.terms describes."""
     return items.annotate(
         new_type=F("budget_type"),
         new_amount=F("amount"),
@@ -176,7 +176,7 @@ def store_items(
 
 
 def included_items(operation: Operation) -> QuerySet[ReviewItem]:
-    """The items of a review that are applied."""
+    """The items of a review that will be applied."""
     return ReviewItem.objects.filter(operation=operation, left_out=ExclusionReason.NONE)
 
 
@@ -190,32 +190,32 @@ SAME_TERMS = Q(
 
 
 def unchanged_items(items: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
-    """The items whose terms the customer's budget already has; see rule 3.1 (docs/rules.md)."""
+    """Keep only the items whose terms the customer's budget already has; see rule 3.1 (docs/rules.md)."""
     return items.filter(SAME_TERMS)
 
 
 def changing_items(items: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
-    """The items whose terms differ from the customer's budget, or whose customer has none."""
+    """Keep only the items whose terms differ from the customer's budget, or whose customer has no budget."""
     return items.filter(_is_not_true(SAME_TERMS))
 
 
 def _is_not_true(condition: Q) -> Exact:
-    """`condition IS NOT TRUE`, so also where it is NULL. Django's `~Q` would add a subquery for nullable joins."""
+    """`condition IS NOT TRUE`, which includes NULL. Django's `~Q` would add a subquery for nullable joins."""
     negated = Case(When(condition, then=Value(False)), default=Value(True), output_field=BooleanField())
     return Exact(negated, Value(True))
 
 
 def changes_nothing(operation: Operation) -> bool:
-    """Whether the review would neither change a budget nor unfreeze an account, so that there is nothing to confirm."""
+    """Whether there is nothing to confirm: the review would neither change a budget nor unfreeze an account."""
     items = included_items(operation)
     return not (changing_items(items) | items.filter(effect=FreezeEffect.UNFROZEN)).exists()
 
 
 def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool, none_left: str = "") -> None:
-    """Raises PermissionRefused or InvalidRequest where the review of budgets could not be confirmed anyway.
+    """Raise PermissionRefused or InvalidRequest if the review of budgets could not be confirmed anyway.
 
-    `none_left` is the error where no customer is included. With `unfreeze` it is an error that the only customer's
-    account cannot be unfrozen; see rule 3.9 (docs/rules.md).
+    `none_left` is the error if no customer is included. With `unfreeze`, it is an error if the only customer's account
+    cannot be unfrozen; see rule 3.9 (docs/rules.md).
     """
     items = included_items(operation)
     totals = review_totals(items, operation.operator, with_deltas=True)
@@ -234,12 +234,12 @@ def ensure_confirmable(operation: Operation, month: int, *, unfreeze: bool, none
 
 
 def none_included_message() -> str:
-    """The error where the operator has excluded every customer of a review."""
+    """The error message when the operator has excluded every customer of a review."""
     return _("Keep at least one customer in the review, or cancel it.")
 
 
 def cannot_unfreeze_message(used: Decimal, amount: Decimal) -> str:
-    """The error that names both figures of a budget that is used up; see rule 3.9 (docs/rules.md)."""
+    """The error message with both figures of a budget that is used up; see rule 3.9 (docs/rules.md)."""
     return _(
         "The account cannot be unfrozen: %(used)s is used of a budget of %(amount)s with automatic freezing. "
         "Set a budget above %(used)s, or choose Manual."
@@ -247,16 +247,16 @@ def cannot_unfreeze_message(used: Decimal, amount: Decimal) -> str:
 
 
 def matching_items(items: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
-    """The items that are still as reviewed: the same owner and state of the customer, and the same effects.
+    """Keep only the items that are still as reviewed: same owner and state of the customer, same effects.
 
-    Usage alone may differ, as after a report that leaves the effects as they were. For freezing by hand, another budget
-    matters only where it changes the effects.
+    Only usage may differ, for example after a report that leaves the effects as they were. For freezing by hand, a
+    changed budget matters only if it changes the effects.
     """
     return review_kind(operation).with_effects(with_item_terms(items), month).filter(_is_as_reviewed(operation))
 
 
 def conflicting_items(items: QuerySet[ReviewItem], operation: Operation, month: int) -> QuerySet[ReviewItem]:
-    """The items that are no longer as reviewed."""
+    """Keep only the items that are no longer as reviewed."""
     as_reviewed = _is_not_true(_is_as_reviewed(operation))
     return review_kind(operation).with_effects(with_item_terms(items), month).filter(as_reviewed)
 
@@ -279,9 +279,9 @@ def _is_as_reviewed(operation: Operation) -> Q:
 
 
 def ensure_unchanged(operation: Operation) -> None:
-    """Raises Conflict where an item is no longer as reviewed, PermissionRefused where it is no longer permitted.
+    """Raise Conflict if an item is no longer as reviewed, PermissionRefused if it is no longer permitted.
 
-    Called before a verification code is sent or checked, so that none is used up in vain.
+    Called before a verification code is sent or checked, so that no code is wasted.
     """
     items = included_items(operation)
     totals = review_totals(items, operation.operator)
@@ -291,5 +291,5 @@ def ensure_unchanged(operation: Operation) -> None:
 
 
 def changed_since_review_message() -> str:
-    """The error where an item of a review is no longer as reviewed."""
+    """The error message when an item of a review is no longer as reviewed."""
     return _("A budget or account was changed after your review. Nothing was applied.")

@@ -1,4 +1,4 @@
-"""Set Budget, for one customer or a hundred thousand, in one transaction.
+"""Setting budgets, of one customer or a hundred thousand, in one transaction.
 
 See section 3 and rule 5.3 (docs/rules.md).
 """
@@ -48,7 +48,7 @@ from partnercenter.models import Channel, Confirmation, Grant, Operation, User
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """What a batch did, in numbers of customers.
+    """The result of a batch, in numbers of customers.
 
     `stay_frozen` counts the accounts that stay frozen although Unfreeze Now is ticked; see rule 3.9 (docs/rules.md).
     `skipped` counts the customers that were no longer as reviewed and so were left unchanged.
@@ -76,8 +76,8 @@ def set_budgets(
 ) -> BatchResult:
     """Set budgets without asking for confirmation: `review_budgets` and `apply_budgets` in one transaction.
 
-    `expected` is a condition that each customer still has to meet. Raises what they raise, and InvalidRequest where
-    none of the customers is the operator's own.
+    `expected` is a condition that each customer still has to meet. Raises what they raise, and InvalidRequest if none
+    of the customers is the operator's own.
     """
     month = lock_month()
     keys = lock_customers(customers, operator)
@@ -97,16 +97,16 @@ def apply_budgets(operation: Operation, *, note: str = "", only_unchanged: bool 
     follows rules 3.2 and 3.3 (docs/rules.md); accounts whose budget is used up under an automatic policy are frozen;
     see rule 3.7 (docs/rules.md). The batch of the records is the key of the operation.
 
-    Raises Conflict where a customer, or what would happen to it, is no longer as reviewed; with `only_unchanged` those
-    customers are skipped instead. Raises PermissionRefused where the operator may not, or no longer, set these budgets;
-    InvalidRequest where a type has no quota or a quota would be exceeded; LockTimeout after waiting ten seconds.
+    Raises Conflict if a customer, or what would happen to it, is no longer as reviewed; with `only_unchanged` such
+    customers are skipped instead. Raises PermissionRefused if the operator may not (or no longer) set these budgets;
+    InvalidRequest if a type has no quota or a quota would be exceeded; LockTimeout after waiting ten seconds.
     """
     channel = review_kind(operation).channel
     return _apply(lock_month(), operation, channel=channel, note=note, only_unchanged=only_unchanged)
 
 
 def _apply(month: int, operation: Operation, *, channel: Channel, note: str, only_unchanged: bool) -> BatchResult:
-    """Lock, record, write. The caller has locked `month`, which has to be the first lock."""
+    """Lock, record, write. The caller must have locked `month`, before any other lock."""
     items, operator = included_items(operation), operation.operator
     totals = review_totals(items, operator)
     lock_grants(totals.partners)
@@ -117,7 +117,7 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     author = Author(operator, channel, timezone.now(), operation.pk)
     changed = _record(changing_items(matching), author, note)
     reviewed = totals.customers
-    # Often every budget changes. Otherwise the items that already have their terms match as well.
+    # Often every budget changes. Otherwise, items whose budgets already have their terms match as well.
     still_matching = changed if changed == reviewed else changed + unchanged_items(matching).count()
     if still_matching < reviewed:
         if not only_unchanged or not still_matching:
@@ -167,9 +167,9 @@ def _record(items: QuerySet[ReviewItem], author: Author, note: str) -> int:
 
 
 def _allocate_quotas(records: QuerySet[AdjustmentRecord], grants: dict[int, Grant], operator: User) -> None:
-    """Change what is allocated of the quotas by the sums of the records; see rule 5.3 (docs/rules.md).
+    """Change the allocated amounts of the quotas by the sums of the records; see rule 5.3 (docs/rules.md).
 
-    Raises InvalidRequest where a quota is exceeded.
+    Raises InvalidRequest if a quota is exceeded.
     """
     rows = records.annotate(
         before_budget_type=F("budget_type_before"),
@@ -184,7 +184,7 @@ def _allocate_quotas(records: QuerySet[AdjustmentRecord], grants: dict[int, Gran
 
 
 def _write_budgets(records: QuerySet[AdjustmentRecord], number: int, month: int, *, removes: bool) -> None:
-    """Update, insert and delete budgets as the records say; `number` is how many records there are."""
+    """Update, insert and delete budgets as the records say; `number` is the number of records."""
     table = AdjustmentRecord._meta.db_table
     runs_out_on = run_out_expression(
         month,
@@ -217,7 +217,10 @@ def _write_budgets(records: QuerySet[AdjustmentRecord], number: int, month: int,
 def _freeze_and_unfreeze(
     items: QuerySet[ReviewItem], totals: ReviewTotals, author: Author, changed: int
 ) -> BatchResult:
-    """Unfreeze accounts as reviewed, then freeze those whose budget is used up: rules 3.7 to 3.9 (docs/rules.md)."""
+    """Unfreeze accounts as reviewed, then freeze accounts that used up their budget.
+
+    See rules 3.7 to 3.9 (docs/rules.md).
+    """
     unfrozen = frozen = 0
     if totals.unfrozen:
         to_unfreeze = items.filter(effect=FreezeEffect.UNFROZEN).values("customer")
@@ -235,7 +238,7 @@ def _freeze_and_unfreeze(
     )
 
 
-# Records that change a flag of the account: the budget's type, or whether the budget is used up. Where neither type nor
+# Records that change a flag of the account: the budget's type, or whether the budget is used up. If neither type nor
 # period changes, `used` is the same before and after, so the flag changes if it lies between the two amounts.
 CHANGES_FLAGS = (
     Q(budget_type_before=None)

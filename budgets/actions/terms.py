@@ -1,13 +1,13 @@
-"""What is set for customers and what it would do to them, as columns of a queryset.
+"""Budget terms, and annotations that say which terms each customer would get and what they would do.
 
-The rows of the queryset are either customers (`prefix` "") or rows with a foreign key to one (`prefix` "customer__"):
-items of a review, lines of a file, adjustment records of a batch. Rows with terms have these columns:
+The rows of a queryset are either customers (`prefix` "") or have a foreign key to one (`prefix` "customer__"): items of
+a review, lines of a file, adjustment records of a batch. Rows with terms have these columns:
 
 - `new_type`, `new_amount`, `new_policy`: the terms of the budget
-- `new_counted_from`: the month from which the budget counts; NULL where the rules decide
+- `new_counted_from`: the month from which the budget counts; NULL if the rules decide
 - `new_on_restore`: whether a restore lifts a freeze by this budget
 - `new_unfreeze`: whether Unfreeze Now is ticked
-- `new_left_out`: why the terms cannot be set for this customer; "" where they can
+- `new_left_out`: why the terms cannot be set for this customer; "" if they can
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,11 @@ HUNDREDTHS = 100
 
 @dataclass(frozen=True)
 class RelativeAmount:
-    """An amount computed for each customer from one of the first three fields, which have at most two decimals.
+    """An amount computed for each customer from the one of the first three fields that is set.
 
     `percent` of the current budget (110 is ten percent more), the current budget `plus` an amount, or last month's
-    expenditure times a factor. It is rounded to the cent, halves up, and then up to a multiple of `round_up_to`.
+    expenditure times a factor. These fields have at most two decimals. The amount is rounded to the cent, halves up,
+    and then up to a multiple of `round_up_to`.
     """
 
     percent: Decimal | None = None
@@ -48,7 +49,7 @@ class RelativeAmount:
         return self.last_month_times is None
 
     def expression(self, month: int) -> Combinable:
-        """The amount as an expression over a customer, in the current `month`."""
+        """Return the amount as an expression over customers; `month` is the current month."""
         cents = self._cents(month)
         if self.round_up_to:
             step = to_cents(self.round_up_to)
@@ -67,10 +68,10 @@ class RelativeAmount:
 
 
 def _multiply(cents: Combinable, factor: Decimal, *, divisor: int) -> Combinable:
-    """Cents times a factor of two decimals, over `divisor`, rounded halves up, in integer arithmetic throughout."""
+    """Multiply cents by a factor with two decimals and divide by `divisor`, in integers, rounding halves up."""
     # PostgreSQL's SUM of a bigint is a numeric.
     whole = Cast(cents, models.BigIntegerField())
-    # What is beyond these bounds is no valid budget anyway, and within them the product fits into a bigint.
+    # Values beyond these bounds are not valid budgets anyway; within them the product fits into a bigint.
     bound = to_cents(LARGEST_BUDGET) * HUNDREDTHS + 1
     bounded = Greatest(Least(whole, Value(bound)), Value(-bound))
     divisor *= HUNDREDTHS
@@ -81,7 +82,7 @@ def _multiply(cents: Combinable, factor: Decimal, *, divisor: int) -> Combinable
 class BudgetTerms:
     """The terms of one budget. `amount` is the new total, not a difference.
 
-    Where `account_freezing` or `unfreeze_on_restore` is None, a customer keeps its present choice; a first budget gets
+    If `account_freezing` or `unfreeze_on_restore` is None, a customer keeps its current choice; a first budget gets
     Manual and no. Only a monthly budget with automatic freezing can have `unfreeze_on_restore`. `agreement` is the
     version of the agreement that was accepted; without it no policy may freeze resources; see rule 3.6 (docs/rules.md).
     """
@@ -95,7 +96,7 @@ class BudgetTerms:
 
 @dataclass(frozen=True)
 class BudgetChange:
-    """A change of the budgets of many customers: each keeps what is None here, and an amount may be relative."""
+    """A change to many customers' budgets. Fields that are None stay as they are; `amount` may be relative."""
 
     budget_type: BudgetType | None = None
     amount: Decimal | RelativeAmount | None = None
@@ -105,7 +106,7 @@ class BudgetChange:
 
 
 class StoredTerms(TypedDict):
-    """Terms as the JSON of an operation or a job. Old rows lack the last two."""
+    """Terms as stored in the JSON of an operation or a job. Old rows lack the last two keys."""
 
     budget_type: str | None
     amount: str | dict[str, str] | None
@@ -116,7 +117,7 @@ class StoredTerms(TypedDict):
 
 
 def terms_as_json(terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> StoredTerms:
-    """Terms in the form in which operations and jobs store them."""
+    """Convert terms to the JSON that operations and jobs store."""
     amount: str | dict[str, str] | None
     if isinstance(terms.amount, RelativeAmount):
         amount = {name: str(value) for name, value in vars(terms.amount).items() if value is not None}
@@ -133,7 +134,7 @@ def terms_as_json(terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> Store
 
 
 def terms_from_json(stored: StoredTerms) -> BudgetChange:
-    """The terms that an operation or a job has stored."""
+    """Convert the JSON that an operation or a job has stored back to terms."""
     amount: Decimal | RelativeAmount | None = None
     if isinstance(stored["amount"], dict):
         amount = RelativeAmount(**{name: Decimal(value) for name, value in stored["amount"].items()})
@@ -156,7 +157,10 @@ def with_terms(
     unfreeze: bool,
     not_actionable: Mapping[ExclusionReason, Q],
 ) -> QuerySet:
-    """The customers with the columns of the terms that each would get; those that are `not_actionable` are left out."""
+    """Annotate customers with the terms that each would get, or the reason why they cannot be set.
+
+    `not_actionable` maps reasons to conditions, as for `exclusion`.
+    """
     amount: Combinable
     if isinstance(terms.amount, RelativeAmount):
         amount, needs_budget = terms.amount.expression(month), terms.amount.needs_budget
@@ -182,15 +186,16 @@ def _given_or(current: Combinable, given: str | None) -> Combinable:
 
 
 def current_policy(prefix: str = "") -> Coalesce:
-    """The policy of the customer's budget; Manual where there is none yet; see rule 3.6 (docs/rules.md)."""
+    """The policy of the customer's budget; Manual if there is none yet; see rule 3.6 (docs/rules.md)."""
     policy = F(f"{prefix}budget__account_freezing")
     return Coalesce(policy, Value(AccountFreezing.MANUAL), output_field=CharField())
 
 
 def unfreeze_choice(given: bool | None = None, prefix: str = "") -> Case:
-    """Whether a restore lifts a freeze by the budget, as `given` or as now chosen; see rule 3.11 (docs/rules.md).
+    """Whether a restore lifts a freeze by the budget: as `given`, or if that is None, the current choice.
 
-    Over rows with `new_type` and `new_policy`: only a monthly budget with automatic freezing has the choice.
+    Rows need `new_type` and `new_policy`: only a monthly budget with automatic freezing has the choice; see rule 3.11
+    (docs/rules.md).
     """
     current = Coalesce(F(f"{prefix}budget__unfreeze_on_restore"), False, output_field=models.BooleanField())
     has_choice = When(
@@ -202,10 +207,10 @@ def unfreeze_choice(given: bool | None = None, prefix: str = "") -> Case:
 
 
 def exclusion(lacks_budget: Q, not_actionable: Mapping[ExclusionReason, Q] | None = None) -> Case:
-    """Why terms cannot be set for a row, the first reason that applies; "" where they can.
+    """The first reason why terms cannot be set for a row; "" if they can.
 
-    `lacks_budget` is the condition under which a budget is needed and missing; `not_actionable` has further conditions,
-    by reason, which are checked first.
+    `lacks_budget` is the condition that a budget is needed but missing. `not_actionable` maps further reasons to their
+    conditions, which are checked first.
     """
     return Case(
         *[When(condition, then=Value(reason)) for reason, condition in (not_actionable or {}).items()],
@@ -218,7 +223,7 @@ def exclusion(lacks_budget: Q, not_actionable: Mapping[ExclusionReason, Q] | Non
 
 
 def with_budget_effects(rows: QuerySet, month: int, *, prefix: str = "") -> QuerySet:
-    """The rows with what their terms would do: `counts_from`, `used_after`, `exhausts_after`, `effect_after`."""
+    """Annotate rows with what their terms would do: `counts_from`, `used_after`, `exhausts_after`, `effect_after`."""
     customer = "customer_id" if prefix else "pk"
     stays_one_time = Q(**{f"{prefix}budget__budget_type": BudgetType.ONE_TIME}) & Q(new_type=BudgetType.ONE_TIME)
     counts_from = Case(
@@ -227,7 +232,7 @@ def with_budget_effects(rows: QuerySet, month: int, *, prefix: str = "") -> Quer
         default=Value(month),
         output_field=IntegerField(),
     )
-    # Within the same period the budget's own `used` is the sum; expenditure is summed up only where the period changes.
+    # Within the same period the budget's own `used` is the sum; expenditure is summed only if the period changes.
     same_period = When(**{f"{prefix}budget__counted_from": F("counts_from")}, then=F(f"{prefix}budget__used"))
     exhausts = When(GreaterThanOrEqual(F("used_after"), F("new_amount")), then=Value(True))
     return (
@@ -239,7 +244,7 @@ def with_budget_effects(rows: QuerySet, month: int, *, prefix: str = "") -> Quer
 
 
 def _freeze_effect(prefix: str) -> Case:
-    """What becomes of the account: rules 3.7 to 3.10 (docs/rules.md), over rows with `exhausts_after`."""
+    """What would happen to the account (rules 3.7 to 3.10 (docs/rules.md)). Rows need `exhausts_after`."""
     is_frozen = ~Q(**{f"{prefix}freeze_kind": FreezeKind.NONE})
     must_be_frozen = Q(exhausts_after=True, new_policy__in=list(FREEZE_KIND_BY_POLICY))
     with_resources = Q(exhausts_after=True, new_policy=AccountFreezing.AUTOMATIC_WITH_RESOURCES)

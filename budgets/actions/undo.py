@@ -1,4 +1,4 @@
-"""Undo of a batch: customers that have not changed since the batch get back what they had before it."""
+"""Undoing a batch: customers that have not changed since the batch get back what they had before it."""
 
 import uuid
 
@@ -16,8 +16,8 @@ from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import BudgetType, Operation, User
 
 LATER_RECORDS = AdjustmentRecord.objects.filter(customer=OuterRef("customer"), pk__gt=OuterRef("pk"))
-# Over adjustment records. A budget names its newest record. Where the batch removed the budget, no budget names one:
-# the record has to be the customer's last, and the customer still associated.
+# A condition on adjustment records. A budget names its newest record. If the batch removed the budget, no budget names
+# one: the record has to be the customer's last, and the customer still associated.
 UNCHANGED_SINCE_BATCH = Q(customer__budget__record=F("pk")) | (
     Q(
         operation=AdjustmentRecord.Operation.REMOVED,
@@ -30,19 +30,19 @@ IS_UNCHANGED = Case(When(UNCHANGED_SINCE_BATCH, then=Value(True)), default=Value
 
 
 def batch_records(batch: uuid.UUID, user: User) -> QuerySet[AdjustmentRecord]:
-    """The adjustment records of a batch; none where the batch is not of the person's own company."""
+    """The adjustment records of a batch; none if the batch is not of the person's own company."""
     is_own = Operation.objects.filter(pk=batch, partner=user.partner).exists()
     return AdjustmentRecord.objects.filter(batch=batch) if is_own else AdjustmentRecord.objects.none()
 
 
 @write_transaction()
 def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: Operation | None = None) -> Operation:
-    """Store the undo of a batch as a review to be confirmed; see rule 3.15 (docs/rules.md). No budget is set.
+    """Make a review, to be confirmed, that undoes a batch; see rule 3.15 (docs/rules.md). No budget is set.
 
     Each customer gets back its type, amount and policy, and for a one-time budget `counted_from`; a first budget is
     removed. With `unfreeze` the accounts that the batch froze are unfrozen. Customers that have changed since the batch
     are excluded, as are those that the operator excluded from the review that this one `replaces`. Raises what
-    `review_budgets` raises, and OperationFinished where the replaced review was confirmed or edited in the meantime.
+    `review_budgets` raises, and OperationFinished if the replaced review was confirmed or edited in the meantime.
     """
     if replaces is not None:
         operations.lock_operation(replaces)
@@ -85,6 +85,6 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
 
 
 def ensure_undo_confirmable(operation: Operation, month: int) -> None:
-    """Does what `ensure_confirmable` does, with an error of its own where no customer is included."""
+    """Do what `ensure_confirmable` does, with an error of its own if no customer is included."""
     none_left = _("Nothing can be undone: every customer was changed after the batch or left out of this review.")
     ensure_confirmable(operation, month, unfreeze=False, none_left=none_left)

@@ -1,4 +1,4 @@
-"""Writing what budgets have used, and freezing the accounts whose budgets are used up.
+"""Updating the used amount of budgets and what is derived from it; freezing accounts that used theirs up.
 
 Freezing follows the state, not the moment at which a limit is crossed: every action that changes used, amount, policy
 or month calls `freeze_exhausted` at its end; see rule 3.7 (docs/rules.md).
@@ -19,7 +19,7 @@ from partnercenter.actions.authorship import Author
 from partnercenter.lib.sql import db_datetime
 
 EXHAUSTED_AUTOMATIC = Q(budget__level=100, budget__account_freezing__in=list(FREEZE_KIND_BY_POLICY))
-# Not frozen yet, or frozen in a weaker kind than the policy asks for.
+# Not frozen yet, or frozen in a weaker kind than the policy demands.
 CAN_BE_FROZEN_FURTHER = Q(freeze_kind=FreezeKind.NONE) | Q(
     freeze_kind=FreezeKind.ACCOUNT, budget__account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES
 )
@@ -52,14 +52,14 @@ WHERE {condition} AND runs_out_on IS {distinct_from} {runs_out_on}
 
 
 class UsageUpdate(NamedTuple):
-    """How many budgets got a new `used`, and how many of them became used up by it."""
+    """How many budgets got a new `used` amount, and how many of them became used up."""
 
     budgets: int
     exhausted: int
 
 
 def update_used(new: str, params: Sequence[int | str], *, month: int, at: datetime) -> UsageUpdate:
-    """Write the new `used` of budgets, and all that follows from it, on the budgets and the flags of their customers.
+    """Write the new `used` amount of budgets, everything derived from it, and the flags of their customers.
 
     `new` is SQL with these `params` that selects customer_id, counted_from and used (bigint, cents) of the budgets to
     change. `month` is the current billing month (YYYYMM); a budget that becomes used up is exhausted since `at`.
@@ -82,7 +82,7 @@ def update_used(new: str, params: Sequence[int | str], *, month: int, at: dateti
 
 
 def update_run_out(month: int, condition: str) -> None:
-    """Recompute the day on which budgets run out where only time has passed; `condition` is SQL over the budgets."""
+    """Recompute when budgets run out after only time has passed; `condition` is an SQL condition on the budgets."""
     day = _budget_run_out_sql(month, used="budgets_budget.used")
     update = UPDATE_RUN_OUT.format(runs_out_on=day, condition=condition, distinct_from=IS_DISTINCT[connection.vendor])
     with connection.cursor() as cursor:
@@ -100,7 +100,7 @@ def _budget_run_out_sql(month: int, *, used: str) -> str:
 
 
 def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
-    """Freeze those of the locked customers whose budget is used up under an automatic policy; return how many.
+    """Freeze the locked customers whose budget is used up under an automatic policy; return how many.
 
     Under *Automatic, with resources* an account that is already frozen escalates. The freeze records hold the figures
     of the budget and of the newest report at this moment; see section 9 (docs/rules.md).
@@ -121,7 +121,7 @@ def freeze_exhausted(customers: CustomerQuerySet, *, author: Author) -> int:
 
 
 def budget_figures() -> Figures:
-    """The fields of a freeze record about the customer's budget and the newest report counted in it."""
+    """The fields of a freeze record about the customer's budget and the newest report that it counts."""
     newest = Expenditure.objects.filter(
         customer=OuterRef("pk"), month__gte=OuterRef("budget__counted_from"), month__lte=CURRENT_MONTH
     ).order_by("-reported_at", "-month")

@@ -1,1 +1,1 @@
-"""Reading the files that people import: budgets, and expenditure reports."""
+"""Reading the files that people import: budget files and expenditure reports."""

@@ -31,7 +31,7 @@ YES, NO = ("1", "true", "yes"), ("", "0", "false", "no")
 class BudgetLine(NamedTuple):
     """A line of a budget file. `error` says what is wrong with it, "" if nothing is.
 
-    `amount` is in cents. A type, amount or policy of None leaves that of the present budget.
+    `amount` is in cents. A type, amount or policy of None keeps that of the current budget.
     """
 
     line: int
@@ -44,9 +44,9 @@ class BudgetLine(NamedTuple):
 
 
 def read_budgets(name: str, content: BinaryIO, progress: Progress = None) -> Iterator[BudgetLine]:
-    """The lines of a budget file as a stream, bad ones included.
+    """Stream the lines of a budget file, including bad ones.
 
-    Raises BadFile if the file cannot be used at all: a wrong header, damaged gzip data.
+    Raises BadFile if the file cannot be used at all: wrong header or damaged gzip data.
     """
     return _BudgetReader(CsvFile(name, content, progress)).lines()
 
@@ -97,7 +97,7 @@ class _BudgetReader:
             return BudgetLine(self.file.record_line, known, None, None, None, unfreeze=False, error=str(error))
 
     def _amount(self, text: str) -> int | None:
-        """The amount in cents. Raises ValueError."""
+        """Parse an amount, in cents. Raises ValueError if it is not valid."""
         try:
             amount = self.amount_field.clean(text)
         except ValidationError as error:
@@ -121,5 +121,5 @@ def _invalid_choice(column: str, cell: str, values: Sequence[str]) -> ValueError
 
 
 def unknown_id_message(customer_id: str) -> str:
-    """Why an ID is refused. The same for an unknown ID and another partner's customer (rule 5.6 (docs/rules.md))."""
+    """Why an ID is refused: the same text for unknown IDs and for another partner's (rule 5.6 (docs/rules.md))."""
     return _("%(id)r is not the ID of one of your customers") % {"id": customer_id[:LONGEST_SHOWN]}

@@ -1,4 +1,4 @@
-"""Expenditure reports, FOCUS or plain CSV, read into exact totals per customer and month (section 8 (docs/rules.md)).
+"""Expenditure reports, FOCUS or plain CSV, as exact totals per customer and month (section 8 (docs/rules.md)).
 
 Files are read as streams: memory holds the current record and one integer per customer and month. Amounts are summed
 in units of 10^-12 and rounded to cents once, in `ReadReport.totals` (section 2 (docs/rules.md)). A report with a bad
@@ -36,8 +36,8 @@ LARGEST_TOTAL = 10 ** (DECIMALS + WHOLE_DIGITS)
 class ReadReport:
     """The contents of all files of one report.
 
-    `format` is "focus", "plain" or "mixed". `lines` counts the records without the headers, `unattributed_lines` those
-    without a sub-account. `covers_until` is the latest ChargePeriodEnd, in UTC.
+    `format` is "focus", "plain" or "mixed". `lines` counts the records without the headers, `unattributed_lines` the
+    records without a sub-account. `covers_until` is the latest ChargePeriodEnd, in UTC.
     """
 
     format: str = ""
@@ -46,8 +46,8 @@ class ReadReport:
     covers_until: datetime | None = None
     sources: list[str] = field(default_factory=list)
     unattributed_units: int = field(default=0, repr=False)
-    # Units of 10^-12 by month and customer ID: sums of FOCUS lines, and totals as plain files state them. The key is
-    # one string, which takes half the memory of a pair.
+    # Units of 10^-12 by month and customer ID: sums of FOCUS lines, and totals as stated by plain files. The key is one
+    # string, which takes half the memory of a pair.
     summed: dict[str, int] = field(default_factory=dict, repr=False)
     stated: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -57,7 +57,7 @@ class ReadReport:
         return Decimal(_to_cents(self.unattributed_units)).scaleb(-2)
 
     def totals(self) -> Iterator[tuple[str, int, int]]:
-        """Customer ID, month (YYYYMM) and cents, each pair of ID and month once, in no particular order."""
+        """Stream (customer ID, month as YYYYMM, cents), once per customer and month, in no particular order."""
         for key, units in chain(self.summed.items(), self.stated.items()):
             yield key[6:], int(key[:6]), _to_cents(units)
 
@@ -65,10 +65,10 @@ class ReadReport:
 def read_report(
     files: Iterable[tuple[str, BinaryIO]], *, format: str | None = None, progress: Progress = None
 ) -> ReadReport:
-    """Read all files of one report, given as pairs of name and content, gzipped or not (section 8 (docs/rules.md)).
+    """Read all files of one report, given as (name, content), gzipped or not (section 8 (docs/rules.md)).
 
     With `format` ("focus" or "plain") every header must fit that format, otherwise each header decides. `progress` is
-    called about once per MiB. Raises BadFile.
+    called about once per MiB. Raises BadFile if a file or a line cannot be read.
     """
     reader = _ReportReader(format)
     for name, content in files:
@@ -86,7 +86,7 @@ class _ReportReader:
         self.bad_lines = BadLines()
 
     def read(self, file: CsvFile) -> None:
-        """Add one file. Raises BadFile as soon as there are more bad lines than are collected."""
+        """Add a file. Raises BadFile as soon as there are more bad lines than are collected."""
         self.report.sources.append(file.name)
         try:
             format, pick = self._read_header(file)
@@ -105,7 +105,7 @@ class _ReportReader:
                 self.bad_lines.add(file, error)
 
     def _read_header(self, file: CsvFile) -> tuple[str, CellPicker]:
-        """The file's format, and what picks the cells of that format from a row."""
+        """Return the file's format, and the picker of that format's cells from a row."""
         header = CsvHeader(file)
         format = self.required_format
         if format is None:
@@ -130,7 +130,7 @@ class _ReportReader:
         if moment := parse_moment(charge_end[:LONGEST_SHOWN]):
             self.report.covers_until = max(moment, self.report.covers_until or moment)
         if customer_id:
-            # Lines of a pair that a plain file has stated would be counted twice.
+            # A customer's month that a plain file states as a total would be counted twice.
             key = _key(customer_id, month, self.report.stated)
             self.report.summed[key] = _ensure_storable(self.report.summed.get(key, 0) + units)
         else:
@@ -145,7 +145,7 @@ class _ReportReader:
 
 
 def _key(customer_id: str, month: int, *taken: dict[str, int]) -> str:
-    """The key of a customer and month. Raises ValueError if the ID cannot be one, or the key is among those `taken`."""
+    """The key of a customer and month. Raises ValueError if the ID is not valid or the key is in one of `taken`."""
     if len(customer_id) > LONGEST_CUSTOMER_ID or not customer_id.isprintable():
         raise ValueError(_("%(text)r is not a customer ID") % {"text": customer_id[:LONGEST_SHOWN]})
     key = f"{month}{customer_id}"
@@ -156,7 +156,7 @@ def _key(customer_id: str, month: int, *taken: dict[str, int]) -> str:
 
 
 def _to_units(text: str) -> int:
-    """An amount, exactly, in units of 10^-12 (rule 2.3 (docs/rules.md)). Raises ValueError."""
+    """Parse an amount exactly, in units of 10^-12 (rule 2.3 (docs/rules.md)). Raises ValueError."""
     match = AMOUNT_IN_REPORT.fullmatch(text)
     if match is None:
         raise ValueError(_("%(text)r is not a number") % {"text": text[:LONGEST_SHOWN]})
@@ -172,13 +172,13 @@ def _to_units(text: str) -> int:
 
 
 def _ensure_storable(units: int) -> int:
-    """The total itself. Raises ValueError if sums of such totals could overflow in the database."""
+    """Return the total as it is. Raises ValueError if sums of such totals could overflow in the database."""
     if abs(units) >= LARGEST_TOTAL:
         raise ValueError(_("the total of this customer and month is 10,000,000,000,000 or more"))
     return units
 
 
 def _to_cents(units: int) -> int:
-    """Units of 10^-12 as cents, halves rounded away from zero (rule 2.3 (docs/rules.md))."""
+    """Convert units of 10^-12 to cents, rounding halves away from zero (rule 2.3 (docs/rules.md))."""
     cents = (abs(units) + UNITS_PER_CENT // 2) // UNITS_PER_CENT
     return -cents if units < 0 else cents

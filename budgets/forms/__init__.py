@@ -1,1 +1,1 @@
-"""The forms about budgets: Set Budget for one customer or many, amounts typed into a review, and file uploads."""
+"""Forms about budgets: Set Budget for one customer or many, amounts typed into a review, and file uploads."""

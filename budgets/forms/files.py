@@ -1,4 +1,4 @@
-"""The forms that upload files of budgets and expenditure reports."""
+"""Forms to upload budget files and expenditure reports."""
 
 from django import forms
 from django.conf import settings

@@ -15,14 +15,14 @@ AMOUNT_PREFIX = "amount_"
 
 
 class TypedAmount(NamedTuple):
-    """The text typed as the amount of a row, and its error; "" where it is valid."""
+    """The text typed as the amount of a row, and its error ("" if it is valid)."""
 
     text: str
     error: str
 
 
 class InvalidAmounts(InvalidRequest):
-    """At least one amount typed into a review is invalid; `typed` has all of them, by customer ID."""
+    """At least one amount typed into a review is invalid. `typed` holds all typed amounts, by customer ID."""
 
     def __init__(self, typed: dict[str, TypedAmount]) -> None:
         super().__init__(next(amount.error for amount in typed.values() if amount.error), "amount")
@@ -32,8 +32,8 @@ class InvalidAmounts(InvalidRequest):
 def typed_amounts(post: Mapping[str, str], operation: Operation) -> dict[str, Decimal]:
     """The posted amounts that differ from the reviewed ones, by customer ID.
 
-    An untouched field of a customer who is left out does not count. Raises InvalidAmounts where one is invalid, Http404
-    where a customer is not in the review.
+    An untouched field of an excluded customer does not count. Raises InvalidAmounts if one is invalid, and Http404 if a
+    customer is not in the review.
     """
     field = AmountField(largest=LARGEST_BUDGET)
     texts = {name.removeprefix(AMOUNT_PREFIX): text for name, text in post.items() if name.startswith(AMOUNT_PREFIX)}
@@ -61,13 +61,13 @@ def typed_amounts(post: Mapping[str, str], operation: Operation) -> dict[str, De
 
 
 def amount_text(amount: Decimal | None) -> str:
-    """The reviewed amount as the field of a row shows it; "" where there is none."""
+    """The reviewed amount as the field of a row shows it; "" if there is none."""
     return "" if amount is None else show_amount(amount)
 
 
 def ensure_in_review(operation: Operation, customer_ids: Collection[str]) -> None:
     """Raise Http404 unless all these customers are in the review; see rule 5.6 (docs/rules.md)."""
-    # No ID has a NUL, and PostgreSQL refuses one in a query.
+    # No ID contains a NUL character, which PostgreSQL does not accept as a parameter.
     if any("\0" in customer_id for customer_id in customer_ids):
         raise Http404
     if not customer_ids:

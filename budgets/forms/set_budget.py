@@ -24,13 +24,13 @@ UNFREEZE_ON_RESTORE_HELP = _(
 
 
 def accepted_agreement(cleaned_data: Context) -> str:
-    """The version of the agreement that was accepted; "" where it is not needed or not ticked."""
+    """The version of the agreement that was accepted; "" if it is not needed or not ticked."""
     with_resources = cleaned_data["account_freezing"] == AccountFreezing.AUTOMATIC_WITH_RESOURCES
     return CURRENT_VERSION if with_resources and cleaned_data.get("agreement") else ""
 
 
 class BudgetTypeSelect(forms.RadioSelect):
-    """The budget types as radio buttons; types not in `allowed` are disabled."""
+    """Budget types as radio buttons; types that are not in `allowed` are disabled."""
 
     allowed: set[str] = set()
 
@@ -42,7 +42,7 @@ class BudgetTypeSelect(forms.RadioSelect):
 
 
 class SetBudgetForm(forms.Form):
-    """Set Budget for one customer. `version` is the state that the form showed, "" if it was not opened first."""
+    """Set Budget for one customer. `version` is the state that the form showed, or "" if no form was shown."""
 
     budget_type = forms.ChoiceField(label=_("Budget Type"), choices=BudgetType, widget=BudgetTypeSelect)
     amount = AmountField(label=_("Budget"), largest=LARGEST_BUDGET)
@@ -72,7 +72,7 @@ class SetBudgetForm(forms.Form):
         may_unfreeze: bool = True,
         typed: Context | None = None,
     ) -> None:
-        """`typed` are values that the person entered before, offered again in place of the current ones."""
+        """Make the form. `typed` are values that the person entered before, shown instead of the current ones."""
         super().__init__(data, label_suffix="", initial=self._current_values(customer, allowed) | (typed or {}))
         self.type_notes = [missing_quota_message(name) for name in BudgetType.values if name not in allowed]
         self.fields["budget_type"].widget.allowed = allowed
@@ -100,7 +100,7 @@ class SetBudgetForm(forms.Form):
 
     @property
     def typed(self) -> Context:
-        """The entered values of the valid form, without the version."""
+        """The values entered into the valid form, without the version."""
         return {name: value for name, value in self.cleaned_data.items() if name != "version" and value != ""}
 
     @property

@@ -26,7 +26,7 @@ from partnercenter.models import BudgetType
 
 
 class AmountBy(models.TextChoices):
-    """The ways to give many customers their amounts."""
+    """The ways to determine the amounts of many customers."""
 
     AMOUNT = "AMOUNT", _("Amount")
     PERCENT = "PERCENT", _("Percent of the present budget")

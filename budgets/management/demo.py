@@ -1,4 +1,4 @@
-"""The customers of the demo and their expenditure: invented, and the same every time for the same number of customers.
+"""Invented demo customers and expenditure, the same every time for the same number of customers.
 
 No real company or person is meant. A customer's number decides how far its budget is used, so the mix is the same on
 every day of a month: 8 % have no budget, 8 % have used it up under Automatic and 4 % under Manual, 12 % have used
@@ -60,12 +60,12 @@ WHOLE, DECIMALS = 10**10, -10
 
 
 class Dice(Random):
-    """Pseudorandom numbers that are the same every time for a seed; never for secrets."""
+    """Pseudorandom numbers that are always the same for a seed; not to be used for secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoCustomer:
-    """One invented customer. `spent` is the expenditure of the current month in units of 10^-10."""
+    """An invented customer. `spent` is the expenditure of the current month in units of 10^-10."""
 
     number: int
     customer_id: str
@@ -80,7 +80,7 @@ class DemoCustomer:
 
     @classmethod
     def make(cls, n: int) -> Self:
-        """The n-th customer."""
+        """Make the n-th customer."""
         dice = Dice(f"customer {n}")
         slug, name = _names(dice, n)
         terms, spent = None, 0
@@ -102,7 +102,7 @@ class DemoCustomer:
         )
 
     def new_customer(self, partner: Partner) -> NewCustomer:
-        """The customer as it is to be associated with its partner."""
+        """Return the customer in the form that is needed to associate it with the partner."""
         return NewCustomer(
             customer_id=self.customer_id,
             account_name=self.account_name,
@@ -115,12 +115,12 @@ class DemoCustomer:
 
 
 def make_customers(number: int) -> list[DemoCustomer]:
-    """This number of customers, the same ones every time."""
+    """Make this number of customers, the same ones every time."""
     return [DemoCustomer.make(n) for n in range(number)]
 
 
 def _names(dice: Dice, n: int) -> tuple[str, str]:
-    """The beginning of the account name, and the name of a company or person; every third name is Chinese."""
+    """The start of an account name, and the name of a company or person; every third name is Chinese."""
     brand, trade = dice.choice(BRAND_STARTS) + dice.choice(BRAND_ENDS), dice.choice(TRADES)
     is_person = dice.random() < 0.2
     if n % 3 == 0:
@@ -133,7 +133,7 @@ def _names(dice: Dice, n: int) -> tuple[str, str]:
 
 
 def _customer_id(dice: Dice, n: int) -> str:
-    """An ID as clouds use them: mostly long numbers, some Azure subscriptions and Oracle tenancies."""
+    """An ID such as clouds use: mostly long numbers, some Azure subscriptions and Oracle tenancies."""
     if n % 20 == 7:
         return f"/subscriptions/{uuid.UUID(int=dice.getrandbits(128), version=4)}"
     if n % 20 == 13:
@@ -164,7 +164,7 @@ class _ChargeWriter:
             month = previous_month(month)
 
     def write_customer(self, customer: DemoCustomer) -> None:
-        """Write a few lines a month that add up to what the customer spent."""
+        """Write a few lines per month that add up to what the customer spent."""
         dice, spent = Dice(f"charges {customer.number}"), customer.spent
         for month in self.months if spent else ():
             cuts = sorted(dice.randrange(spent) for _ in range(dice.randint(1, 3)))
@@ -186,9 +186,9 @@ class _ChargeWriter:
 
 
 def _period_cells(month: int, now: datetime) -> tuple[str, ...]:
-    """The cells that all lines of a month share. In the current month usage is known up to the last full hour."""
+    """The cells that all lines of a month share. In the current month, usage is known up to the last full hour."""
     starts, ends = first_moment(month), first_moment(next_month(month))
     last_hour = now.replace(minute=0, second=0, microsecond=0)
-    # In a time zone half an hour off, the month begins in the middle of an hour of `now`.
+    # In a time zone with an offset of half an hour, the month begins in the middle of an hour of `now`.
     used_until = min(max(starts, last_hour), ends)
     return (settings.CURRENCY, *(each.isoformat() for each in (starts, ends, starts, used_until)))

@@ -1,4 +1,4 @@
-"""Budgets and their adjustment records, expenditure and its reports, and the current billing month."""
+"""Models of budgets and their adjustment records, expenditure and its reports, and the current billing month."""
 
 from budgets.models.adjustment_records import RECORDED_TERMS, AdjustmentRecord
 from budgets.models.budgets import (

@@ -1,4 +1,4 @@
-"""The records of every change of a budget."""
+"""The records of all changes to budgets."""
 
 from typing import ClassVar
 
@@ -12,11 +12,11 @@ from partnercenter.lib.money import MoneyField
 from partnercenter.models import BudgetType, Channel, User
 
 RECORDED_TERMS = ("budget_type", "amount", "account_freezing", "counted_from", "unfreeze_on_restore")
-"""The terms of a budget, which a record holds as `*_before` and `*_after`."""
+"""The terms of a budget, each of which a record holds as `*_before` and `*_after`."""
 
 
 class AdjustmentRecord(Record):
-    """One change of one budget, with its terms before and after; see section 9 (docs/rules.md).
+    """A change to a budget, with its terms before and after; see section 9 (docs/rules.md).
 
     `*_before` is None for a first budget, `*_after` for a budget that was removed or deleted.
     """

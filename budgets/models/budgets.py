@@ -19,15 +19,15 @@ MARKS = (100, 90, 75)
 
 
 def usage_percent(used: str, amount: str) -> Combinable:
-    """Usage in whole percents, cut off toward zero, for display and sorting; see rule 3.4 (docs/rules.md).
+    """Usage in whole percent, truncated toward zero, for display and sorting; see rule 3.4 (docs/rules.md).
 
-    Whether a budget is used up is never decided by percents, but in cents.
+    Whether a budget is used up is never decided by percentage, but in cents.
     """
     return ExpressionWrapper(F(used) * 100 / F(amount), output_field=models.BigIntegerField())
 
 
 def usage_level(used: str, amount: str) -> Combinable:
-    """The highest of the marks 75, 90 and 100 percent that `used` has reached, or 0; compared exactly, in cents."""
+    """The highest of 75, 90 and 100 percent that `used` has reached, or 0; compared exactly, in cents."""
 
     def times(column: str, factor: int) -> ExpressionWrapper:
         return ExpressionWrapper(F(column) * factor, output_field=models.BigIntegerField())
@@ -37,7 +37,7 @@ def usage_level(used: str, amount: str) -> Combinable:
 
 
 def budget_flags(used: str, amount: str, budget_type: str, state: str) -> Combinable:
-    """The AccountFlags of a budget with these terms; whether the account is frozen is taken from `state`."""
+    """The AccountFlags of a budget with these terms; `state` says whether the account is frozen."""
     exhausted = When(GreaterThanOrEqual(F(used), F(amount)), then=Value(AccountFlags.EXHAUSTED))
     monthly = When(**{budget_type: BudgetType.MONTHLY}, then=Value(AccountFlags.MONTHLY))
     flags = models.SmallIntegerField()
@@ -50,16 +50,16 @@ def budget_flags(used: str, amount: str, budget_type: str, state: str) -> Combin
 
 
 def exhausted_since(used: str, amount: str, before: str, now: str) -> Combinable:
-    """The time since which a budget is used up: `before` if it already was, otherwise `now`; NULL if it is not."""
+    """Since when a budget has been used up: `before` if it already was, otherwise `now`; NULL if it is not."""
     exhausted = When(GreaterThanOrEqual(F(used), F(amount)), then=Coalesce(F(before), F(now)))
     return Case(exhausted, default=None, output_field=models.DateTimeField())
 
 
 class Budget(models.Model):
-    """The cap on a customer's expenditure.
+    """A limit on a customer's expenditure.
 
     Derived figures are stored beside its terms: `used`, `usage`, `level`, `state`, `exhausted_since` and `runs_out_on`.
-    They change in the same transaction as the expenditure or the terms from which they follow.
+    They change in the same transaction as the expenditure or the terms from which they are derived.
     """
 
     customer = models.OneToOneField(Customer, PROTECT, primary_key=True, related_name="budget")
@@ -76,11 +76,11 @@ class Budget(models.Model):
     runs_out_on = models.DateField(
         _("runs out on"), null=True, help_text="At this month's daily rate; empty where no day can be predicted."
     )
-    # Without an index: budgets are not looked up by record, and records are never deleted.
+    # Needs no index: budgets are not looked up by record, and records are never deleted.
     record = models.ForeignKey(
         AdjustmentRecord, PROTECT, related_name="+", db_index=False, help_text="The newest adjustment record."
     )
-    # The customer's partner, which never changes, for use in indexes.
+    # The customer's partner, which never changes; copied here for indexes.
     partner = models.ForeignKey(Partner, PROTECT, related_name="+", db_index=False, db_constraint=False)
 
     class Meta:
@@ -106,8 +106,8 @@ class Budget(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # One for each order of the list, as on the customer. All states together get no index of their own: every
-            # report would have to write it, and merging eight states is as fast.
+            # One for each order of the list, as on the customer. There is none for all states together: every report
+            # would have to write it, and merging eight states is as fast.
             models.Index(fields=["partner", "state", "usage", "customer"], name="budget_state_usage"),
             models.Index(fields=["partner", "state", "amount", "customer"], name="budget_state_amount"),
             models.Index(fields=["partner", "state", "used", "customer"], name="budget_state_used"),

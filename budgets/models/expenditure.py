@@ -1,4 +1,4 @@
-"""Expenditure by account and month, the reports it came in, and the current billing month."""
+"""Models of expenditure by account and month, of expenditure reports, and of the current billing month."""
 
 import uuid
 from typing import ClassVar
@@ -15,7 +15,7 @@ from partnercenter.models import Partner, User
 
 
 class BillingMonth(models.Model):
-    """The current billing month (YYYYMM), up to which all budgets are counted; a single row, with key 1.
+    """The current billing month (YYYYMM), up to which all budgets count; a single row, with key 1.
 
     Only a month restore changes it; see rule 3.14 (docs/rules.md).
     """
@@ -31,7 +31,7 @@ CURRENT_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
 
 
 class ExpenditureReport(models.Model):
-    """An imported report that changed something, with a summary of what it stated and changed.
+    """An imported report that changed at least one total, with a summary of what it stated and changed.
 
     See section 8 (docs/rules.md).
     """
@@ -88,7 +88,7 @@ class Expenditure(models.Model):
 
 
 class UnassociatedExpenditure(Expenditure):
-    """The expenditure of an account that belongs to no customer, as the administration lists it.
+    """Expenditure of an account that belongs to no customer, as Django admin lists it.
 
     See rule 8.4 (docs/rules.md).
     """
@@ -100,9 +100,9 @@ class UnassociatedExpenditure(Expenditure):
 
 
 def expenditure_between(counted_from: str | int, until: int, customer: str = "pk") -> Combinable:
-    """The expenditure of a customer from the month `counted_from` to the month `until`; see rule 3.2 (docs/rules.md).
+    """Sum a customer's expenditure from the month `counted_from` up to `until`; see rule 3.2 (docs/rules.md).
 
-    An expression over a row whose field `customer` holds the customer. As text, `counted_from` names a field as well.
+    An expression over rows whose field `customer` holds the customer. If `counted_from` is text, it names a field too.
     """
     from_month = OuterRef(counted_from) if isinstance(counted_from, str) else Value(counted_from)
     total = (

@@ -1,1 +1,1 @@
-"""Turn budgets, records, reports and reviews into what templates show, and results into messages."""
+"""Turning budgets, records, reports and reviews into template contexts, and results into messages."""

@@ -1,4 +1,4 @@
-"""Batches: the list of all, and the page of one with its records."""
+"""Batches as pages show them: the list of all, and one with its records."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ FREEZE_RECORD_OF_BATCH = Subquery(
 
 @dataclass(frozen=True)
 class BatchListing:
-    """What the page of a batch lists: the items, how to show a page of them, and what else the template needs.
+    """What a batch's page lists: the items, how to show a page of them, and what else the template needs.
 
     `undoable` is the number of customers whose budgets an undo would restore.
     """
@@ -36,7 +36,7 @@ class BatchListing:
 
 
 def show_batches(confirmations: Iterable[Confirmation]) -> list[Context]:
-    """Batches as rows, with the numbers of budgets changed and of accounts frozen and unfrozen."""
+    """Turn batches into rows, with the numbers of budgets changed and of accounts frozen and unfrozen."""
     confirmations = list(confirmations)
     keys = [each.pk for each in confirmations]
     records = AdjustmentRecord.objects.filter(batch__in=keys)
@@ -70,7 +70,7 @@ def _count_by_batch(records: QuerySet) -> dict[UUID, int]:
 
 
 def list_budget_batch(records: QuerySet[AdjustmentRecord], *, only_changed: bool) -> BatchListing:
-    """The adjustment records of a batch, or `only_changed` those of customers whose budget has changed since."""
+    """List a batch's adjustment records; if `only_changed`, only of customers whose budget changed afterwards."""
     number, unchanged = records.count(), records.filter(UNCHANGED_SINCE_BATCH).count()
     items = records.annotate(is_unchanged=IS_UNCHANGED, freeze_record=FREEZE_RECORD_OF_BATCH)
     if only_changed:
@@ -82,7 +82,7 @@ def list_budget_batch(records: QuerySet[AdjustmentRecord], *, only_changed: bool
 def list_freeze_batch(
     operation: Operation, records: QuerySet[FreezeRecord], summary: Summary, *, only_excluded: bool
 ) -> BatchListing:
-    """The freeze records of a batch, or `only_excluded` the customers excluded in its review."""
+    """List a batch's freeze records, or if `only_excluded`, the customers excluded in its review."""
     excluded = operation.reviewed.exclude(left_out=ExclusionReason.NONE)
     context = {"facts": summary, "left_out": excluded.count(), "only_left_out": only_excluded}
     if only_excluded:
@@ -91,7 +91,7 @@ def list_freeze_batch(
 
 
 def show_batch_records(records: Iterable[Any]) -> list[Context]:
-    """Adjustment records as rows with their customers. `moved_on`: the budget has changed since the batch."""
+    """Turn adjustment records into rows with their customers. `moved_on`: the budget has changed since the batch."""
     records = list(records)
     return [
         row
@@ -107,7 +107,7 @@ def show_batch_records(records: Iterable[Any]) -> list[Context]:
 
 
 def show_excluded(items: Iterable[ReviewItem]) -> list[Context]:
-    """Customers excluded in a review as rows, each with the reason."""
+    """Turn customers excluded in a review into rows, each with the reason."""
     return [
         {
             "account_name": item.customer.account_name,
@@ -120,7 +120,7 @@ def show_excluded(items: Iterable[ReviewItem]) -> list[Context]:
 
 
 def show_freezes(records: Iterable[FreezeRecord]) -> list[Context]:
-    """Freeze records as rows with their customers, and the account before and after."""
+    """Turn freeze records into rows with their customers, and the account before and after."""
     return [
         {
             "pk": record.pk,

@@ -17,7 +17,7 @@ from partnercenter.models import BudgetType
 
 @dataclass(frozen=True)
 class DialogCustomer:
-    """A customer as a dialog names it."""
+    """A customer as a dialog shows it."""
 
     customer_id: str
     account_name: str
@@ -27,13 +27,13 @@ class DialogCustomer:
 
 
 def show_customer(customer: Customer, *, names_shown: bool) -> DialogCustomer:
-    """The customer with its name masked, unless names are shown."""
+    """Return the customer with its name masked, unless names are shown."""
     name = customer.name if names_shown else mask_name(customer.name)
     return DialogCustomer(customer.customer_id, customer.account_name, name, names_shown, customer.retention_until)
 
 
 def show_budget(budget: Budget | None, as_of: datetime | None) -> Context | None:
-    """The current budget; `as_of` is the time of its current estimate."""
+    """The current budget as a context; `as_of` is the time of its current estimate. None without a budget."""
     if budget is None:
         return None
     return {
@@ -50,7 +50,7 @@ def show_budget(budget: Budget | None, as_of: datetime | None) -> Context | None
 
 
 def budget_type_notes(customer: Customer, month: int) -> dict[str, str]:
-    """What to know before choosing either type: the expenditure that counts, and what a change of type means.
+    """A note on each budget type: the expenditure that counts, and what a change of type means.
 
     See rules 3.2, 3.3 (docs/rules.md).
     """

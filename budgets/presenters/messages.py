@@ -12,12 +12,12 @@ from partnercenter.models import BudgetType
 
 
 def nothing_to_change() -> str:
-    """The message where one customer's budget already has the values that were to be set."""
+    """The message when a customer's budget already has the values that were to be set."""
     return _("Nothing to change: the budget is already set to these values.")
 
 
 def message_for_one(result: BatchResult, budget_type: str | None) -> str:
-    """After one customer's budget was set: which type, and what happened to the account."""
+    """The message after one customer's budget was set: which type, and what happened to the account."""
     sentences = []
     if result.changed and budget_type == BudgetType.MONTHLY:
         sentences.append(_("The monthly budget is set."))
@@ -35,14 +35,14 @@ def message_for_one(result: BatchResult, budget_type: str | None) -> str:
 
 
 def message_for_batch(result: BatchResult) -> str:
-    """After many budgets were set: how many, and how many accounts were frozen and unfrozen."""
+    """The message after many budgets were set: how many, and how many accounts were frozen and unfrozen."""
     changed = ngettext("%(n)s budget is set.", "%(n)s budgets are set.", result.changed)
     unchanged = _("Nothing to change: the budgets are already set to these values.")
     return _message_for_many(result, changed=changed, unchanged=unchanged)
 
 
 def message_for_undo(result: BatchResult) -> str:
-    """After a batch was undone: how many budgets, and how many accounts were frozen and unfrozen."""
+    """The message after a batch was undone: how many budgets, and how many accounts were frozen and unfrozen."""
     changed = ngettext(
         "%(n)s budget was restored to its previous values.",
         "%(n)s budgets were restored to their previous values.",
@@ -79,14 +79,14 @@ def _skipped(result: BatchResult) -> list[str]:
 
 
 def message_for_one_freeze(request: FreezeRequest) -> str:
-    """After one account was frozen or unfrozen by hand."""
+    """The message after one account was frozen or unfrozen by hand."""
     if request.freezes_resources:
         return _("The account and its resources are frozen.")
     return _("The account is frozen.") if request.freezes else _("The account is unfrozen.")
 
 
 def message_for_freeze(result: BatchResult, request: FreezeRequest, *, excluded: int) -> str:
-    """After many accounts were frozen or unfrozen by hand: how many, and how many were excluded in the review."""
+    """The message after many accounts were frozen or unfrozen by hand: how many, and how many were excluded."""
     number = result.customers
     if request.freezes_resources:
         done = ngettext(
@@ -104,7 +104,7 @@ def message_for_freeze(result: BatchResult, request: FreezeRequest, *, excluded:
 
 
 def message_for_import(result: BudgetImport) -> str:
-    """After a file of budgets was read: its errors, and whether there is a review."""
+    """The message after a budget file was read: its errors, and whether there is a review."""
     sentences = []
     if result.bad:
         errors = ngettext(
@@ -132,7 +132,7 @@ def message_for_import(result: BudgetImport) -> str:
 
 
 def message_for_report(result: ReportResult) -> str:
-    """After an expenditure report was imported: how many totals changed, or why none did."""
+    """The message after an expenditure report was imported: how many totals changed, or why none did."""
     if not result.changed:
         return _nothing_to_update(result)
     changed = ngettext(
@@ -173,11 +173,11 @@ def _nothing_to_update(result: ReportResult) -> str:
 
 
 def message_for_associated(number: int) -> str:
-    """After customers were associated: how many."""
+    """The message after customers were associated: how many."""
     return ngettext("%(n)s customer associated.", "%(n)s customers associated.", number) % {"n": show_number(number)}
 
 
 def message_for_disassociated(number: int) -> str:
-    """After customers left: how many."""
+    """The message after customers were disassociated: how many."""
     text = ngettext("%(n)s customer disassociated.", "%(n)s customers disassociated.", number)
     return text % {"n": show_number(number)}

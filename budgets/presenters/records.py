@@ -31,7 +31,7 @@ ADJUSTMENT_COLUMNS = (
 
 
 def show_records(records: Iterable[AdjustmentRecord]) -> list[Context]:
-    """Adjustment records as rows of a page."""
+    """Turn adjustment records into rows of a page."""
     return [
         {
             "at": record.at,
@@ -52,7 +52,7 @@ def show_records(records: Iterable[AdjustmentRecord]) -> list[Context]:
 
 
 def record_as_row(record: AdjustmentRecord, zone: tzinfo) -> list[object]:
-    """An adjustment record as a row of `ADJUSTMENT_COLUMNS`, with the name masked; see rule 7.1 (docs/rules.md)."""
+    """Convert a record to the cells of `ADJUSTMENT_COLUMNS`, with the name masked; see rule 7.1 (docs/rules.md)."""
     return [
         timezone.localtime(record.at, zone).isoformat(" ", "seconds"),
         record.operator_name,

@@ -16,9 +16,9 @@ REPORT_COUNTS = ("lines", "customers", "changed", "exhausted")
 
 
 def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list[Context]:
-    """Reports as rows for a partner.
+    """Turn reports into rows for a partner.
 
-    Of the platform's own reports a partner sees only the times, and how many of its own accounts they froze.
+    Of the platform's own reports, a partner sees only the times, and how many of its own accounts they froze.
     """
     reports = list(reports)
     freezes = freezes_of(partner).filter(batch__in=[report.pk for report in reports])
@@ -38,12 +38,12 @@ def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list
 
 
 def freezes_of(partner: Partner) -> QuerySet[FreezeRecord]:
-    """All freezes of the partner's customers; those that a report led to have its key as their batch."""
+    """All freezes of the partner's customers. The batch of a freeze caused by a report is the report's key."""
     return FreezeRecord.objects.filter(customer__partner=partner, operation=FreezeRecord.Operation.FREEZE)
 
 
 def show_report(report: ExpenditureReport) -> Context:
-    """One report with its content and effects; of the platform's own reports only the times."""
+    """A report with its content and effects, or only its times if it is the platform's own."""
     times = {
         "reported_at": report.reported_at,
         "imported_at": report.imported_at,
@@ -58,7 +58,7 @@ def show_report(report: ExpenditureReport) -> Context:
 
 
 def show_frozen(records: Iterable[FreezeRecord]) -> list[Context]:
-    """The accounts that a report froze, with the figures of that moment."""
+    """Turn the freezes of a report into rows: the accounts, with the figures of that moment."""
     return [
         {
             "pk": record.pk,

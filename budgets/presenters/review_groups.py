@@ -13,7 +13,7 @@ from customers.models import ExclusionReason, FreezeEffect, FreezeOrigin
 
 @dataclass(frozen=True)
 class ReviewGroup:
-    """One group: its label, the condition its items meet, and whether the operator can leave out the whole group."""
+    """A group: its label, the condition that its items meet, and whether it can be excluded as a whole."""
 
     label: str | Promise
     condition: Q

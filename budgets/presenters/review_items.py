@@ -1,6 +1,6 @@
 """The customers of a review as rows of its page: terms, effect on the account, and what can be edited.
 
-Items come from `annotated_items`, with what would be used and happen now and with the cause of a freeze.
+Items come from `annotated_items`, annotated with the effects that their terms would have now and the cause of a freeze.
 """
 
 from datetime import date, timedelta
@@ -26,13 +26,13 @@ BY_NAME = ("customer__account_name", "pk")
 
 
 def annotated_items(operation: Operation, keys: list[int], month: int) -> QuerySet[Any]:
-    """Items by their keys, in the order of the page. Called for one page: its annotations are costly."""
+    """The items with these keys, annotated, in page order. Call it for one page only: annotations are costly."""
     items = with_item_terms(ReviewItem.objects.filter(pk__in=keys)).annotate(**freeze_cause_columns("customer"))
     return review_kind(operation).with_effects(items, month).select_related("customer__budget").order_by(*BY_NAME)
 
 
 def show_budget_item(item: Any, month: int, why_not_unfrozen: str) -> Context:
-    """An item that sets a budget: terms before and after, the effect, and notes on it."""
+    """The row of an item that sets a budget: terms before and after, the effect, and notes on it."""
     budget = getattr(item.customer, "budget", None)
     return {
         "key": item.customer.pk,
@@ -53,7 +53,7 @@ def show_budget_item(item: Any, month: int, why_not_unfrozen: str) -> Context:
 
 
 def show_freeze_item(item: Any) -> Context:
-    """An item that freezes or unfreezes by hand: the account now, its budget, and the effect."""
+    """The row of an item that freezes or unfreezes by hand: the account now, its budget, and the effect."""
     customer, budget = item.customer, getattr(item.customer, "budget", None)
     return {
         "key": customer.pk,
@@ -73,7 +73,7 @@ def show_freeze_item(item: Any) -> Context:
 
 
 def edit_options(item: ReviewItem, typed: TypedAmount | None) -> Context:
-    """How the operator can edit an item that sets a budget, and the amount in its field: the typed one if any."""
+    """How the operator can edit an item that sets a budget, and the amount in its field: as typed, if it was."""
     is_complete = item.budget_type is not None and item.amount is not None and 0 < item.amount <= LARGEST_BUDGET
     return {
         "can_leave_out": item.left_out == ExclusionReason.NONE,
@@ -85,7 +85,7 @@ def edit_options(item: ReviewItem, typed: TypedAmount | None) -> Context:
 
 
 def forgotten_months(item: ReviewItem, month: int) -> list[str]:
-    """Which months a change of type forgets; see rule 3.3 (docs/rules.md)."""
+    """The months that no longer count after a change of type, as a note; see rule 3.3 (docs/rules.md)."""
     budget = getattr(item.customer, "budget", None)
     if budget is None or budget.counted_from >= month:
         return []
@@ -96,9 +96,9 @@ def forgotten_months(item: ReviewItem, month: int) -> list[str]:
 
 
 def why_stays_frozen(item: Any, why_not_unfrozen: str) -> list[str]:
-    """Since when and why an account is frozen that stays so, and why it is not unfrozen.
+    """For an account that stays frozen: since when and why it is frozen, and why it is not unfrozen.
 
-    The caller's reason applies unless the budget forbids it; see rules 3.9, 4.5 (docs/rules.md).
+    The reason `why_not_unfrozen` is given unless the budget forbids unfreezing; see rules 3.9, 4.5 (docs/rules.md).
     """
     if item.effect not in (FreezeEffect.STAYS_FROZEN, FreezeEffect.ESCALATED) or item.left_out:
         return []
@@ -112,7 +112,7 @@ def why_stays_frozen(item: Any, why_not_unfrozen: str) -> list[str]:
 
 
 def retention_notes(item: ReviewItem) -> list[str]:
-    """Where resources will be frozen, until when their data is kept; see rule 4.6 (docs/rules.md)."""
+    """If resources will be frozen, until when their data is kept; see rule 4.6 (docs/rules.md)."""
     if item.left_out or item.account_freezing != AccountFreezing.AUTOMATIC_WITH_RESOURCES:
         return []
     if item.effect not in (FreezeEffect.FROZEN, FreezeEffect.ESCALATED):

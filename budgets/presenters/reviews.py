@@ -21,13 +21,13 @@ from partnercenter.permissions import grant_of
 
 ITEMS_PER_PAGE = 20
 
-# Shows items, given by their keys, as rows of a page.
+# Turns items, given by their keys, into rows of a page.
 ShowItems = Callable[[list[int]], list[Context]]
 
 
 @dataclass(frozen=True)
 class Review:
-    """A review as its page shows it: the number of customers included, all groups, and the open group if any."""
+    """A review as its page shows it: how many customers are included, all groups, and the open group if any."""
 
     number: int
     groups: list[Context]
@@ -50,11 +50,12 @@ def show_review(
     page: str | None,
     invalid: Iterable[str],
 ) -> Review:
-    """The review with the group `key` open, or the group with the first invalid amount if that is not on the page.
+    """Show the review with the group `key` open.
 
-    `invalid` are the customer IDs whose typed amounts are invalid.
+    `invalid` are the IDs of customers whose typed amounts are invalid. If none of them is on the page, the group and
+    page of the first one are shown instead.
     """
-    # In one statement: one per group would read all items and their budgets each time.
+    # One statement for all groups: one per group would read all items and their budgets each time.
     conditions = {name: Count("pk", filter=group.condition) for name, group in groups.items()}
     counts = ReviewItem.objects.filter(operation=operation).aggregate(**conditions)
     opened = _open_group(operation, groups, show_items, key, page) if counts.get(key) else None
@@ -101,7 +102,7 @@ def _find_first(operation: Operation, groups: ReviewGroups, customer_ids: Iterab
 
 
 def budget_totals(operation: Operation) -> list[Context]:
-    """The budgets of the included customers added up, by type: `label`, and amounts `before` and `after`."""
+    """Add up the budgets of the included customers by type: `label`, and the amounts `before` and `after`."""
     sums = {
         f"{side}_{budget_type}": Sum(f"{path}amount", filter=Q(**{f"{path}budget_type": budget_type}), default=money(0))
         for side, path in (("before", "customer__budget__"), ("after", ""))
@@ -115,7 +116,7 @@ def budget_totals(operation: Operation) -> list[Context]:
 
 
 def show_pools(operation: Operation) -> list[Context]:
-    """The quotas of the operator's own partner, with what is allocated before and after; none without a grant."""
+    """The quotas of the operator's partner, with the amounts allocated before and after; none without a grant."""
     grant = grant_of(operation.partner)
     if grant is None:
         return []

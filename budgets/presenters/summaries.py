@@ -1,4 +1,4 @@
-"""What is to be confirmed, as labelled lines, for the page of an operation and the mail with its code."""
+"""Summaries of an operation to be confirmed: labelled lines for its page and for the mail with the code."""
 
 from typing import Any
 
@@ -21,17 +21,17 @@ from partnercenter.operation_kinds import Summary
 
 
 def customer_lines(customer: Customer) -> Summary:
-    """The one customer of an operation, with its name masked."""
+    """Lines about the single customer of an operation, with its name masked."""
     return [(_("Account Name"), customer.account_name), (_("Customer Name"), mask_name(customer.name))]
 
 
 def customer_count_line(operation: Operation) -> Summary:
-    """How many customers an operation includes."""
+    """A line with the number of customers that an operation includes."""
     return [(_("Customers"), show_number(included_items(operation).count()))]
 
 
 def one_budget_lines(item: Any, month: int, why_not_unfrozen: str) -> Summary:
-    """The budget of one customer: what it replaces and forgets, its terms, and the effect on the account."""
+    """Lines about one customer's budget: what it replaces and forgets, its terms, and the effect on the account."""
     budget = getattr(item.customer, "budget", None)
     before = "--"
     if budget is not None:
@@ -54,7 +54,7 @@ def one_budget_lines(item: Any, month: int, why_not_unfrozen: str) -> Summary:
 
 
 def _effects(item: Any, why_not_unfrozen: str) -> list[str]:
-    """What happens to the budget and the account of one customer, in sentences."""
+    """Sentences on what happens to the budget and the account of one customer."""
     sentences = []
     if item.exhausts and item.effect not in (FreezeEffect.ESCALATED, FreezeEffect.FROZEN):
         figures = {"used": show_amount(item.used_after), "amount": show_amount(item.amount)}
@@ -71,7 +71,7 @@ def _effects(item: Any, why_not_unfrozen: str) -> list[str]:
 
 
 def many_budgets_lines(operation: Operation) -> Summary:
-    """The budgets of many customers: totals by type before and after, and the number of accounts with each effect."""
+    """Lines about many budgets: totals by type before and after, and the number of accounts with each effect."""
     lines = []
     for total in budget_totals(operation):
         if total["before"] or total["after"]:
@@ -83,7 +83,7 @@ def many_budgets_lines(operation: Operation) -> Summary:
 
 
 def freeze_request_lines(request: FreezeRequest) -> Summary:
-    """What is frozen or unfrozen by hand, the reason, and the agreement accepted for it."""
+    """Lines on what is frozen or unfrozen by hand, the reason, and the agreement accepted for it."""
     label = _("Freeze") if request.freezes else _("Unfreeze")
     lines = [(label, str(request.kind.label)), (_("Reason"), request.reason)]
     if request.freezes_resources:
@@ -92,7 +92,7 @@ def freeze_request_lines(request: FreezeRequest) -> Summary:
 
 
 def retention_line(request: FreezeRequest) -> Summary:
-    """Until when data is kept if resources are frozen today; nothing where no resources are frozen."""
+    """A line on how long data is kept if resources are frozen today; none if no resources are frozen."""
     if not request.freezes_resources:
         return []
     return [(_("Data kept until"), retention_deadline().isoformat())]

@@ -1,1 +1,1 @@
-"""What pages and commands read about budgets and accounts; nothing here writes."""
+"""Queries about budgets and accounts for pages and commands; nothing here writes."""

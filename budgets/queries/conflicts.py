@@ -1,4 +1,4 @@
-"""What has changed since an operator opened a form or reviewed an operation, as sentences with before and now."""
+"""Describing what has changed since an operator opened a form or reviewed an operation: before and now."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ BY_ACCOUNT = ("customer__account_name", "pk")
 
 
 def changes_since(version: str, customer: Customer) -> list[str]:
-    """What has changed of a customer since a form of this version was opened."""
+    """Describe what has changed about a customer since a form of this version was opened."""
     before, now = VERSION_PATTERN.fullmatch(version), VERSION_PATTERN.fullmatch(form_version(customer))
     if before is None or now is None:
         return []
@@ -44,7 +44,7 @@ def _budget_changes(before: AdjustmentRecord | None, now: AdjustmentRecord | Non
 
 
 def _terms(record: AdjustmentRecord | None) -> str:
-    """The budget that an adjustment record left: type, amount and policy."""
+    """The budget after an adjustment record, in words: type, amount and policy."""
     if record is None or record.amount_after is None:
         return _("none")
     return _("%(type)s %(amount)s (%(policy)s)") % {
@@ -61,7 +61,7 @@ def _freeze_change(customer: Customer) -> str:
 
 
 def conflict_summary(operation: Operation, month: int) -> Context:
-    """How many customers of a review have changed since, how many have not, and what changed for the first fifty."""
+    """How many customers of a review have changed since, how many have not, and the changes of the first fifty."""
     items = included_items(operation)
     changed = conflicting_items(items, operation, month)
     count = changed.count()
@@ -75,7 +75,7 @@ def conflict_summary(operation: Operation, month: int) -> Context:
 
 
 def _describe_items(keys: list[int], operation: Operation, month: int) -> list[Context]:
-    """What changed for each of these items, by account."""
+    """Describe what changed for each of these items, sorted by account name."""
     newest = AdjustmentRecord.objects.filter(customer=OuterRef("customer")).order_by("-pk")
     rows = with_item_terms(ReviewItem.objects.filter(pk__in=keys)).select_related("customer__budget")
     rows = rows.annotate(newest_record=Subquery(newest.values("pk")[:1]))
@@ -97,7 +97,7 @@ def _describe_items(keys: list[int], operation: Operation, month: int) -> list[C
 
 
 def _item_changes(item: Any, records: dict[int, AdjustmentRecord]) -> list[str]:
-    """What is no longer as reviewed. The item has `newest_record` and the effects of now as annotations."""
+    """Describe what is no longer as reviewed. The item is annotated with `newest_record` and its effects now."""
     customer, changes = item.customer, []
     budget = getattr(customer, "budget", None)
     if item.adjustment_record != (budget.record_id if budget else None):

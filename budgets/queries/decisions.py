@@ -1,4 +1,4 @@
-"""The page Decisions: customers whose budget is used up under *Manual* and whose account is not frozen."""
+"""The Decisions page: customers whose budget is used up under *Manual* and whose account is not frozen."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ from partnercenter.lib.prepared import COUNT_CAP, PreparedLookup
 from partnercenter.models import BudgetType, Partner, User
 from partnercenter.permissions import why_not_budgets
 
-# The column behind each sort key of the address.
+# The column of each sort key in the query string.
 DECISION_SORTS = {"since": "exhausted_since", "overspend": "overspend", "per_day": "this_month"}
-# Of a customer or of its budget, which has the same key.
+# For rows of customers or of their budgets, which have the same keys.
 MONTHLY_TOTAL = Expenditure.objects.filter(customer=OuterRef("pk"), month=CURRENT_MONTH).values("total")
 SPENT_THIS_MONTH = Coalesce(Subquery(MONTHLY_TOTAL[:1]), money(0))
 # Columns to sort by that budgets do not store.
 COMPUTED: dict[str, Expression] = {
     "overspend": ExpressionWrapper(F("used") - F("amount"), output_field=MoneyField()),
-    # Most budgets count this month alone: what they have used needs no look-up.
+    # Most budgets count only this month: what they have used is the month's total, so no look-up is needed.
     "this_month": Case(
         When(counted_from=CURRENT_MONTH, then=F("used")), default=SPENT_THIS_MONTH, output_field=MoneyField()
     ),
@@ -65,16 +65,16 @@ DECISION_QUERYSET = Customer.objects.annotate(
     "this_month",
     named=True,
 )
-# All columns of a row, in one query.
+# All columns of the rows of a page, in one query.
 DECISION_ROWS = PreparedLookup(DECISION_QUERYSET)
 
 
 @dataclass(frozen=True)
 class DecisionOrder(Order):
-    """Budgets ordered by one of three columns, none of which is secret."""
+    """Undecided budgets, sorted by one of three columns, none of which is secret."""
 
     def decode_cursor(self, mark: str) -> Position | None:
-        """The position that a cursor stands for; None for an invalid one."""
+        """The position that a cursor stands for; None if it is not valid."""
         match = CURSOR_PATTERN.fullmatch(mark)
         value = match and parse_cursor_value(match["value"], datetime if self.column == "exhausted_since" else Decimal)
         return None if match is None or value is None else (0, (value, int(match["key"])))
@@ -91,7 +91,7 @@ class Decisions:
         partners: list[int | None] | QuerySet[Partner] = [user.partner_id]
         if user.partner is not None and user.partner.is_distributor:
             partners = Partner.objects.filter(distributor=user.partner)
-        # Budgets are enough: only current customers have one.
+        # No condition on customers is needed: only current customers have a budget.
         self._budgets = undecided_budgets().filter(partner__in=partners)
 
     def _matching(self, *, snoozed: bool) -> QuerySet[Budget]:
@@ -106,12 +106,12 @@ class Decisions:
         return budgets.filter(customer__in=customers.filter(state__in=EXHAUSTED_NOT_FROZEN))
 
     def count(self) -> tuple[int, int]:
-        """How many are open and how many are snoozed; 1,001 stands for more than 1,000."""
+        """Count the open and the snoozed decisions; 1,001 means more than 1,000."""
         counts = [self._matching(snoozed=snoozed)[: COUNT_CAP + 1].count() for snoozed in (False, True)]
         return counts[0], counts[1]
 
     def page(self, total: int) -> CustomerPage:
-        """The requested page of `total` decisions."""
+        """The page of decisions that the query string asks for, out of `total`."""
         return pagination.paginate(
             self.order(), self.query, total=total, size=self.filters.per_page, rows=DECISION_ROWS
         )
@@ -128,7 +128,7 @@ class Decisions:
 
 
 class DecisionRow(NamedTuple):
-    """One customer as the template shows it, all text; `snoozed_until` is "" while the decision is open."""
+    """A customer as the template shows it, formatted; `snoozed_until` is "" while the decision is open."""
 
     key: int
     customer_id: str
@@ -157,7 +157,7 @@ class DecisionRow(NamedTuple):
 def decision_rows(
     customers: Iterable[Any], *, user: User, names_shown: bool, at: datetime, with_snooze: bool
 ) -> list[DecisionRow]:
-    """The customers as rows, with one query for all snoozes and another for a distributor's resellers."""
+    """Build the rows of customers, with one query for all snoozes and one for a distributor's resellers."""
     customers, zone, days = list(customers), timezone.get_current_timezone(), days_so_far(at)
     partners = partners_by_key(user, {customer.partner_id for customer in customers})
     why_not = {
@@ -189,7 +189,7 @@ def decision_rows(
 
 
 def snooze_of(budget: Budget | None, at: datetime, zone: tzinfo) -> dict[str, str]:
-    """Until when the decision about a budget is snoozed, and why; empty where it is not snoozed or there is none."""
+    """Until when the decision about a budget is snoozed, and why; empty if there is none or it is not snoozed."""
     if budget is None or budget.state not in EXHAUSTED_NOT_FROZEN:
         return {}
     if not undecided_budgets().filter(is_snoozed(at), pk=budget.pk).exists():
@@ -206,14 +206,14 @@ def _snooze(snooze: Snooze | None, zone: tzinfo) -> dict[str, str]:
 
 
 def _newest_snoozes(customer_keys: list[int]) -> dict[int, Snooze]:
-    """The newest snooze of each customer that has one, by the customer's key."""
+    """By customer key, the newest snooze of each of the customers that has one."""
     newest = Snooze.objects.filter(customer=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     snoozes = Customer.objects.filter(pk__in_array=customer_keys).values_list(Subquery(newest))
     return {snooze.customer_id: snooze for snooze in Snooze.objects.filter(pk__in=snoozes)}
 
 
 def days_so_far(at: datetime) -> int:
-    """How many days of the billing month have begun, today included, in the billing time zone."""
+    """How many days of the billing month have begun in the billing time zone, including today."""
     return at.astimezone(first_moment(month_of(at)).tzinfo).day
 
 

@@ -1,7 +1,7 @@
-"""Why an account was frozen, or what ended the freeze: one freeze record, explained from records alone.
+"""Why an account was frozen, or what ended the freeze: explaining a freeze record from records alone.
 
 See section 9 (docs/rules.md). Every figure comes from a record that never changes: the freeze record itself, the
-adjustment record of the same action, or the report that led to it. So the page reads the same for ever.
+adjustment record of the same action, or the report that caused it. So the page always reads the same.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ RULE_BY_POLICY: dict[str | None, str | Promise] = {
 
 
 class TimelineStep(NamedTuple):
-    """One step from usage to freezing: when it happened (None: unknown), and how long after the previous step."""
+    """A step from usage to freezing: when it happened (None: unknown), and how long after the previous step."""
 
     label: str
     at: datetime | None
@@ -54,7 +54,7 @@ class TimelineStep(NamedTuple):
 
 @dataclass(frozen=True)
 class FreezeExplanation:
-    """A freeze record as its page shows it. `budget` and `steps` are empty where the budget was not the cause."""
+    """A freeze record as its page shows it. `budget` and `steps` are empty if the budget was not the cause."""
 
     record: FreezeRecord
     title: str
@@ -68,9 +68,9 @@ class FreezeExplanation:
 
 
 def explain_freeze(record: FreezeRecord) -> FreezeExplanation:
-    """Explain one record, whose customer and partner are loaded. At most four queries."""
+    """Explain a record whose customer and partner are loaded. At most four queries."""
     records = FreezeRecord.objects.filter(customer=record.customer_id)
-    # An account escalates once at most: the freeze began with the record before or the one before that.
+    # An account escalates at most once: the freeze began with the previous record or the one before that.
     before = list(records.filter(pk__lt=record.pk).order_by("-pk")[:2])
     reports = ExpenditureReport.objects.in_bulk({key for key in (record.batch, record.report) if key})
     event = ESCALATION if record.kind_before and record.kind_after else record.operation
@@ -88,17 +88,17 @@ def explain_freeze(record: FreezeRecord) -> FreezeExplanation:
 
 
 def _is_first(record: FreezeRecord) -> bool:
-    """Whether a freeze began with this record, rather than escalated or ended."""
+    """Whether a freeze began with this record, rather than escalating or ending."""
     return record.kind_before == FreezeKind.NONE
 
 
 def _is_manual(record: FreezeRecord) -> bool:
-    """Whether a person froze or unfroze by hand: only then is there a reason; see rule 4.4 (docs/rules.md)."""
+    """Whether a person froze or unfroze by hand; only then is there a reason (rule 4.4 (docs/rules.md))."""
     return bool(record.reason)
 
 
 def _cause(record: FreezeRecord, *, by_report: bool) -> str:
-    """What happened at that moment. `by_report`: the import of a report did this."""
+    """Say what caused the freeze or its end. `by_report`: the import of a report did."""
     if _is_manual(record):
         return _("%(operator)s did this by hand.") % {"operator": record.operator_name}
     if record.operation == FreezeRecord.Operation.UNFREEZE:
@@ -115,7 +115,7 @@ def _cause(record: FreezeRecord, *, by_report: bool) -> str:
 
 
 def _budget_change(record: FreezeRecord) -> str:
-    """What the same action did to the budget, as a sentence."""
+    """Say in a sentence what the same action did to the budget."""
     values = {"operator": record.operator_name}
     change = AdjustmentRecord.objects.filter(customer=record.customer_id, batch=record.batch).first()
     if change is None:
@@ -135,7 +135,7 @@ def _budget_change(record: FreezeRecord) -> str:
 
 
 def _rule(record: FreezeRecord) -> str:
-    """The rule behind it, in words; see section 4 (docs/rules.md) and rules 3.7, 3.8, 3.9 (docs/rules.md)."""
+    """The rule that applied, in words; see section 4 (docs/rules.md) and rules 3.7, 3.8, 3.9 (docs/rules.md)."""
     if record.operation == FreezeRecord.Operation.UNFREEZE:
         return _(
             "A freeze ends by hand, by Unfreeze Now in Set Budget, or when a monthly budget restores that was set to"
@@ -149,7 +149,7 @@ def _rule(record: FreezeRecord) -> str:
 
 
 def _budget(record: FreezeRecord) -> dict[str, str]:
-    """The budget that was the cause, as it was at that moment."""
+    """The budget that was the cause, as it was then; empty if none was."""
     if record.amount is None:
         return {}
     return {
@@ -162,9 +162,9 @@ def _budget(record: FreezeRecord) -> dict[str, str]:
 
 
 def _steps(record: FreezeRecord, reports: Mapping[UUID, ExpenditureReport]) -> list[TimelineStep]:
-    """From usage to freezing, in order of time; none where no report led to it.
+    """The steps from usage to freezing, in order of time; none if no report was involved.
 
-    A partner sees the files of its own reports only, not those of the platform's; see rule 8.5 (docs/rules.md).
+    A partner sees only the file names of its own reports, not of the platform's; see rule 8.5 (docs/rules.md).
     """
     if record.reported_at is None:
         return []
@@ -185,7 +185,7 @@ def _steps(record: FreezeRecord, reports: Mapping[UUID, ExpenditureReport]) -> l
 
 
 def format_duration(duration: timedelta) -> str:
-    """A duration in its two largest units: `2 days 3 h`, `1 h 5 min`; `--` for a negative one."""
+    """Format a duration in its two largest units: `2 days 3 h`, `1 h 5 min`; `--` if it is negative."""
     if duration < timedelta(0):
         return "--"
     hours, minutes = divmod(int(duration.total_seconds()) // 60, 60)

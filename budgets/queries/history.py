@@ -1,4 +1,4 @@
-"""What a customer spent month by month, and the budget that was in force then.
+"""What a customer spent month by month, and the budgets that were in force.
 
 See rules 3.2, 3.5 (docs/rules.md).
 """
@@ -22,9 +22,9 @@ ZERO = Decimal("0.00")
 class Month:
     """One billing month of a customer.
 
-    `total` is None where nothing was reported; `as_of` is the time of the report. The budget is the one in force at the
-    end of the month, or now for the current month; all its fields are None where there was none. `used` is what the
-    budget had counted by the end of the month, including later reports; see rule 3.5 (docs/rules.md).
+    `total` is None if nothing was reported; `as_of` is the time of the report. The budget is the one in force at the
+    end of the month, or now for the current month; all its fields are None if there was none. `used` is what the budget
+    had counted by the end of the month, including later reports; see rule 3.5 (docs/rules.md).
     """
 
     month: int
@@ -41,7 +41,7 @@ class Month:
 
     @property
     def exceeded_by(self) -> Decimal | None:
-        """By how much the budget was exceeded, 0.00 where it was just used up; None where it was not."""
+        """By how much the budget was exceeded, 0.00 if it was used up exactly; None if it was not used up."""
         if self.amount is None or self.used is None or self.used < self.amount:
             return None
         return self.used - self.amount
@@ -52,7 +52,7 @@ class Month:
 
 
 def last_months(customer: Customer, current: int) -> list[Month]:
-    """The twelve months up to the current one, oldest first, in three queries."""
+    """The twelve months up to `current`, oldest first, in three queries."""
     reported = {each.month: each for each in customer.expenditures.filter(month__lte=current)}
     months = [current]
     while len(months) < MONTHS_SHOWN:
@@ -73,7 +73,7 @@ def last_months(customer: Customer, current: int) -> list[Month]:
 
 
 def _records_in_force(customer: Customer, months: list[int]) -> dict[int, AdjustmentRecord]:
-    """By month the newest adjustment record written before its end."""
+    """By month, the newest adjustment record written before the end of the month."""
     ends = {str(month): Max("pk", filter=Q(at__lt=first_moment(next_month(month)))) for month in months}
     newest = customer.adjustment_records.aggregate(**ends)
     records = AdjustmentRecord.objects.in_bulk({key for key in newest.values() if key})

@@ -1,4 +1,4 @@
-"""Checks that every stored figure equals what it is derived from; for the command `check_budgets`."""
+"""Checks, for the command `check_budgets`, that every stored figure equals what it is derived from."""
 
 from collections.abc import Iterator
 
@@ -92,9 +92,10 @@ ALLOCATED = """
 
 
 def differences() -> Iterator[str]:
-    """Each stored figure that differs from the derived one, as a line: customer or partner, check, stored, derived.
+    """Yield a line for each stored figure that differs from the derived one.
 
-    Figures are as in the database: amounts in cents, months as YYYYMM.
+    A line has the customer or partner, the check, the stored and the derived figure. Figures are as in the database:
+    amounts in cents, months as YYYYMM.
     """
     checks = dict(CHECKS)
     month = BillingMonth.objects.filter(pk=1).values_list("month", flat=True).first()

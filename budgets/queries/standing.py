@@ -1,4 +1,4 @@
-"""What a customer may do now, and why not: the one source for pages and commands.
+"""What a customer may do now, and why not: the single source for pages and commands.
 
 See rules 4.8, 8.7 (docs/rules.md).
 """
@@ -20,7 +20,7 @@ from partnercenter.models import BudgetType, Partner
 
 
 class Action(TextChoices):
-    """What a customer may or may not do, in the order in which pages show it."""
+    """The things a customer may or may not do, in the order in which pages show them."""
 
     PURCHASE = "PURCHASE", gettext_lazy("Purchase, renew, change: yearly/monthly and reserved instances")
     PURCHASE_PAY_PER_USE = "PURCHASE_PAY_PER_USE", gettext_lazy("Purchase, change: pay-per-use")
@@ -30,7 +30,7 @@ class Action(TextChoices):
 
 
 class Verdict(TextChoices):
-    """Whether an action is allowed, from the mildest to the strictest; where several apply, the strictest holds."""
+    """Whether an action is allowed, from the mildest to the strictest; if several apply, the strictest wins."""
 
     YES = "YES", gettext_lazy("Yes")
     BILLED = "BILLED", gettext_lazy("Yes, billed")
@@ -58,7 +58,7 @@ FROZEN: dict[str, Verdicts] = {
 
 
 class Rule(NamedTuple):
-    """One fact about a customer, as a sentence, and the verdict on each action that follows from it."""
+    """A fact about a customer, as a sentence, and the verdicts on all actions that follow from it."""
 
     reason: str
     verdicts: Verdicts
@@ -66,7 +66,7 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True)
 class ActionRow:
-    """One row of the table: whether the customer may do this, and why not ("" where it may)."""
+    """One row of the table: whether the customer may do this, and why not ("" if it may)."""
 
     action: Action
     answer: Verdict
@@ -75,9 +75,9 @@ class ActionRow:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a customer may do now: a row for each action, and the reasons, the weightiest first.
+    """What a customer may do now: a row for each action, and all reasons, the most important first.
 
-    `frozen` also holds where only the reseller is restricted or frozen; see rule 4.7 (docs/rules.md).
+    `frozen` is also true if only the reseller is restricted or frozen; see rule 4.7 (docs/rules.md).
     """
 
     frozen: bool
@@ -85,7 +85,7 @@ class Standing:
     reasons: tuple[str, ...]
 
     def may(self, action: Action) -> bool:
-        """Whether the customer may do this."""
+        """Whether the customer may perform the action."""
         return next(row.answer.allows for row in self.rows if row.action == action)
 
 
@@ -93,7 +93,7 @@ class Standing:
 class PurchaseAnswer:
     """Whether a customer may purchase, and the reason.
 
-    `yearly_monthly` also answers for reserved instances; see rule 3.7 (docs/rules.md).
+    `yearly_monthly` also covers reserved instances; see rule 3.7 (docs/rules.md).
     """
 
     yearly_monthly: bool
@@ -102,14 +102,14 @@ class PurchaseAnswer:
 
 
 def standing_of(customer: Customer) -> Standing:
-    """What this customer may do now, and why; see rules 3.7, 3.13, 4.7, 4.8 (docs/rules.md).
+    """Determine what this customer may do now, and why not; see rules 3.7, 3.13, 4.7, 4.8 (docs/rules.md).
 
-    The current month must have been restored. Two queries; none where `partner` and `budget` are loaded and the account
-    is not frozen.
+    The current month must have been restored before. Two queries; none if `partner` and `budget` are loaded and the
+    account is not frozen.
     """
     freezes = []
     if restriction := restricted_by(customer, partner_restriction(customer.partner)):
-        # The overlay: the customer's own freeze stays below it.
+        # The partner's restriction lies over the customer's own freeze, which stays as it is.
         reason = _("Account frozen: %(why)s.") % {"why": restriction}
         freezes.append(Rule(reason, FROZEN[FreezeKind.ACCOUNT]))
     if customer.is_frozen:
@@ -124,7 +124,7 @@ def standing_of(customer: Customer) -> Standing:
 
 
 def may_purchase(customer: Customer) -> PurchaseAnswer:
-    """Whether this customer may purchase now, and the reason that decides it."""
+    """Determine whether this customer may purchase now, and the decisive reason."""
     standing = standing_of(customer)
     return PurchaseAnswer(standing.may(Action.PURCHASE), standing.may(Action.PURCHASE_PAY_PER_USE), standing.reasons[0])
 
@@ -153,7 +153,7 @@ def _budget_rule(customer: Customer) -> Rule:
 
 
 def partner_restriction(partner: Partner) -> str:
-    """Why all customers of this partner are frozen, and since when; "" where its distributor did not restrict it."""
+    """Why and since when all customers of this partner are frozen; "" if its distributor has not restricted it."""
     if partner.status_since is None:
         return ""
     sentences = {
@@ -164,12 +164,12 @@ def partner_restriction(partner: Partner) -> str:
 
 
 def restricted_by(customer: Any, restriction: str) -> str:
-    """The restriction of its partner as far as it applies to this customer (or row): not to a referral customer."""
+    """Return the partner's restriction if it applies to this customer (or row); "" for a referral customer."""
     return "" if customer.association_type == Customer.AssociationType.REFERRAL else restriction
 
 
 def why_frozen(customer: Customer) -> str:
-    """Since when, why and by whom an account is frozen, with the figures of that moment; "" where it is not frozen.
+    """Since when, why and by whom an account is frozen, with the figures of that moment; "" if it is not.
 
     See rule 4.5 (docs/rules.md).
     """
@@ -194,7 +194,7 @@ def why_frozen(customer: Customer) -> str:
 
 
 class FreezeCause(NamedTuple):
-    """What the record that began a freeze says: the budget at that moment, if it was the cause, and the operator."""
+    """From the record that began a freeze: the operator, and the budget at that moment if it was the cause."""
 
     used: Decimal | None
     amount: Decimal | None
@@ -203,7 +203,7 @@ class FreezeCause(NamedTuple):
 
 
 def freeze_cause_columns(customer: str) -> dict[str, Subquery]:
-    """A `FreezeCause` as columns of rows that have their customer's key in the column `customer`."""
+    """Subqueries, by column name, that fetch a `FreezeCause`. The column `customer` holds the customer's key."""
     first = FreezeRecord.objects.filter(customer=OuterRef(customer), kind_before=FreezeKind.NONE).order_by("-pk")
     fields = {
         "frozen_used": "used",
@@ -215,12 +215,12 @@ def freeze_cause_columns(customer: str) -> dict[str, Subquery]:
 
 
 def cause_from(row: Any) -> FreezeCause:
-    """The cause from the columns of `freeze_cause_columns`."""
+    """Build the cause from a row with the columns of `freeze_cause_columns`."""
     return FreezeCause(row.frozen_used, row.frozen_amount, row.frozen_type, row.frozen_operator)
 
 
 def describe_freeze(customer: Any, cause: FreezeCause) -> str:
-    """Since when, why and by whom a customer, or the customer of a row, is frozen; "" where it is not frozen."""
+    """Since when, why and by whom a customer (or the customer of a row) is frozen; "" if it is not."""
     if customer.freeze_kind == FreezeKind.NONE or customer.frozen_since is None:
         return ""
     values = {
@@ -242,7 +242,7 @@ def describe_freeze(customer: Any, cause: FreezeCause) -> str:
 
 
 def _has_restored_since(customer: Any) -> bool:
-    """Whether the monthly budget that froze the account has restored since; see rule 3.11 (docs/rules.md)."""
+    """Whether the monthly budget that froze the account has been restored since; see rule 3.11 (docs/rules.md)."""
     if isinstance(customer, Customer):
         budget = getattr(customer, "budget", None)
         budget_type, counted_from = (budget.budget_type, budget.counted_from) if budget else (None, 0)

@@ -1,1 +1,1 @@
-"""The pages of Set Budget, Budget Batches, Import Budgets and Customer Expenditure."""
+"""The pages Set Budget, Budget Batches, Import Budgets and Customer Expenditure."""

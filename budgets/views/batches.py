@@ -34,7 +34,7 @@ EXPORT_CHUNK_SIZE = 1_000
 
 
 def _own_confirmations(request: ConsoleRequest) -> QuerySet[Confirmation]:
-    """What people of the same partner have confirmed, newest first."""
+    """The confirmations by users of the same partner, newest first."""
     own = Confirmation.objects.filter(operation__partner=request.partner)
     return own.select_related("operation__operator").order_by("-at", "pk")
 
@@ -42,7 +42,7 @@ def _own_confirmations(request: ConsoleRequest) -> QuerySet[Confirmation]:
 @require_safe
 @partner_required
 def batches(request: ConsoleRequest) -> HttpResponse:
-    """Budget Batches: each with its operator, time and counts."""
+    """Budget Batches: all batches, each with its operator, time and counts."""
     # Operations that left no records are not batches.
     records = (model.objects.filter(batch=OuterRef("pk")) for model in (AdjustmentRecord, FreezeRecord))
     confirmations = _own_confirmations(request).filter(reduce(or_, map(Exists, records)))
@@ -52,7 +52,7 @@ def batches(request: ConsoleRequest) -> HttpResponse:
 
 
 def _own_batch(request: ConsoleRequest, pk: UUID) -> tuple[Confirmation, CustomerOperation]:
-    """A batch of the person's own partner. Raises Http404 for any other and for an operation without a batch."""
+    """Get a batch of the person's own partner. Raises Http404 for any other, or if the operation left no batch."""
     confirmation = get_object_or_404(_own_confirmations(request), pk=pk)
     kind = kind_of(confirmation.operation)
     if not isinstance(kind, CustomerOperation):
@@ -63,9 +63,9 @@ def _own_batch(request: ConsoleRequest, pk: UUID) -> tuple[Confirmation, Custome
 @require_safe
 @partner_required
 def batch(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """One batch: its records, and for budgets the undo.
+    """The page of a batch: its records, and for budgets the undo.
 
-    For budgets `moved_on=1` lists only customers whose budget has changed since; for freezing `left_out=1` lists the
+    For budgets, `moved_on=1` lists only customers whose budget has changed since. For freezing, `left_out=1` lists the
     customers excluded in the review.
     """
     confirmation, kind = _own_batch(request, pk)
@@ -85,7 +85,7 @@ def _why_not_undo(request: ConsoleRequest) -> str:
 @require_GET
 @partner_required
 def export_batch(request: ConsoleRequest, pk: UUID) -> HttpResponseBase:
-    """The records of a batch as CSV with masked names; the export is recorded first."""
+    """Send the records of a batch as CSV with masked names; the export is recorded first."""
     confirmation, kind = _own_batch(request, pk)
     if not request.user.has_perm(EXPORT_FILES):
         raise PermissionDenied
@@ -100,7 +100,7 @@ def export_batch(request: ConsoleRequest, pk: UUID) -> HttpResponseBase:
 @require_POST
 @partner_required
 def undo(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """Make the review of undoing a batch; nothing changes before it is confirmed."""
+    """Make a review that undoes a batch; nothing changes before it is confirmed."""
     confirmation, kind = _own_batch(request, pk)
     if not kind.can_be_undone:
         raise Http404

@@ -1,4 +1,4 @@
-"""Customer Expenditure: import reports and look at them; and the accounts that no customer is associated with.
+"""Customer Expenditure: importing reports, viewing them, and the list of unassociated accounts.
 
 See rules 8.4, 8.5 (docs/rules.md).
 """
@@ -50,7 +50,7 @@ def expenditure(request: ConsoleRequest) -> HttpResponse:
 
 
 def _visible_reports(request: ConsoleRequest) -> QuerySet[ExpenditureReport]:
-    """The partner's own reports and those of the platform."""
+    """The partner's own reports and the platform's reports."""
     return ExpenditureReport.objects.filter(Q(partner=request.partner) | Q(partner=None))
 
 
@@ -76,7 +76,7 @@ def _show_expenditure(
 @partner_required
 @permission_required("budgets.add_expenditurereport", raise_exception=True)
 def expenditure_report(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """One report: its content, its effects, and the partner's own accounts that it froze."""
+    """The page of a report: its content, its effects, and the partner's own accounts that it froze."""
     report = get_object_or_404(_visible_reports(request), pk=pk)
     frozen = freezes_of(request.partner).filter(batch=report.pk).select_related("customer").order_by("pk")
     page = Paginator(frozen, FROZEN_PER_PAGE).get_page(request.GET.get("page"))
@@ -86,7 +86,7 @@ def expenditure_report(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def unassociated(request: ConsoleRequest) -> HttpResponse:
-    """The accounts in reports that no customer is associated with: the administration's page, for the platform only.
+    """Show the Django admin page of unassociated accounts, which is for the platform only.
 
     A partner has no such accounts: its reports keep only its own customers; see rule 8.5 (docs/rules.md).
     """

@@ -20,10 +20,10 @@ from partnercenter.views.jobs import job_response
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def import_budgets_page(request: ConsoleRequest) -> HttpResponse:
-    """Import Budgets: POST one CSV as `file` and be led to the review of the changes.
+    """Import Budgets: POST a CSV file as `file` to get a review of the changes.
 
-    If lines have errors, the answer is 422 with a list of them and a button to the review of the good lines; with
-    `leave_out_bad` it leads straight to that review.
+    If lines have errors, the response is 422 with a list of them and a button to the review of the good lines; with
+    `leave_out_bad` it redirects straight to that review.
     """
     ensure_may_import(request.user)
     if request.method != "POST":

@@ -34,9 +34,10 @@ DIALOG_RECORDS_PER_PAGE = 10
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def set_budget(request: ConsoleRequest) -> HttpResponse:
-    """Set Budget for one customer: GET shows the form, POST sets the budget. For many see `set_budgets_of_many`.
+    """Set Budget for one customer: GET shows the form, POST sets the budget.
 
-    Refuses with 404, 403 and 422 in this order; see rule 5.6 (docs/rules.md).
+    For many customers see `set_budgets_of_many`. Refuses with 404, 403 and 422 in this order; see rule 5.6
+    (docs/rules.md).
     """
     if is_for_many(request):
         return set_budgets_of_many(request)
@@ -61,7 +62,7 @@ def set_budget(request: ConsoleRequest) -> HttpResponse:
 
 
 def _set_or_review(request: ConsoleRequest, customer: Customer, form: SetBudgetForm) -> HttpResponse:
-    """Set the budget, or where the verification code is on make a review to confirm; see rule 6.2 (docs/rules.md)."""
+    """Set the budget, or make a review to confirm if a verification code is needed; see rule 6.2 (docs/rules.md)."""
     customers = Customer.objects.filter(pk=customer.pk)
     unfreeze, version = bool(form.cleaned_data.get("unfreeze_now")), form.cleaned_data["version"]
     expected = matches_version(version) if version else None
@@ -76,10 +77,10 @@ def _set_or_review(request: ConsoleRequest, customer: Customer, form: SetBudgetF
 
 
 def _named_customer(request: ConsoleRequest, *, must_act: bool = False) -> Customer:
-    """The customer named in the request.
+    """Get the customer named in the request.
 
-    Raises Http404 for another partner's customer; with `must_act` PermissionRefused where the person may not set its
-    budget; InvalidRequest where none is named.
+    Raises Http404 for another partner's customer; with `must_act`, PermissionRefused if the person may not set its
+    budget; InvalidRequest if none is named.
     """
     customer_id = request.POST.get("customer") or request.GET.get("customer")
     customers = Customer.objects.visible_to(request.user).select_related(
@@ -133,7 +134,7 @@ def _show_form(
 @require_safe
 @partner_required
 def adjustment_records(request: ConsoleRequest) -> HttpResponse:
-    """The adjustment records of one customer, newest first; in the dialog or as a page."""
+    """The adjustment records of a customer, newest first, in the dialog or as a page."""
     customer = _named_customer(request)
     seconds = reveal(request, [customer])
     records = customer.adjustment_records.order_by("-pk")

@@ -1,4 +1,4 @@
-"""Set Budget for many customers: the dialog, and the review that it leads to.
+"""Set Budget for many customers: the dialog, and making the review.
 
 See rules 3.9, 3.10, 5.3 (docs/rules.md).
 """
@@ -31,13 +31,13 @@ def is_for_many(request: ConsoleRequest) -> bool:
 
 
 def _count_selected(request: ConsoleRequest, customers: CustomerQuerySet) -> int:
-    """The number of selected customers.
+    """Count the selected customers.
 
-    Raises PermissionRefused before InvalidRequest for an empty selection; see rule 5.6 (docs/rules.md).
+    Raises PermissionRefused, and only then InvalidRequest for an empty selection; see rule 5.6 (docs/rules.md).
     """
     partners = {request.partner.pk}
     if request.partner.is_distributor and not selects_all(request):
-        # Ticked customers of resellers with a grant are refused before anything is typed; of all matching customers
+        # Ticked customers of resellers with a grant are refused before anything is typed; among all matching customers
         # they are left out.
         partners = set(customers.order_by().values_list("partner", flat=True).distinct()) or partners
     ensure_may_act(partners, request.user)
@@ -50,14 +50,14 @@ def _count_selected(request: ConsoleRequest, customers: CustomerQuerySet) -> int
 @require_POST
 @partner_required
 def terms(request: ConsoleRequest) -> HttpResponse:
-    """Open the dialog for many: `customer` repeated, or `all_matching=1` and the list's own query string."""
+    """Open the dialog for many: repeat `customer`, or give `all_matching=1` and the list's own query string."""
     customers = selected_customers(request, request.POST.getlist("customer"))
     number = _count_selected(request, customers)
     return _show(request, customers, _form(request, customers), number=number)
 
 
 def set_budgets_of_many(request: ConsoleRequest) -> HttpResponse:
-    """Make the review of new budgets for the selected customers and lead there; no budget is set yet."""
+    """Make a review of new budgets for the selected customers and redirect to it; no budget is set yet."""
     customers = selected_customers(request, request.POST.getlist("customer"))
     number = _count_selected(request, customers)
     form = _form(request, customers, request.POST)
@@ -104,7 +104,7 @@ def _form(request: ConsoleRequest, customers: CustomerQuerySet, data: QueryDict 
 
 
 def _actionable(request: ConsoleRequest, customers: CustomerQuerySet) -> CustomerQuerySet:
-    """Of all matching customers those whose budget this person may set; of ticked customers all."""
+    """Among all matching customers, only those whose budget this person may set; all ticked customers."""
     return actionable(customers, request.user) if selects_all(request) else customers
 
 

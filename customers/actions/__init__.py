@@ -1,1 +1,1 @@
-"""Everything that writes customers: freezing, notes, saved views, and records of what was seen and exported."""
+"""Actions on customers: freezing, notes, saved views, and records of what was seen and exported."""

@@ -1,4 +1,4 @@
-"""Records of names revealed, agreements accepted and files exported."""
+"""Writing records of revealed names, accepted agreements and exported files."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ def record_agreement(operation: Operation) -> None:
 
 
 def record_export(what: ExportRecord.What, *, query: str, rows: int, operator: User, partner: Partner) -> None:
-    """Record, before it is sent, that the operator exports a file with this number of rows."""
+    """Record that the operator exports a file with this number of rows. Call it before the file is sent."""
     ExportRecord.objects.create(
         partner=partner,
         operator=operator,

@@ -31,7 +31,7 @@ def freeze_rows(
     resources starts the retention deadline. See rules 4.3 and 4.6 (docs/rules.md).
 
     `state` is an expression for the flags of the account; FROZEN is added here. `cause` sets fields of the freeze
-    records, such as those of the budget, to expressions over the customer.
+    records, such as the fields about the budget, to expressions over the customer.
     """
     unfrozen = customers.filter(freeze_kind=FreezeKind.NONE)
     with_resources = kind == FreezeKind.ACCOUNT_AND_RESOURCE
@@ -80,7 +80,7 @@ def _change(
     reason: str,
     **cause: object,
 ) -> list[int]:
-    """Record the freeze state of each customer before and after the changes, then make them. Return the keys."""
+    """Record each customer's freeze state before and after the changes, then make them. Return the keys."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("the caller must lock the customers in a transaction")
     # The update moves the customers out of the caller's filter.

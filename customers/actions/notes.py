@@ -11,7 +11,7 @@ from partnercenter.lib.transactions import lock_keys, write_transaction
 from partnercenter.models import User
 
 LONGEST_NOTE = 2000
-# The same text by the same operator within this time is one note: the form was sent twice.
+# The same text from the same operator within this time counts as one note: the form was sent twice.
 RESEND_WINDOW = timedelta(minutes=1)
 
 
@@ -19,7 +19,7 @@ RESEND_WINDOW = timedelta(minutes=1)
 def add_note(customer: Customer, note: str, *, operator: User) -> CustomerNote:
     """Add a note, or return the existing one if it was just sent twice.
 
-    Raises InvalidRequest unless it has 1 to 2,000 characters.
+    Raises InvalidRequest unless the note has 1 to 2,000 characters.
     """
     note, now = note.strip(), timezone.now()
     if not 0 < len(note) <= LONGEST_NOTE:

@@ -1,4 +1,4 @@
-"""Saving and deleting an operator's own views of the list."""
+"""Saving and deleting an operator's own views of the customer list."""
 
 from django.utils.translation import gettext as _
 
@@ -31,5 +31,5 @@ def save_view(*, operator: User, name: str, query: str, replace: bool = False) -
 
 
 def delete_view(view: SavedView, *, operator: User) -> None:
-    """Delete a view, provided that it is the operator's own."""
+    """Delete a view if it is the operator's own."""
     SavedView.objects.filter(pk=view.pk, operator=operator).delete()

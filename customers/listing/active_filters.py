@@ -1,4 +1,4 @@
-"""The active filters of the list in words, each with the query string of the list without it."""
+"""The active filters of the list in words, each with the query string that removes it."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -77,7 +77,7 @@ def _range_text(first: str, last: str) -> str:
 
 
 def without_filters(query: QueryDict) -> str:
-    """The query string of the list without any filter. Order and page size stay."""
+    """The query string of the list without its filters. Order and page size stay."""
     return _without(query, *CustomerFilterForm.filter_names())
 
 
@@ -87,7 +87,7 @@ def _without(query: QueryDict, *names: str) -> str:
 
 
 def usage_shortcuts(customers: CustomerList, query: QueryDict) -> list[UsageShortcut]:
-    """Links to the customers near or above their budget."""
+    """Links to the customers whose usage is near or above their budget."""
     chosen = None if "usage_max" in customers.active else customers.active.get("usage_min")
     return [
         UsageShortcut(percent, changed_query(query, usage_min=percent, usage_max=None), chosen == percent)

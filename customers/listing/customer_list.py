@@ -1,4 +1,4 @@
-"""The list of customers that an address asks for: which customers match, how many, and in which order."""
+"""The customer list for one query string: which customers match, how many, and in which order."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from customers.search import estimated_rows
 from partnercenter.lib.prepared import COUNT_CAP, CappedCount
 from partnercenter.models import User
 
-# Filters that are not among *More filters* (`reseller` is, for a distributor, but never makes it open).
+# Filters that are not among *More filters* (for a distributor `reseller` is, but setting it does not open them).
 MAIN_FILTERS = ("q", "status", "budget_type", "reseller")
 NAME_COLUMNS = {"name", "account_name"}
 # Counted in addition to all matches.
@@ -42,10 +42,10 @@ COUNTED_FLAGS = (AccountFlags.FROZEN, AccountFlags.EXHAUSTED)
 
 
 class CustomerList:
-    """The customers a person may see, filtered and sorted as an address asks.
+    """The customers that a person may see, filtered and sorted by a query string.
 
-    If a filter cannot be read or a range is upside down, the list is empty, so that no customer is shown, counted or
-    selected by mistake.
+    If a filter cannot be read or a range ends before it begins, the list is empty, so that no customer is shown,
+    counted or selected by mistake.
     """
 
     def __init__(self, query: Mapping[str, Any], user: User) -> None:
@@ -67,14 +67,14 @@ class CustomerList:
 
     @property
     def more_fields(self) -> list[forms.BoundField]:
-        """The fields of *More filters*; only a distributor's list shows customers of several resellers."""
+        """The fields of *More filters*: `reseller` only for a distributor, whose list spans several resellers."""
         reseller = ["reseller"] if self.owner.is_distributor else []
         more = [name for name in self.form.filter_names() if name not in MAIN_FILTERS]
         return [self.form[name] for name in (*reseller, *more, "size")]
 
     @property
     def query_string(self) -> str:
-        """The filters as typed, and a valid order and page size: what identifies this list, without a page."""
+        """The query string that identifies this list: filters as typed, valid order and page size, but no page."""
         form = self.form
         names = [name for name in form.filter_names() if name in form.active or name in form.problems]
         names += [name for name in ("sort", "size") if name in form.values]
@@ -88,12 +88,12 @@ class CustomerList:
 
     @cached_property
     def queryset(self) -> CustomerQuerySet:
-        """All matching customers. The filters by flags come last and are one condition."""
+        """All matching customers. The filters by flags come last, as one condition."""
         return self.in_any_state.filter(reduce(or_, flag_conditions(self.flags(), self.partners)))
 
     @cached_property
     def visible(self) -> CustomerQuerySet:
-        """All customers the person may see."""
+        """All customers that the person may see."""
         return Customer.objects.owned_by(self.owner)
 
     @cached_property
@@ -102,35 +102,35 @@ class CustomerList:
         return self.visible.none() if self.form.problems else narrow(self.visible, self.active, self.user)
 
     def flags(self, *required: AccountFlags) -> RequestedFlags:
-        """The flags that status and budget type ask for and that include all `required` ones."""
+        """The flags that match the filters of status and budget type, with all `required` flags in effect."""
         requested = requested_flags(self.active.get("status", ""), self.active.get("budget_type", ""), *required)
         by_day = {"runs_out_after", "runs_out_before"} & self.active.keys()
-        # Other flags cannot match, and whole ranges of the indexes need not be read.
+        # Other flags cannot match, so whole ranges of the indexes need not be read.
         return still_running(requested) if by_day else requested
 
     @cached_property
     def filtered_owner(self) -> ListOwner:
-        """The owner of the list, or the one of its resellers that the list is filtered by."""
+        """The owner of the list, or the reseller that the list is filtered by."""
         reseller = self.active.get("reseller")
         return reseller_owner(self.owner, reseller) if reseller else self.owner
 
     @cached_property
     def partners(self) -> ListedPartners:
-        """The partners of these customers."""
+        """The partners whose customers the list can contain."""
         return listed_partners(self.filtered_owner)
 
     @property
     def is_whole(self) -> bool:
-        """Whether there are no filters but those that the indexes begin with."""
+        """Whether no filters are set except those that the indexes begin with."""
         return not self.form.problems and self.active.keys() <= BY_FLAGS | {"reseller"}
 
     # --- How many match -----------------------------------------------------------------------------------------------
 
     def count(self) -> tuple[int, int, int]:
-        """How many customers match, are frozen, and have used up their budget. 1,001 means more than 1,000.
+        """Count the customers that match, are frozen, and have used up their budget. 1,001 means more than 1,000.
 
-        If few match, they are fetched in order here and kept for `ordered()`: the fewer they are, the more rows an
-        index would have to skip to find them.
+        If few match, they are fetched in order here and kept for `ordered()`: the fewer there are, the more rows a walk
+        through an index would skip to find them.
         """
         requested = [self.flags(), *(self.flags(each) for each in COUNTED_FLAGS)]
         if self.is_whole:
@@ -160,16 +160,16 @@ class CustomerList:
 
     @property
     def sorted_by(self) -> str:
-        """The key to sort by, with `-` in front for descending order."""
+        """The sort key, with a leading `-` for descending order."""
         return self.form.values.get("sort") or DEFAULT_SORT
 
     @property
     def _sort(self) -> tuple[str, bool]:
-        """The column to sort by, and whether in descending order."""
+        """The column to sort by, and whether the order is descending."""
         return SORTS[self.sorted_by.removeprefix("-")], self.sorted_by.startswith("-")
 
     def ordered(self) -> Order:
-        """The matching customers in order. Those without a value of the column come last."""
+        """The matching customers in order. Those without a value in the sorted column come last."""
         column, descending = self._sort
         keys = None if self.collected is None else list(self.collected)
         segments = self._segments(column, descending=descending)

@@ -35,12 +35,12 @@ TO_READ = (
 
 
 def export_columns(*, show_reseller: bool) -> tuple[str, ...]:
-    """The names of the columns of the file."""
+    """The column names of the file."""
     return (*TO_IMPORT, *TO_READ, *(("reseller",) if show_reseller else ()))
 
 
 def export_rows(customers: CustomerList, *, user: User, zone: tzinfo) -> Iterator[list[object]]:
-    """The lines of all matching customers in the order of the list, as a stream. Two queries for 500 customers."""
+    """Stream the lines of all matching customers in the order of the list. Two queries per 500 customers."""
     keys = chain.from_iterable(segment.all_keys() for segment in customers.ordered().segments)
     while chunk := list(islice(keys, EXPORT_CHUNK)):
         found = EXPORT_ROWS.in_order(chunk)
@@ -78,7 +78,10 @@ def _time(at: datetime | None) -> str | None:
 
 
 def show_exports(records: Iterable[ExportRecord]) -> list[Context]:
-    """Export records as rows for a template. `batch` is the ID of an exported batch, else `filters` are texts."""
+    """Turn export records into rows for a template. `batch` is the ID of an exported batch, or else "".
+
+    `filters` are the filters of an exported list, as texts.
+    """
     rows = []
     for record in records:
         is_batch = record.what == ExportRecord.What.BATCH

@@ -1,7 +1,7 @@
-"""The filters of the lists: form fields that read them from an address, and functions that apply them to a queryset.
+"""The filters of lists: form fields that read them from a query string, and functions that apply them.
 
-Every field of a filter form is a filter, except those that set order and page size. `NARROW_BY` names the function of
-each filter of customers. It also gets the user, as a filter must not search what this person may not see.
+Every field of a filter form is a filter, except those that set order and page size. `NARROW_BY` maps each filter of
+customers to its function, which also gets the user, as a filter must not search what this person may not see.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +44,7 @@ Narrow = Callable[..., CustomerQuerySet]
 
 
 def without_spaces(value: Any) -> Any:
-    """Text without leading and trailing spaces."""
+    """Strip leading and trailing spaces from text; leave other values as they are."""
     return value.strip() if isinstance(value, str) else value
 
 
@@ -82,7 +82,7 @@ class PercentField(forms.IntegerField):
 
 
 def choice_filter(label: Any, choices: Iterable, unset: Any = None) -> forms.ChoiceField:
-    """A filter by one of these choices. `unset` labels the empty choice."""
+    """A field to filter by one of these choices. `unset` labels the empty choice."""
     return forms.ChoiceField(label=label, choices=[("", unset or _("All")), *choices], required=False)
 
 
@@ -90,14 +90,14 @@ def choice_filter(label: Any, choices: Iterable, unset: Any = None) -> forms.Cho
 
 
 class SharedFields(dict[str, forms.Field]):
-    """Form fields that nothing changes, so that all forms share them. Django would copy them for each form."""
+    """Form fields that are never modified, so that all forms share them. Django would copy them for each form."""
 
     def __deepcopy__(self, _memo: object) -> "SharedFields":
         return self
 
 
 class FilterField(forms.BoundField):
-    """A filter on the page. The HTML of a filter that is not set is made once in each language."""
+    """A filter on the page. The HTML of a filter that is not set is rendered once per language."""
 
     _unset: ClassVar[dict[tuple[type[forms.BaseForm], str, str | None], SafeString]] = {}
 
@@ -116,8 +116,8 @@ class FilterField(forms.BoundField):
 class FilterForm(forms.Form):
     """The filters of a list, with its order and page size.
 
-    A filter that cannot be read, or a range that is upside down, is an error of its field, and the list is then empty.
-    An order or page size that cannot be read is ignored.
+    A filter that cannot be read, or a range that ends before it begins, is an error of its field, and the list is then
+    empty. An order or page size that cannot be read is ignored.
     """
 
     # Fields that are not filters.
@@ -138,7 +138,7 @@ class FilterForm(forms.Form):
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """All values that could be read, order and page size included, without those left empty."""
+        """All non-empty values that could be read, including order and page size."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
 
@@ -163,7 +163,7 @@ class FilterForm(forms.Form):
         return bool(self.active or self.problems)
 
     def refuse_unreadable(self) -> None:
-        """Raise InvalidRequest if a filter cannot be read, as it is unknown which customers are meant."""
+        """Raise InvalidRequest if a filter cannot be read, as it is then unknown which customers are meant."""
         for name, problem in self.problems.items():
             facts = {"label": self.fields[name].label, "problem": problem}
             raise InvalidRequest(
@@ -177,22 +177,22 @@ class FilterForm(forms.Form):
 
 
 def sort_field(keys: Iterable[str]) -> forms.ChoiceField:
-    """A field for the key to sort by; a leading `-` sorts in descending order."""
+    """A hidden field for the sort key; a leading `-` means descending order."""
     choices = [(sign + key, key) for key in keys for sign in ("", "-")]
     return forms.ChoiceField(choices=[("", ""), *choices], widget=forms.HiddenInput, required=False)
 
 
 def size_field() -> forms.ChoiceField:
-    """A field for the number of rows on a page."""
+    """A field to choose the number of rows on a page."""
     return choice_filter(_("Rows per page"), [(str(size), size) for size in SIZES], _("Default"))
 
 
 def search_field() -> forms.CharField:
-    """A field for text to find in names, account names and customer IDs."""
+    """A field to search names, account names and customer IDs."""
     return forms.CharField(label=_("Search"), max_length=200, required=False)
 
 
-# The column behind each key to sort by.
+# The column of each sort key.
 SORTS = {
     "name": "name",
     "account_name": "account_name",
@@ -254,7 +254,7 @@ class DecisionFilterForm(FilterForm):
 
     @property
     def sorted_by(self) -> str:
-        """The key to sort by, with `-` in front for descending order."""
+        """The sort key, with a leading `-` for descending order."""
         return self.values.get("sort") or "since"
 
 
@@ -266,8 +266,11 @@ for form in (CustomerFilterForm, DecisionFilterForm):
 
 
 def by_search(customers: CustomerQuerySet, text: str, _user: User) -> CustomerQuerySet:
-    """Name or account name contains the text (one or two characters: begins with it), or the customer ID equals it."""
-    # The ID in a subquery of its own: all other columns are then in indexes of the list.
+    """Customers whose name or account name contains the text, or whose customer ID equals it.
+
+    A text of only one or two characters must be at the beginning of a name.
+    """
+    # The ID is looked up in a subquery of its own: all other columns are then in indexes of the list.
     same_id = Customer.objects.current().filter(customer_id=text)
     return customers.filter(Q(search__holds=fold(text)) | Q(pk=Subquery(same_id.values("pk"))))
 
@@ -278,31 +281,31 @@ def by_reseller(customers: CustomerQuerySet, account_name: str, _user: User) -> 
 
 
 def usage_from(customers: CustomerQuerySet, percent: int, _user: User) -> CustomerQuerySet:
-    """Usage of at least this whole percentage, as the list shows it. Customers without a budget never match."""
+    """Customers with at least this usage in whole percent, as the list shows it. Those without a budget never match."""
     return customers.filter(OWN_BUDGET, budget__usage__gte=percent)
 
 
 def usage_to(customers: CustomerQuerySet, percent: int, _user: User) -> CustomerQuerySet:
-    """Usage of at most this whole percentage, as the list shows it. Customers without a budget never match."""
+    """Customers with at most this usage in whole percent, as the list shows it. Those without a budget never match."""
     return customers.filter(OWN_BUDGET, budget__usage__lte=percent)
 
 
 def by_automatic_freeze(customers: CustomerQuerySet, yes: str, _user: User) -> CustomerQuerySet:
-    """Accounts frozen by an exhausted budget ("1"), or all others ("0")."""
+    """Customers frozen because their budget was exhausted ("1"), or all others ("0")."""
     frozen = [flags for flags in FLAG_COMBINATIONS if flags & AccountFlags.FROZEN]
     automatic = Q(state__in=frozen, freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
     return customers.filter(automatic) if yes == "1" else customers.exclude(automatic)
 
 
 def spent_from(customers: CustomerQuerySet, amount: Decimal, _user: User) -> CustomerQuerySet:
-    """Expenditure of the current month of at least this amount; where none is reported it counts as 0."""
+    """Customers whose expenditure this month is at least this amount; if none is reported, it counts as 0."""
     if amount > 0:
         return customers.filter(Exists(_this_month(total__gte=amount)))
     return customers.filter(~Exists(_this_month(total__lt=amount)))
 
 
 def spent_to(customers: CustomerQuerySet, amount: Decimal, _user: User) -> CustomerQuerySet:
-    """Expenditure of the current month of at most this amount; where none is reported it counts as 0."""
+    """Customers whose expenditure this month is at most this amount; if none is reported, it counts as 0."""
     return customers.filter(~Exists(_this_month(total__gt=amount)))
 
 
@@ -311,45 +314,45 @@ def _this_month(**total: Decimal) -> QuerySet[Expenditure]:
 
 
 def runs_out_from(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
-    """The budget runs out on this day or later. Customers whose day is unknown never match."""
+    """Customers whose budget runs out on this day or later. Those whose day is unknown never match."""
     return customers.filter(OWN_BUDGET, budget__runs_out_on__gte=day)
 
 
 def runs_out_to(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
-    """The budget runs out on this day or earlier. Customers whose day is unknown never match."""
+    """Customers whose budget runs out on this day or earlier. Those whose day is unknown never match."""
     return customers.filter(OWN_BUDGET, budget__runs_out_on__lte=day)
 
 
 def by_association_type(customers: CustomerQuerySet, kind: str, _user: User) -> CustomerQuerySet:
-    """Customers of the reseller model, or of the referral model."""
+    """Customers of the reseller model or of the referral model."""
     return customers.filter(association_type=kind)
 
 
 def associated_from(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
-    """Associated on this day or later, in the partner's time zone."""
+    """Customers associated on this day or later, in the partner's time zone."""
     return customers.filter(associated_on__gte=start_of_day(day))
 
 
 def associated_to(customers: CustomerQuerySet, day: date, _user: User) -> CustomerQuerySet:
-    """Associated on this day or earlier, in the partner's time zone."""
+    """Customers associated on this day or earlier, in the partner's time zone."""
     return customers.filter(associated_on__lt=start_of_day(day + timedelta(days=1)))
 
 
 def by_retention(customers: CustomerQuerySet, days: str, _user: User) -> CustomerQuerySet:
-    """The retention deadline is at most this many days away; "0": it has passed."""
+    """Customers whose retention deadline is at most this many days ahead, or for "0", has passed."""
     if days == "0":
         return customers.filter(retention_until__lte=timezone.now())
     return ending_within(customers, timedelta(days=int(days)))
 
 
 def by_manager(customers: CustomerQuerySet, manager: str, _user: User) -> CustomerQuerySet:
-    """The account manager has exactly this name."""
-    # The first condition is that of the partial index.
+    """Customers whose account manager has exactly this name."""
+    # The first condition repeats that of the partial index.
     return customers.filter(~Q(account_manager=""), account_manager=manager)
 
 
 def by_tag(customers: CustomerQuerySet, tag: str, _user: User) -> CustomerQuerySet:
-    """The customer has exactly this tag."""
+    """Customers with exactly this tag."""
     if ";" in tag:
         return customers.none()
     delimited = f";{tag};"
@@ -359,7 +362,7 @@ def by_tag(customers: CustomerQuerySet, tag: str, _user: User) -> CustomerQueryS
 
 
 def start_of_day(day: date) -> datetime:
-    """Midnight at the beginning of a day in the active time zone, which is the partner's."""
+    """Midnight at the start of a day in the active time zone, which is the partner's."""
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
@@ -385,7 +388,7 @@ NARROW_BY: dict[str, Narrow] = {
 
 
 def narrow(customers: CustomerQuerySet, filters: Mapping[str, object], user: User) -> CustomerQuerySet:
-    """Apply all these filters except those by account flags."""
+    """Apply the filters, except those by account flags, to the customers."""
     for name, value in filters.items():
         if name not in BY_FLAGS:
             customers = NARROW_BY[name](customers, value, user)

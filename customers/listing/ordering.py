@@ -1,8 +1,8 @@
-"""The order of the list: where its rows are read from, and where a page begins.
+"""Ordering the list by merging index ranges, and the cursors at which its pages begin.
 
-An order has one or two segments: if a column of budgets sorts, customers without a value of it follow as a second
-segment. A segment merges ranges of one index that begins with partner and flags. So whatever the status, the budget
-type, the order and the page, no more rows are read than are skipped and shown.
+An order has one or two segments: if the list is sorted by a column of budgets, customers without a value follow as a
+second segment. A segment merges ranges of one index that begins with partner and flags. So whatever the status, the
+budget type, the order and the page, no more rows are read than are skipped and shown.
 """
 
 import re
@@ -25,11 +25,11 @@ from partnercenter.lib.prepared import COUNT_CAP, CappedCount, MergedRanges, sor
 OWN_BUDGET = Q(budget__partner=F("partner"))
 # The largest number of ranges to merge. The list of a distributor with more resellers is sorted by the database.
 MERGE_LIMIT = 100
-# The only column to sort by that a budget may lack.
+# The only sort column that may be NULL for a customer with a budget.
 RUNS_OUT_COLUMN = "budget__runs_out_on"
-# Up to this number the matches of a search are all fetched and sorted. If there are more, the order leads to them soon.
+# Up to this many matches of a search are all fetched and sorted. More are common enough to be met soon in any order.
 SORT_LIMIT = 10_000
-# The number of whole lists whose SQL is kept.
+# The number of whole lists whose SQL is cached.
 CACHED_LISTS = 500
 CURSOR_PATTERN = re.compile(r"(?P<value>[0-9TZ:.+-]{0,40})~(?P<key>[0-9]{1,18})", re.ASCII)
 NUMBER_PATTERN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{2})?", re.ASCII)
@@ -39,13 +39,13 @@ TIME_PATTERN = re.compile(r"2[0-9]{3}-[0-9T:.-]{14,26}\+00:00", re.ASCII)
 # The columns whose values in a cursor are not numbers.
 COLUMN_TYPES: dict[str, type[datetime] | type[date]] = {"associated_on": datetime, RUNS_OUT_COLUMN: date}
 
-# A place in an order: the segment, and the values of its columns.
+# A position in an order: the index of the segment, and the values of its columns.
 Position = tuple[int, tuple[object, ...]]
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Customers sorted by `columns`, the last of which is the key, all of them descending or none.
+    """Customers sorted by `columns`, of which the last is the key. Either all columns are descending or none.
 
     Each of the `parts` selects rows of customers or budgets from a range of one index that has this order.
     """
@@ -61,7 +61,7 @@ class Segment:
     def keys(
         self, number: int, *, start: int = 0, after: tuple[object, ...] | None = None, backwards: bool = False
     ) -> list[int]:
-        """At most `number` keys in order, from the one at `start`, or from those after the values of `after`.
+        """At most `number` keys in order, beginning at the index `start` or after the values of `after`.
 
         With `backwards` the order is reversed, so that `after` means before.
         """
@@ -70,27 +70,27 @@ class Segment:
         descending = self.descending != backwards
         parts = self.parts
         if after is not None:
-            # An index answers the comparison of rows, but not `a > x OR a = x AND b > y`.
+            # An index serves the comparison of tuples, but not `a > x OR a = x AND b > y`.
             comparison = TupleLessThan if descending else TupleGreaterThan
             columns = tuple(F(column) for column in self.columns)
             parts = [rows.filter(comparison(columns, after)) for rows in parts]
         return MergedRanges.of(parts, self.columns, descending=descending).first(number, start=start)
 
     def all_keys(self) -> Iterator[int]:
-        """All keys in order, as a stream."""
+        """Stream all keys in order."""
         return self._merged.all()
 
     def count(self, most: int) -> int:
-        """The number of rows, counted no further than `most`."""
+        """Count the rows, up to `most`."""
         return self._merged.count(most)
 
 
 @dataclass(frozen=True)
 class SegmentBuilder:
-    """Divides customers into ranges of the indexes, each of one partner and one combination of flags.
+    """Divides customers into ranges of the indexes, each with one partner and one combination of flags.
 
-    `whole`: no filter but those by flags applies. `by_text`: a search applies; the indexes of all flags include the
-    search text and the flags. Without `partners` the customers are not divided.
+    `whole`: no filters apply except those by flags. `by_text`: a search applies; the indexes that do not begin with
+    flags include the search text and the flags. Without `partners` the customers are not divided.
     """
 
     customers: QuerySet
@@ -99,7 +99,7 @@ class SegmentBuilder:
     by_text: bool = False
 
     def in_order(self, column: str, requested: RequestedFlags, *, descending: bool) -> tuple[Segment, ...]:
-        """The customers with these flags, sorted by one of their own columns or by one of their budgets."""
+        """The customers with these flags, sorted by a column of their own or of their budgets."""
         if not column.startswith("budget__"):
             return (self.by(column, requested, descending=descending),)
         if column == RUNS_OUT_COLUMN:
@@ -111,7 +111,7 @@ class SegmentBuilder:
         )
 
     def _by_day(self, requested: RequestedFlags, *, descending: bool) -> tuple[Segment, ...]:
-        """First those whose budget runs out on a known day, by day; then all others."""
+        """First the customers whose budget runs out on a known day, by day; then all others."""
         budgets = self.by_budget(RUNS_OUT_COLUMN, split_by_budget(requested)[0], descending=descending)
         has_day = {f"{budgets.columns[0]}__isnull": False}
         others = replace(self, customers=self.customers.filter(budget__runs_out_on=None))
@@ -121,7 +121,7 @@ class SegmentBuilder:
         )
 
     def by(self, column: str, requested: RequestedFlags, *, descending: bool) -> Segment:
-        """The customers with these flags, sorted by one of their own columns."""
+        """The customers with these flags, sorted by a column of their own."""
         mergeable = 0 < len(self.partners) <= MERGE_LIMIT
         flags_of_each = self._flags_of_each(requested)
         if mergeable and all(len(flags) == len(FLAG_COMBINATIONS) for _partner, flags in flags_of_each):
@@ -135,7 +135,7 @@ class SegmentBuilder:
         return Segment(parts, tuple(dict.fromkeys((column, "pk"))), descending)
 
     def by_budget(self, column: str, requested: RequestedFlags, *, descending: bool) -> Segment:
-        """The customers with these flags, which must all include a budget, sorted by a column of the budget."""
+        """The customers with these flags, sorted by a column of the budget, which all the flags must include."""
         pairs = self._pairs(requested)
         if not pairs:
             parts = [
@@ -156,7 +156,7 @@ class SegmentBuilder:
         return [(partner, requested.below(restricted=restricted)) for partner, restricted in self.partners]
 
     def _pairs(self, requested: RequestedFlags) -> list[tuple[int, AccountFlags]]:
-        """Each partner with each of its flags; empty if these are too many ranges to merge."""
+        """Each partner paired with each of its flags; empty if these are too many ranges to merge."""
         flags_of_each = self._flags_of_each(requested)
         if sum(len(flags) for _partner, flags in flags_of_each) > MERGE_LIMIT:
             return []
@@ -167,25 +167,28 @@ class SegmentBuilder:
 def whole_list_segments(
     owner: ListOwner, partners: ListedPartners, requested: RequestedFlags, column: str, descending: bool
 ) -> tuple[Segment, ...]:
-    """An owner's list in order, filtered by flags at most. Its SQL is cached, as most requests are for such a list."""
+    """An owner's list in order, with no filters except flags. Its SQL is cached: most requests are for such lists."""
     own = Customer.objects.owned_by(owner)
     return SegmentBuilder(own, partners, whole=True).in_order(column, requested, descending=descending)
 
 
 @lru_cache(maxsize=CACHED_LISTS)
 def whole_list_count(owner: ListOwner, partners: ListedPartners, *requested: RequestedFlags) -> CappedCount:
-    """The count of an owner's customers with the flags named first, and with each of the others. Its SQL is cached."""
+    """The query that counts an owner's customers with each of the requested flags. Its SQL is cached.
+
+    The first of the requested flags are the whole, the others its parts; see `CappedCount`.
+    """
     own = Customer.objects.owned_by(owner)
     return CappedCount.of(COUNT_CAP + 1, *(with_flags(own, flags, partners) for flags in requested))
 
 
 def with_flags(customers: QuerySet, requested: RequestedFlags, partners: ListedPartners) -> list[QuerySet]:
-    """The customers of the partners that have these flags, as querysets without a row in common."""
+    """The partners' customers that have these flags, as querysets with no row in common."""
     return [customers.filter(condition) for condition in flag_conditions(requested, partners)]
 
 
 def collect_sorted(customers: QuerySet, column: str, *, descending: bool) -> dict[int, tuple[int, int]] | None:
-    """The keys of the customers in order, each with its partner and flags; None if there are more than `SORT_LIMIT`."""
+    """The customers' keys in order, each with partner and flags; None if there are more than `SORT_LIMIT`."""
     rows = sorted_rows(customers, (column, "pk", "partner", "state"), descending=descending, limit=SORT_LIMIT + 1)
     if len(rows) > SORT_LIMIT:
         return None
@@ -198,8 +201,8 @@ def collect_sorted(customers: QuerySet, column: str, *, descending: bool) -> dic
 class Order:
     """All matching customers, segment after segment, sorted by `column`.
 
-    The value of the column is part of a cursor unless it is `secret` (a name). `visible` are the customers that a
-    cursor may name, matching or not. `keys` are those of all matches in order, if they are known.
+    A cursor contains the value of the column unless it is `secret` (a name). `visible` are the customers that a cursor
+    may point to, matching or not. `keys` are the keys of all matches in order, if they are known.
     """
 
     segments: tuple[Segment, ...]
@@ -209,7 +212,7 @@ class Order:
     keys: list[int] | None = None
 
     def numbered(self, start: int, number: int) -> list[int]:
-        """At most `number` keys from the one at `start`."""
+        """At most `number` keys, beginning at the index `start`."""
         if self.keys is not None:
             return self.keys[start : start + number]
         keys: list[int] = []
@@ -222,7 +225,7 @@ class Order:
         return keys
 
     def after(self, position: Position, number: int, *, backwards: bool = False) -> list[int]:
-        """At most `number` keys after the position; with `backwards` those before it, the nearest first."""
+        """At most `number` keys after the position; with `backwards`, the keys before it, nearest first."""
         at, values = position
         keys: list[int] = []
         for segment in self.segments[at::-1] if backwards else self.segments[at:]:
@@ -233,13 +236,13 @@ class Order:
         return keys
 
     def cursor(self, customer: Any) -> str:
-        """The place of a customer for use in an address, which never contains a name: rule 7.1 (docs/rules.md)."""
+        """A customer's position as text for a query string, which never contains a name: rule 7.1 (docs/rules.md)."""
         value = "" if self.secret else getattr(customer, self.column)
         value = "" if value is None else value
         return f"{value.isoformat() if isinstance(value, date) else value}~{customer.pk}"
 
     def decode_cursor(self, cursor: str) -> Position | None:
-        """The position behind a cursor; None if it is not valid."""
+        """The position that a cursor stands for; None if it is not valid."""
         match = CURSOR_PATTERN.fullmatch(cursor)
         if match is None:
             return None
@@ -256,7 +259,7 @@ class Order:
 def parse_cursor_value(
     text: str, kind: type[datetime] | type[date] | type[Decimal]
 ) -> datetime | date | Decimal | None:
-    """The value in a cursor as this type; None if it is not valid."""
+    """Parse the value in a cursor as this type; None if it is not valid."""
     try:
         if kind is datetime:
             return datetime.fromisoformat(text) if TIME_PATTERN.fullmatch(text) else None

@@ -1,7 +1,7 @@
 """Pages of an ordered list, equally fast at any depth.
 
 Pages are numbered up to the hundredth. Beyond it, a page begins after the last row of the page before it, or ends
-before the first row of the page after it; a cursor in the address names that row.
+before the first row of the page after it; a cursor in the query string names that row.
 """
 
 import re
@@ -20,9 +20,10 @@ NUMBERED_PAGES = 100
 
 @dataclass
 class CustomerPage:
-    """A page of the list for its template. `previous`, `next` and `numbers` link to other pages by query strings.
+    """A page of the list for its template. `previous`, `next` and `numbers` hold the query strings of other pages.
 
-    `number` is None for a page beyond the hundredth, and in `numbers` for an ellipsis. A `total` of 1,001 means more.
+    `number` is None for a page beyond the hundredth; in `numbers`, None stands for an ellipsis. A `total` of 1,001
+    means more than 1,000.
     """
 
     object_list: Any
@@ -38,7 +39,7 @@ class CustomerPage:
 
 
 def paginate(order: Order, query: QueryDict, *, total: int, size: int, rows: PreparedLookup) -> CustomerPage:
-    """The page that `after`, `before` or `page` asks for, or the nearest existing one."""
+    """Return the page that `after`, `before` or `page` in the query asks for, or the nearest existing one."""
     for name in ("after", "before"):
         position = order.decode_cursor(query.get(name, ""))
         if position is not None and (page := _cursor_page(order, position, query, total, size, rows, name == "before")):
@@ -55,7 +56,7 @@ def _cursor_page(
     rows: PreparedLookup,
     backwards: bool,
 ) -> CustomerPage | None:
-    """The page after or before a position. None if that is the first page, or if there are no rows."""
+    """The page after or before a position; None if that is the first page or there are no rows."""
     keys = order.after(position, size + 1, backwards=backwards)
     more = len(keys) > size
     if not keys or (backwards and not more):
@@ -95,7 +96,7 @@ def _numbered_page(order: Order, query: QueryDict, total: int, size: int, rows: 
 
 
 def changed_query(query: QueryDict, **changes: object) -> str:
-    """The query string with some parameters changed, or removed where None. The former page is removed as well."""
+    """The query string with parameters changed, or removed if None. The current page is removed as well."""
     changed = dict(query.lists())
     for name, value in ({"page": None, "after": None, "before": None} | changes).items():
         if value is None:

@@ -1,4 +1,4 @@
-"""The page Resellers' Customers of a distributor: what each reseller was granted, and what is allocated of it.
+"""The Resellers' Customers page of distributors: what each reseller was granted, and how much is allocated.
 
 See section 5 (docs/rules.md).
 """
@@ -28,7 +28,7 @@ OVER = Q(grant__monthly_allocated__gt=F("grant__monthly_quota")) | Q(
 
 
 class Authorized(models.TextChoices):
-    """What to filter resellers by: what they were granted, and whether more is allocated."""
+    """Choices to filter resellers by: what they were granted, or that more than that is allocated."""
 
     GRANTED = "GRANTED", gettext_lazy("Granted")
     MONTHLY = "MONTHLY", gettext_lazy("Granted: monthly budgets")
@@ -57,7 +57,7 @@ class ResellerFilterForm(FilterForm):
     )
 
     def filtered(self, resellers: QuerySet[Partner]) -> QuerySet[Partner]:
-        """The matching resellers, by company or account name and by permission. None if a filter cannot be read."""
+        """The resellers that match by company or account name and by permission; none if a filter cannot be read."""
         if self.problems:
             return resellers.none()
         text, authorized = (self.active.get(name, "") for name in ("q", "authorized"))
@@ -76,7 +76,7 @@ DEFAULT_RESELLER_SORT = "company"
 
 @dataclass(frozen=True)
 class ResellerRow:
-    """A row of the page. `customers` of 1,001 means more than 1,000. `pools`: monthly, then one-time."""
+    """A row of the page. `customers` of 1,001 means more than 1,000. `pools` are monthly, then one-time."""
 
     key: int
     company: str
@@ -90,7 +90,7 @@ class ResellerRow:
 
 
 def count_resellers(resellers: QuerySet[Partner]) -> dict[str, int]:
-    """The number of resellers, of those that were granted something, and of those that are over-allocated."""
+    """Count all resellers, the resellers with a grant, and the over-allocated resellers."""
     return resellers.aggregate(
         number=models.Count("pk"),
         granted=models.Count("pk", filter=AUTHORIZED_CONDITIONS[Authorized.GRANTED]),
@@ -99,7 +99,7 @@ def count_resellers(resellers: QuerySet[Partner]) -> dict[str, int]:
 
 
 def sort_resellers(resellers: QuerySet[Partner], sort: str) -> QuerySet[Partner]:
-    """The resellers sorted by a key, descending if it begins with `-`. Those without such a quota come last."""
+    """Sort resellers by a key, descending if it begins with `-`. Those without such a quota come last."""
     key = sort.removeprefix("-")
     column: F | ExpressionWrapper = F("company") if key == "company" else F(f"grant__{key}")
     if key.endswith("_left"):
@@ -111,13 +111,13 @@ def sort_resellers(resellers: QuerySet[Partner], sort: str) -> QuerySet[Partner]
 
 
 def sort_key(query: QueryDict) -> str:
-    """The key to sort by that an address asks for, or the default."""
+    """The sort key in the query string, or the default if there is no valid one."""
     sort = query.get("sort", "")
     return sort if sort.removeprefix("-") in RESELLER_SORTS else DEFAULT_RESELLER_SORT
 
 
 def reseller_headers(query: QueryDict) -> tuple[ColumnHeader, list[ColumnHeader]]:
-    """The header of the reseller column, and those of the figures of both pools."""
+    """The header of the reseller column, and the headers of the figures of both pools."""
     figures = {"quota": _("Quota"), "allocated": _("Allocated"), "left": _("Left")}
     columns = [ColumnHeader(_("Reseller"), "company")] + [
         ColumnHeader(label, f"{kind.lower()}_{figure}", numeric=True)
@@ -129,7 +129,7 @@ def reseller_headers(query: QueryDict) -> tuple[ColumnHeader, list[ColumnHeader]
 
 
 def reseller_rows(resellers: Iterable[Partner]) -> list[ResellerRow]:
-    """The rows of resellers. One query counts the customers of all of them."""
+    """Build the rows of resellers. One query counts the customers of all of them."""
     resellers = list(resellers)
     if not resellers:
         return []

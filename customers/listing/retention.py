@@ -18,21 +18,21 @@ PLACEHOLDER_NOW = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def ending_within(customers: CustomerQuerySet, span: timedelta, now: datetime | None = None) -> CustomerQuerySet:
-    """Customers whose deadline has not passed and is at most this span away."""
+    """Customers whose retention deadline has not passed and is at most this span away."""
     now = now or timezone.now()
     return customers.filter(retention_until__gt=now, retention_until__lte=now + span)
 
 
 @dataclass(frozen=True)
 class RetentionCounts:
-    """The number of customers whose data may be deleted within a week, and within a day. 1,001 means more."""
+    """How many customers' data may be deleted within a week, and within a day. 1,001 means more than 1,000."""
 
     week: int
     day: int
 
 
 def retention_counts(owner: ListOwner) -> RetentionCounts:
-    """Count all customers of the owner near their deadline, whatever the list is filtered by, in one query."""
+    """Count the owner's customers near their deadline, in one query, regardless of the list's filters."""
     now = timezone.now()
     times = {db_datetime(PLACEHOLDER_NOW + span): db_datetime(now + span) for span in (timedelta(0), WEEK, DAY)}
     count = _count_with_placeholders(owner)
@@ -51,7 +51,7 @@ def _count_with_placeholders(owner: ListOwner) -> CappedCount:
 
 
 def retention_text(until: datetime | None) -> str:
-    """The deadline in words; "" where the resources are not frozen."""
+    """The deadline in words; "" if the resources are not frozen."""
     if until is None:
         return ""
     date = {"date": f"{timezone.localdate(until):%Y-%m-%d}"}
@@ -61,7 +61,7 @@ def retention_text(until: datetime | None) -> str:
 
 
 def retention_urgency(until: datetime | None) -> str:
-    """How near the deadline is: "over" (a day or less, or past), "near" (a week or less), "ok"; "" without one."""
+    """How near the deadline is: "over" (a day or less, or past), "near" (a week or less) or "ok"; "" if none."""
     if until is None:
         return ""
     left = until - timezone.now()

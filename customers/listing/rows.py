@@ -1,4 +1,4 @@
-"""The rows, headers and counts of the list as its template gets them, without anything the person may not see."""
+"""The rows, headers and counts of the list as its template gets them, with nothing that the person may not see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ LATEST_FREEZE_RECORD = Subquery(NEWEST_FREEZE.values("pk")[:1])
 
 
 def _when_frozen(column: Subquery) -> Case:
-    """A column of freeze records that is looked up for frozen accounts only."""
+    """Look up this column of freeze records for frozen accounts only."""
     return Case(When(~Q(freeze_kind=FreezeKind.NONE), then=column))
 
 
@@ -97,7 +97,7 @@ CUSTOMER_ROWS = PreparedLookup(ROW_QUERYSET.values_list(*ROW_COLUMNS, named=True
 
 
 class CustomerRow(NamedTuple):
-    """A row of the list for its template: formatted text and small numbers, "" or None where there is nothing to show.
+    """A row for the list's template: formatted text and small numbers; "" or None if there is nothing to show.
 
     The name is masked unless names are shown. `why_not` says why the person may not act on the customer.
     """
@@ -136,10 +136,10 @@ class CustomerRow(NamedTuple):
 
 @dataclass(frozen=True)
 class RowContext:
-    """What the rows of a page share, computed once.
+    """Values that all rows of a page share, computed once.
 
     By the key of a partner: its company, why the person may not set budgets of its customers, and the restriction that
-    freezes all of them ("" where there is none).
+    freezes all of them ("" if there is none).
     """
 
     names_shown: bool
@@ -150,7 +150,7 @@ class RowContext:
     zone: tzinfo
 
     def row(self, customer: Any) -> CustomerRow:
-        """The row of one customer, which has the columns of `CUSTOMER_ROWS`."""
+        """Build the row of a customer with the columns of `CUSTOMER_ROWS`."""
         labels, usage, level = self.labels, customer.budget__usage, customer.budget__level or 0
         frozen_above = restricted_by(customer, self.restrictions[customer.partner_id])
         status = Status.EXHAUSTED if level == EXHAUSTED else Status.NORMAL
@@ -191,7 +191,7 @@ class RowContext:
 
 @dataclass(frozen=True)
 class ColumnHeader:
-    """The header of a column: `sorted` is its order ("ascending", "descending" or ""), `query` sorts by it."""
+    """The header of a column. `sorted` is "ascending", "descending" or ""; the query string `query` sorts by it."""
 
     label: str
     key: str = ""
@@ -207,9 +207,9 @@ class ColumnHeader:
 
 @dataclass(frozen=True)
 class ListCounts:
-    """How many customers match, and how many of them are frozen or have used up their budget. 1,001 means more.
+    """How many customers match, how many of these are frozen, and how many have used up their budget.
 
-    The query strings lead to the frozen and to the used up ones.
+    1,001 means more than 1,000. The query strings lead to the frozen customers, and to those with a used-up budget.
     """
 
     customers: int
@@ -220,7 +220,7 @@ class ListCounts:
 
 
 def count_list(customers: CustomerList, query: QueryDict) -> ListCounts:
-    """The counts above the list, equal to what the filters show, in one query that stops at 1,001."""
+    """The counts above the list, equal to what the filters show, from one query that stops at 1,001."""
     number, frozen, exhausted = customers.count()
     return ListCounts(
         number,
@@ -232,14 +232,14 @@ def count_list(customers: CustomerList, query: QueryDict) -> ListCounts:
 
 
 def list_page(customers: CustomerList, counts: ListCounts, query: QueryDict) -> CustomerPage:
-    """The page of the list that is asked for. Its customers have the columns of `CUSTOMER_ROWS`."""
+    """The requested page of the list. Its customers have the columns of `CUSTOMER_ROWS`."""
     return pagination.paginate(
         customers.ordered(), query, total=counts.customers, size=customers.form.per_page, rows=CUSTOMER_ROWS
     )
 
 
 def customer_rows(customers: Iterable[Any], *, user: User, names_shown: bool) -> list[CustomerRow]:
-    """The rows of customers with the columns of `CUSTOMER_ROWS`. One query for a distributor, none for others."""
+    """Build rows from customers with the columns of `CUSTOMER_ROWS`. One query for a distributor, else none."""
     customers = list(customers)
     partners = partners_by_key(user, {customer.partner_id for customer in customers})
     context = RowContext(
@@ -259,7 +259,7 @@ def _labels(_language: str | None) -> dict[str, str]:
 
 
 def partners_by_key(user: User, keys: set[int]) -> dict[int, Partner]:
-    """The partners with these keys, without a query if the person's own partner is the only one."""
+    """The partners with these keys. No query if the person's own partner is the only one."""
     own = {user.partner.pk: user.partner} if user.partner else {}
     return own if keys <= own.keys() else own | Partner.objects.select_related("grant").in_bulk(keys)
 
@@ -285,7 +285,7 @@ def list_headers(
 
 
 def sortable(column: ColumnHeader, sorted_by: str, query: QueryDict) -> ColumnHeader:
-    """The header with its order, and with the query string that sorts by it or reverses the order."""
+    """Return the header with its current order and the query string that sorts by it, or reverses the order."""
     if not column.sortable:
         return column
     order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sorted_by, "")

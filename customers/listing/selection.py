@@ -17,21 +17,21 @@ NAMES_SHOWN = 5
 
 
 def tick_limit_message() -> str:
-    """The warning that no more customers can be ticked."""
+    """The message that no more customers can be ticked."""
     most = show_number(TICK_LIMIT)
     return _("You can tick at most %(most)s customers. To select more, select all that match.") % {"most": most}
 
 
 def selects_all(request: ConsoleRequest) -> bool:
-    """Whether all customers that match the list are selected, so that IDs do not matter."""
+    """Whether all customers that match the list are selected, so that any IDs are ignored."""
     return "1" in (request.POST.get("all_matching"), request.GET.get("all_matching"))
 
 
 def selected_customers(request: ConsoleRequest, customer_ids: Iterable[str]) -> CustomerQuerySet:
     """The customers with these IDs, or all that match the query string of the list.
 
-    Raises Http404 if the person may not see one of them, InvalidRequest if there are too many IDs or a filter cannot be
-    read.
+    Raises Http404 if the person may not see one of them, and InvalidRequest if there are too many IDs or a filter
+    cannot be read.
     """
     if selects_all(request):
         matching = CustomerList(request.GET, request.user)
@@ -50,16 +50,16 @@ def selected_customers(request: ConsoleRequest, customer_ids: Iterable[str]) -> 
 
 
 def empty_selection(request: ConsoleRequest) -> InvalidRequest:
-    """The error of an action for which no customer is selected."""
+    """The error for an action with no customer selected."""
     if selects_all(request):
         return InvalidRequest(_("No customer matches the filters."))
     return InvalidRequest(_("Choose a customer first."))
 
 
 def selection_facts(number: int, included: CustomerQuerySet, included_number: int) -> Context:
-    """What a dialog for many shows of its selection: how many customers, how many of them are left out, a few names.
+    """For a dialog for many: how many customers are selected, how many of them are left out, and a few names.
 
-    `included` are the selected customers on whom the person may act, `included_number` is how many these are.
+    `included` are the selected customers on whom the person may act, `included_number` is their number.
     """
     names = list(included.order_by("account_name", "pk").values_list("account_name", flat=True)[:NAMES_SHOWN])
     return {

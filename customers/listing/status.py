@@ -1,7 +1,7 @@
-"""The filters of status and budget type, as sets of account flags.
+"""The filters by status and budget type, as sets of account flags.
 
 All customers of a restricted or frozen reseller count as frozen, although their own flags do not say so: rule 4.7
-(docs/rules.md). So a filter asks for one set of flags below such partners and for another below all others.
+(docs/rules.md). So a filter stands for one set of flags among their customers, and for another among all others.
 """
 
 from collections.abc import Callable
@@ -22,29 +22,29 @@ NOT_RESTRICTED = Q(partner__status=Partner.Status.NORMAL)
 
 
 class RequestedFlags(NamedTuple):
-    """The flags that customers may have: those of unrestricted partners, and those of restricted or frozen ones."""
+    """The account flags that match, for customers of unrestricted partners and of restricted or frozen ones."""
 
     unrestricted: tuple[AccountFlags, ...]
     restricted: tuple[AccountFlags, ...]
 
     def below(self, *, restricted: bool) -> tuple[AccountFlags, ...]:
-        """The flags that customers of a partner may have."""
+        """The flags that match for customers of a partner that is restricted (or frozen), or of one that is not."""
         return self.restricted if restricted else self.unrestricted
 
     def only(self, condition: Callable[[AccountFlags], bool]) -> "RequestedFlags":
-        """Those of the flags that fulfil the condition."""
+        """Keep only the flags for which the condition is true."""
         return RequestedFlags(tuple(filter(condition, self.unrestricted)), tuple(filter(condition, self.restricted)))
 
 
 class Status(models.TextChoices):
-    """The statuses to filter by. A frozen customer whose budget is used up has both; its row shows *Frozen*."""
+    """The statuses to filter by. A frozen customer whose budget is used up matches both; its row shows *Frozen*."""
 
     FROZEN = "FROZEN", _("Frozen")
     EXHAUSTED = "EXHAUSTED", _("Budget used up")
     NORMAL = "NORMAL", _("Normal")
 
 
-# For each choice: the effective flags that matter, and those of them that must be set.
+# For each choice: the effective flags that matter, and which of these must be set.
 STATUS_FLAGS: dict[str, tuple[AccountFlags, AccountFlags]] = {
     Status.FROZEN: (AccountFlags.FROZEN, AccountFlags.FROZEN),
     Status.EXHAUSTED: (AccountFlags.EXHAUSTED, AccountFlags.EXHAUSTED),
@@ -60,7 +60,7 @@ ANY_FLAGS = (AccountFlags(0), AccountFlags(0))
 
 @cache
 def requested_flags(status: str, budget_type: str, *required: AccountFlags) -> RequestedFlags:
-    """The flags of customers with this status and budget type ("" for any) for whom `required` is in effect."""
+    """The flags that match this status and budget type ("" for any), with all `required` flags in effect."""
     tests = [
         STATUS_FLAGS.get(status, ANY_FLAGS),
         TYPE_FLAGS.get(budget_type, ANY_FLAGS),
@@ -78,12 +78,12 @@ def requested_flags(status: str, budget_type: str, *required: AccountFlags) -> R
 
 
 def still_running(requested: RequestedFlags) -> RequestedFlags:
-    """Those of the flags with which a budget can still run out: it exists and is not exhausted."""
+    """Keep only the flags of budgets that can still run out: budgets that exist and are not exhausted."""
     return requested.only(lambda flags: bool(flags & BUDGET_FLAGS) and not flags & AccountFlags.EXHAUSTED)
 
 
 def split_by_budget(requested: RequestedFlags) -> tuple[RequestedFlags, RequestedFlags]:
-    """Those of the flags with a budget, and those without."""
+    """Split the flags into those with a budget and those without."""
     return (
         requested.only(lambda flags: bool(flags & BUDGET_FLAGS)),
         requested.only(lambda flags: not flags & BUDGET_FLAGS),
@@ -91,10 +91,10 @@ def split_by_budget(requested: RequestedFlags) -> tuple[RequestedFlags, Requeste
 
 
 def flag_conditions(requested: RequestedFlags, partners: ListedPartners) -> list[Q]:
-    """Conditions for the customers of these partners to have the requested flags; no customer fulfils two of them.
+    """Conditions for these partners' customers to have the requested flags. No customer meets more than one.
 
-    Indexes answer a single condition on the flags best. There are two only where restricted partners and others are
-    asked for different flags. If `partners` is empty, both kinds of partners may occur.
+    Indexes serve a single condition on the flags best. There are two only if the flags differ between restricted
+    partners and others. If `partners` is empty, both kinds of partners may occur.
     """
     kinds = {restricted for _partner, restricted in partners} or {False, True}
     if len(kinds) > 1 and requested.unrestricted != requested.restricted:
@@ -107,7 +107,7 @@ def flag_conditions(requested: RequestedFlags, partners: ListedPartners) -> list
 
 
 def listed_partners(owner: ListOwner) -> ListedPartners:
-    """The partners whose customers the owner's list shows. For a distributor these are its resellers."""
+    """The partners whose customers the owner's list shows: a distributor's resellers, or the owner itself."""
     if not owner.is_distributor:
         return ((owner.pk, owner.is_restricted),)
     statuses = Partner.objects.filter(distributor=owner.pk).values_list("pk", "status")
@@ -115,9 +115,9 @@ def listed_partners(owner: ListOwner) -> ListedPartners:
 
 
 def reseller_owner(owner: ListOwner, account_name: str) -> ListOwner:
-    """A distributor's reseller with exactly this account name; for any other owner itself, if it has that name.
+    """The partner with exactly this account name: one of a distributor's resellers, or else the owner itself.
 
-    `NO_OWNER` if there is none.
+    `NO_OWNER` if none of them has that name.
     """
     candidates = Partner.objects.filter(**{"distributor" if owner.is_distributor else "pk": owner.pk})
     found = candidates.filter(account_name=account_name).values_list("pk", "status").first()

@@ -1,4 +1,4 @@
-"""Customers, the state of their accounts, their records, and the notes and views of operators."""
+"""Models of customers, the state of their accounts, their records, and the notes and views of operators."""
 
 from customers.models.account_flags import (
     BUDGET_FLAGS,

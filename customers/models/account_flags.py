@@ -1,4 +1,4 @@
-"""The freeze state of an account, the policy of its budget, and both as flags for the list's indexes.
+"""Enums of freeze kind, freeze origin and freezing policy, and the flags that the list's indexes begin with.
 
 See rules 3.6 and 4.2 (docs/rules.md).
 """
@@ -27,7 +27,7 @@ class FreezeOrigin(models.TextChoices):
 
 
 class AccountFreezing(models.TextChoices):
-    """The policy of a budget: what happens to the account once it is exhausted. See rule 3.6 (docs/rules.md)."""
+    """The freezing policy: what happens to the account once its budget is exhausted. See rule 3.6 (docs/rules.md)."""
 
     AUTOMATIC = "AUTOMATIC", _("Automatic")
     MANUAL = "MANUAL", _("Manual")
@@ -35,7 +35,7 @@ class AccountFreezing(models.TextChoices):
 
 
 class AccountFlags(IntFlag):
-    """The budget type and the state of an account in one number, which the indexes of the list begin with.
+    """Budget type and state of an account in one number, which the indexes of the list contain.
 
     The field `state` holds it on the customer and again on its budget. Whatever changes these facts updates both fields
     in the same transaction.
@@ -49,7 +49,7 @@ class AccountFlags(IntFlag):
 
 
 BUDGET_FLAGS = AccountFlags.MONTHLY | AccountFlags.ONE_TIME
-# All flags a customer can have: only a budget can be exhausted; a referral customer has none and is never frozen.
+# All flags a customer can have: only a budget can be exhausted; a referral customer has no budget and is never frozen.
 FLAG_COMBINATIONS = (
     *(
         frozen | exhausted | budget
@@ -62,7 +62,7 @@ FLAG_COMBINATIONS = (
 
 
 def effective_flags(state: int, *, restricted: bool) -> AccountFlags:
-    """Flags in effect: under a restricted or frozen reseller, all customers but referrals count as frozen.
+    """The flags in effect: all customers of a restricted or frozen reseller, except referrals, count as frozen.
 
     See rule 4.7 (docs/rules.md).
     """

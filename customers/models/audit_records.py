@@ -1,4 +1,4 @@
-"""Records of names revealed, files exported and agreements accepted."""
+"""Records of revealed names, exported files and accepted agreements."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Customers, the state of their accounts, and which customers a person may see."""
+"""The model of customers and the state of their accounts, and which customers a person may see."""
 
 from typing import ClassVar, NamedTuple, Self
 
@@ -14,19 +14,19 @@ IS_CURRENT = Q(disassociated_on__isnull=True)
 
 
 class ListOwner(NamedTuple):
-    """The partner whose customers a list shows. For a distributor they are the customers of its resellers."""
+    """The partner whose customers a list shows; for a distributor, the customers of its resellers."""
 
     pk: int
     is_distributor: bool
     is_restricted: bool = False
 
 
-# A list of no customers.
+# The owner of an empty list.
 NO_OWNER = ListOwner(0, is_distributor=False)
 
 
 def list_owner(user: User) -> ListOwner | None:
-    """The owner of the customers that this person may see; None without a partner."""
+    """The owner of the customers that this person may see; None if the person has no partner."""
     partner = user.partner if user.is_active else None
     return ListOwner(partner.pk, partner.is_distributor, bool(partner.status)) if partner else None
 
@@ -35,12 +35,18 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     """Querysets of customers, by who may see them and by state."""
 
     def visible_to(self, user: User) -> Self:
-        """Current customers this person may see; for them no others exist. See rules 5.6 and 5.8 (docs/rules.md)."""
+        """Current customers that this person may see. See rules 5.6 and 5.8 (docs/rules.md).
+
+        To this person, no other customers exist.
+        """
         owner = list_owner(user)
         return self.owned_by(owner) if owner else self.none()
 
     def ever_visible_to(self, user: User) -> Self:
-        """The same with former customers, whose records stay with their partner. See section 9 (docs/rules.md)."""
+        """Current and former customers that this person may see. See section 9 (docs/rules.md).
+
+        The records of a former customer stay with its partner.
+        """
         owner = list_owner(user)
         return self._ever_owned_by(owner) if owner else self.none()
 
@@ -56,11 +62,11 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         return self.filter(IS_CURRENT)
 
     def named(self, customer_id: str) -> Self:
-        """Customers with this ID. No ID contains a NUL character, which PostgreSQL does not accept as a parameter."""
+        """Customers with this ID, none if it has a NUL character, which PostgreSQL does not accept as a parameter."""
         return self.none() if "\0" in customer_id else self.filter(customer_id=customer_id)
 
     def frozen(self) -> Self:
-        """Customers whose own account is frozen, in whatever way."""
+        """Customers whose own account is frozen, whatever the kind and origin."""
         return self.exclude(freeze_kind=FreezeKind.NONE)
 
 
@@ -120,7 +126,7 @@ class Customer(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # One for each order of the list, so that a page is read without sorting. On PostgreSQL it includes what a
+            # One for each order of the list, so that a page is read without sorting. On PostgreSQL they include what a
             # search for a common word needs, so that the table is not read.
             *(
                 models.Index(

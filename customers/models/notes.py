@@ -1,4 +1,4 @@
-"""What operators keep: saved views for themselves, notes and snoozed decisions for their company."""
+"""Saved views of the list, notes about customers, and snoozed decisions."""
 
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ class SavedView(models.Model):
 
 
 class CustomerNote(Record):
-    """A note about a customer, read by people of the operator's company. A mistake is corrected by another note."""
+    """A note about a customer, for the operator's company. A mistake is corrected by another note."""
 
     customer = models.ForeignKey(Customer, PROTECT, related_name="notes", db_index=False)
     at = models.DateTimeField(_("time"), default=timezone.now)

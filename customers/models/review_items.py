@@ -1,4 +1,4 @@
-"""The customers of an operation that waits for confirmation: their state, and what the operation would do."""
+"""The customers of an operation awaiting confirmation: their state, and what the operation would do to them."""
 
 from enum import IntFlag
 from typing import ClassVar
@@ -32,7 +32,7 @@ class ExclusionReason(models.TextChoices):
 
 
 class FreezeEffect(models.TextChoices):
-    """What an operation would do to the account."""
+    """What an operation would do to an account."""
 
     NONE = "", "--"
     FROZEN = "FROZEN", _("frozen immediately")
@@ -50,13 +50,13 @@ class UnchangedTerms(IntFlag):
 
 
 class ReviewItem(Record):
-    """One customer of an operation: the state that was reviewed, the terms it gets, and their effect.
+    """A customer of an operation: the state that was reviewed, the terms it gets, and their effect.
 
-    `budget_type` None removes the budget (undo of a first budget). `counted_from` None is set by the rules.
+    A `budget_type` of None removes the budget (undo of a first budget). If `counted_from` is None, the rules decide.
     """
 
-    # Without constraints: up to a hundred thousand rows are inserted from the tables they refer to, where no row is
-    # ever deleted. Checking each key again would double the time.
+    # Without constraints: up to a hundred thousand rows are inserted from the tables that they refer to, where no row
+    # is ever deleted. Checking each key again would double the time.
     operation = models.ForeignKey(Operation, PROTECT, related_name="reviewed", db_index=False, db_constraint=False)
     customer = models.ForeignKey(Customer, PROTECT, related_name="reviews", db_index=False, db_constraint=False)
     adjustment_record = models.BigIntegerField(
@@ -79,7 +79,7 @@ class ReviewItem(Record):
     effect = models.CharField(max_length=16, choices=FreezeEffect, blank=True)
 
     class Meta:
-        # The table keeps its first name.
+        # The table keeps its original name.
         db_table = "customers_reviewedcustomer"
         constraints: ClassVar = [
             models.UniqueConstraint(name="a_customer_is_reviewed_once", fields=["operation", "customer"])

@@ -1,1 +1,1 @@
-"""The pages of customers: their list, decisions, freezing, the page of one customer, and resellers."""
+"""The pages about customers: their list, decisions, freezing, the page of one customer, and resellers."""

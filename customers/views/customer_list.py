@@ -41,14 +41,14 @@ from partnercenter.permissions import (
 from partnercenter.requests import ConsoleRequest, partner_required
 
 EXPORTS_PER_PAGE = 20
-# Links outside the filter form whose IDs begin like this change filters, so that the form must be updated.
+# Links outside the filter form whose IDs begin with this change filters, so the form must be updated.
 FILTER_LINK_PREFIX = "filter-"
 
 
 @require_safe
 @partner_required
 def customer_list(request: ConsoleRequest) -> HttpResponse:
-    """Customer Management: the customers this person may see, filtered, sorted, in pages."""
+    """Customer Management: the customers that this person may see, filtered, sorted, in pages."""
     user, partner, query = request.user, request.partner, request.GET
     customers = CustomerList(query, user)
     counts = count_list(customers, query)
@@ -90,7 +90,7 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @partner_required
 def customer_count(request: ConsoleRequest) -> HttpResponse:
-    """The exact number of customers that match the list, for selecting them all."""
+    """Respond with the exact number of customers that match the list, for selecting them all."""
     matching = CustomerList(request.GET, request.user)
     matching.refuse_unreadable()
     number = matching.queryset.count()
@@ -100,7 +100,7 @@ def customer_count(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 @partner_required
 def customer_names(request: ConsoleRequest) -> HttpResponse:
-    """The eye: reveal complete names in this session, or mask them, and go back to the page in `next`."""
+    """The eye button: reveal or mask complete names in this session, and go back to the page in `next`."""
     set_reveal(request.session, shown=request.POST.get("shown") == "1")
     back = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
@@ -110,7 +110,7 @@ def customer_names(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @partner_required
 def saved_views(request: ConsoleRequest) -> HttpResponse:
-    """The operator's saved views: a part of the list's menu for HTMX, else a page of their own."""
+    """The operator's saved views: a part of the list's menu for HTMX, otherwise a page of their own."""
     context = {
         "saved_views": SavedView.objects.filter(operator=request.user).order_by("name"),
         "view_query": CustomerList(request.GET, request.user).query_string,
@@ -121,7 +121,7 @@ def saved_views(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 @partner_required
 def save_current_view(request: ConsoleRequest) -> HttpResponse:
-    """Save the list as a view. A view of the same name is only replaced after the operator has agreed to it."""
+    """Save the list as a view. A view of the same name is replaced only after the operator has agreed."""
     form = SavedViewForm(request.POST, label_suffix="")
     customers = CustomerList(QueryDict(request.POST.get("query", "")), request.user)
     customers.refuse_unreadable()
@@ -168,7 +168,7 @@ def _back_to_list(query: str) -> HttpResponse:
 @partner_required
 @permission_required(EXPORT_FILES, raise_exception=True)
 def export_customers(request: ConsoleRequest) -> HttpResponseBase:
-    """The list as CSV, filtered and sorted. Names are masked even while they are revealed on pages.
+    """Send the list as CSV, filtered and sorted. Names are masked even while they are revealed on pages.
 
     The export is recorded before anything is sent. Import Budgets reads the file and finds nothing to change.
     """

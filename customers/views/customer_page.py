@@ -35,7 +35,7 @@ NOW_TARGET, RECORDS_TARGET = "customer-now", "customer-records"
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def customer(request: ConsoleRequest) -> HttpResponse:
-    """The customer as of now and one tab of its records. HTMX gets either part alone. POST adds a note."""
+    """The customer's current state and one tab of its records. HTMX gets either part alone. POST adds a note."""
     named = named_customer(request)
     if request.method != "POST":
         return _show(request, named)
@@ -69,7 +69,7 @@ def _show(
 
 
 def _current_state(request: ConsoleRequest, customer: Customer) -> Context:
-    """Identity, standing, budget and expenditure. Revealed names are recorded: rule 7.3 (docs/rules.md)."""
+    """Identity, standing, budget and expenditure. Showing complete names is recorded: rule 7.3 (docs/rules.md)."""
     seconds = reveal(request, [customer])
     [values] = CUSTOMER_ROWS.in_order([customer.pk])
     months = last_months(customer, request.month)

@@ -32,7 +32,7 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @require_safe
 @partner_required
 def decisions(request: ConsoleRequest) -> HttpResponse:
-    """Decisions: the open ones, or with `snoozed=1` the snoozed ones; filtered, sorted, in pages."""
+    """Decisions: the open decisions, or with `snoozed=1` the snoozed ones; filtered, sorted, in pages."""
     user, partner, now = request.user, request.partner, timezone.now()
     decision_list = Decisions(user, request.GET, now)
     open_count, snoozed_count = decision_list.count()
@@ -68,7 +68,7 @@ def decisions(request: ConsoleRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def snooze(request: ConsoleRequest) -> HttpResponse:
-    """Snooze the decisions about customers until a day. GET, or POST with `dialog`, shows the form."""
+    """Snooze decisions about customers until a day. GET, or POST with `dialog`, shows the form."""
     customers = _selected(request)
     if request.method != "POST" or "dialog" in request.POST:
         return _show(request, customers, SnoozeForm())
@@ -94,7 +94,7 @@ def wake(request: ConsoleRequest) -> HttpResponse:
 
 
 def _done(request: ConsoleRequest, message: str, number: int, **facts: str) -> HttpResponse:
-    """The response after an action. If it changed nothing, the decisions have been made in the meantime."""
+    """The response after an action. If it changed nothing, it says that nothing is left to decide."""
     if not number:
         message = _("There is nothing left to decide: the budgets or the accounts have been changed in the meantime.")
     level = messages.SUCCESS if number else messages.INFO

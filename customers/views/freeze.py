@@ -1,4 +1,4 @@
-"""Freezing and unfreezing by hand: for one customer directly, for many after a review.
+"""Freezing and unfreezing by hand: one customer directly, many after a review.
 
 See rules 4.2 to 4.7 (docs/rules.md).
 """
@@ -41,7 +41,7 @@ from partnercenter.permissions import grant_of, why_not_budgets, why_not_unfreez
 from partnercenter.requests import ConsoleRequest, partner_required
 from partnercenter.views.jobs import job_response
 
-# The parameters of this page. All others in its address are those of the list.
+# The parameters of this page. All others in its query string belong to the list.
 PARAMETERS_OF_THIS_PAGE = ("customer", "all_matching", "kind", "dialog")
 
 
@@ -91,12 +91,12 @@ def _freeze_or_unfreeze(request: ConsoleRequest, *, freezes: bool) -> HttpRespon
 
 
 def _customer_ids(request: ConsoleRequest) -> list[str]:
-    """The IDs of the customers in the form that was sent, else those in the address."""
+    """The customer IDs in the posted form, or else in the query string."""
     return request.POST.getlist("customer") or request.GET.getlist("customer")
 
 
 def _ensure_may_act(request: ConsoleRequest, one: Customer | None, *, freezes: bool) -> None:
-    """Raise PermissionRefused if the person may not act on the customer, or (for many) on any customer at all.
+    """Raise PermissionRefused if the person may not act on the customer, or for many, on any customer at all.
 
     For one customer, raise InvalidRequest if it is a referral. See rule 5.6 (docs/rules.md) for the order of checks.
     """
@@ -114,7 +114,7 @@ def _ensure_may_act(request: ConsoleRequest, one: Customer | None, *, freezes: b
 def _carry_out(
     request: ConsoleRequest, customers: CustomerQuerySet, one: Customer | None, form: UnfreezeForm, *, freezes: bool
 ) -> HttpResponse:
-    """Act on one customer directly if no code is needed; else make a review, as a job for very many customers."""
+    """Act on one customer directly if no code is needed; else make a review, by a job for very many customers."""
     user, values = request.user, form.cleaned_data
     terms = FreezeRequest(FreezeKind(values["kind"]), values["reason"], freezes=freezes)
     # The page hides the agreement unless resources are to be frozen, but it may have been ticked before.

@@ -1,4 +1,4 @@
-"""The tabs of a customer's page: adjustment records, freeze records and notes; the records also as files."""
+"""The tabs of a customer's page: adjustment records, freeze records and notes. Records can be exported."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -56,7 +56,10 @@ TABS = {
 
 
 def named_customer(request: ConsoleRequest) -> Customer:
-    """The customer whose ID is in the address, with budget and partner. Raises Http404 if the person may not see it."""
+    """Get the customer named in the query string, with budget and partner.
+
+    Raises Http404 if the person may not see it.
+    """
     customers = Customer.objects.visible_to(request.user).select_related(
         "budget", "partner__grant", "partner__distributor"
     )
@@ -64,7 +67,7 @@ def named_customer(request: ConsoleRequest) -> Customer:
 
 
 def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | None = None) -> Context:
-    """One page of the tab that is asked for. `form` is a note with errors."""
+    """The context of one page of the requested tab. `form` is a note with errors."""
     name = request.GET.get("tab", ADJUSTMENTS_TAB)
     name = name if name in TABS else ADJUSTMENTS_TAB
     records = TABS[name].records_of(customer)
@@ -85,7 +88,7 @@ def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | No
 @require_GET
 @partner_required
 def export_records(request: ConsoleRequest) -> HttpResponseBase:
-    """The filtered records of a tab as CSV, newest first. Names are masked even while they are revealed on pages.
+    """Send the filtered records of a tab as CSV, newest first, with masked names even while pages reveal them.
 
     The export is recorded before anything is sent. See rules 7.1 and 9.4 (docs/rules.md).
     """
@@ -112,7 +115,7 @@ def export_records(request: ConsoleRequest) -> HttpResponseBase:
 @require_safe
 @partner_required
 def freeze_record(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Why Frozen: one freezing or unfreezing of a current or former customer, its cause, its rule and its times."""
+    """Why Frozen: explains a freeze record of a current or former customer: its cause, rule and times."""
     records = FreezeRecord.objects.filter(customer__in=Customer.objects.ever_visible_to(request.user))
     record = get_object_or_404(records.select_related("customer__partner"), pk=pk)
     seconds = reveal(request, [record.customer])

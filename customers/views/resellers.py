@@ -26,7 +26,7 @@ RESELLERS_PER_PAGE = 50
 @require_safe
 @partner_required
 def resellers(request: ConsoleRequest) -> HttpResponse:
-    """The distributor's resellers with customers, permissions and quotas: searched, sorted, in pages."""
+    """The distributor's resellers with customers, permissions and quotas: filtered, sorted, in pages."""
     if not request.partner.is_distributor:
         raise PermissionRefused(_("Only a distributor has resellers."))
     own = Partner.objects.filter(distributor=request.partner)

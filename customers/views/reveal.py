@@ -1,4 +1,4 @@
-"""Revealing complete names on a page, which is recorded."""
+"""Records the customers shown on a page while names are revealed."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from partnercenter.requests import ConsoleRequest
 
 
 def reveal(request: ConsoleRequest, customers: Iterable[Customer]) -> int:
-    """The seconds for which names are still revealed, 0 if they are masked.
+    """Record whose names the page shows, and return the seconds left to show them (0 if masked).
 
-    If they are revealed, records that this page shows these customers. See rule 7.3 (docs/rules.md).
+    Masked names are not recorded. See rule 7.3 (docs/rules.md).
     """
     seconds = reveal_seconds_left(request.session)
     if seconds:

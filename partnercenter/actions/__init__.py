@@ -1,1 +1,1 @@
-"""The functions that change partners, their grants, operations and jobs. Nothing else writes them."""
+"""Actions on partners, their grants, operations and jobs. Nothing else writes these."""

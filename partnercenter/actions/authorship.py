@@ -1,4 +1,4 @@
-"""Who performed an action, when and how: the values that all records of one action have in common."""
+"""Who performed an action, when and how: the values that all records of an action share."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -22,5 +22,5 @@ class Author:
 
 
 def operator_name(operator: User | None) -> str:
-    """The operator's name in records. An action without an operator is by the system (rule 1.3 (docs/rules.md))."""
+    """The operator's name in records; "system" if there is no operator (rule 1.3 (docs/rules.md))."""
     return operator.username if operator else "system"

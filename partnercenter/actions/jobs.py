@@ -1,7 +1,7 @@
-"""Background jobs, done by a worker or, if none is set up, within the request.
+"""Background jobs, run by a worker or, if none is set up, within the request.
 
 A job's task first reads and checks. Then one transaction makes all its changes and ends the job. So a worker that is
-killed leaves nothing half done, and a job that runs twice changes things once.
+killed leaves nothing half done, and a job that runs twice makes its changes once.
 """
 
 import logging
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 def uses_worker() -> bool:
-    """Whether jobs are done by a worker, not within the request."""
+    """Whether jobs are run by a worker, not within the request."""
     return settings.TASKS_BACKEND != "immediate"
 
 
@@ -47,36 +47,36 @@ class AlreadyFinished(Exception):
 
 
 class JobRun:
-    """One run of a job, as its task sees it."""
+    """A run of a job, as its task sees it."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.state = Job.State.READING
         self.bytes_read = 0
-        # Where the user can go on from if the job is refused.
+        # The page on which the user can go on if the job is refused.
         self.link_if_refused = ""
 
     def progress(self, number: int) -> None:
-        """This many more bytes were read."""
+        """Report that this many more bytes were read."""
         self.bytes_read += number
 
     def applying(self) -> None:
-        """Everything is read and checked. The transaction that changes things begins."""
+        """Report that everything is read and checked, and the transaction that makes the changes begins."""
         self.state = Job.State.APPLYING
 
     @contextmanager
     def files(self) -> Iterator[list[tuple[str, Any]]]:
-        """The names and contents of the job's files."""
+        """Open the job's files for the duration of a block, as names and contents."""
         with ExitStack() as stack:
             yield [(name, stack.enter_context(default_storage.open(path))) for name, path in self.job.files]
 
     def end(self, message: str, *, link: str = "", problems: Iterable[str] = (), status: int = 200) -> None:
-        """The job is done. Call it in the transaction that made the changes. Raises AlreadyFinished."""
+        """End the job as done. Call this in the transaction that made the changes. Raises AlreadyFinished."""
         if not self._end(Job.State.DONE, message, link=link, problems=problems, status=status):
             raise AlreadyFinished
 
     def run(self, task: Callable[["JobRun"], None]) -> None:
-        """Run the task, and end the job if the task was refused or failed."""
+        """Run the task, and end the job if the task is refused or fails."""
         try:
             with self._reporting_progress():
                 task(self)
@@ -94,7 +94,7 @@ class JobRun:
     def _end(
         self, state: Job.State, message: str, *, link: str = "", problems: Iterable[str] = (), status: int
     ) -> bool:
-        """End the job and delete its files. Returns False if it has ended before."""
+        """End the job and delete its files. Returns False if it had already ended."""
         job = Job.objects.filter(pk=self.job.pk)
         # Changes that were made count, even if another run of the job was refused meanwhile.
         unfinished = job.exclude(state=Job.State.DONE) if state == Job.State.DONE else job.filter(finished_at=None)
@@ -111,7 +111,7 @@ class JobRun:
 
     @contextmanager
     def _reporting_progress(self) -> Iterator[None]:
-        """A block during which the progress is saved every second, over a database connection of its own."""
+        """Save the progress every second during a block, over a separate database connection."""
         if not uses_worker():
             yield
             return
@@ -138,11 +138,11 @@ class JobRun:
 
 
 def run_job(pk: str, task: Callable[[JobRun], None]) -> None:
-    """Run a job's task, unless the job has ended already. Called by the tasks themselves."""
+    """Run a job's task, unless the job has already ended. Called by the tasks themselves."""
     job = Job.objects.select_related("operator__partner", "operation__operator__partner").get(pk=pk)
     if job.finished_at is not None:
         return
-    # Days in filters and times in messages are those of the operator's partner.
+    # Days in filters and times in messages are in the time zone of the operator's partner.
     with timezone.override(job.operator.partner.zone if job.operator.partner else None):
         JobRun(job).run(task)
 
@@ -156,7 +156,7 @@ def start_job(
     terms: Mapping[str, Any] | None = None,
     files: Iterable[UploadedFile] = (),
 ) -> Job:
-    """Create a job and hand its task to the worker, or run it immediately. Returns the job's state after that.
+    """Create a job, and hand its task to the worker or run it immediately. Returns the job as it is afterwards.
 
     An operation has one job. Starting it again changes nothing while the job runs or if it is done, and tries again
     if it was refused or failed.
@@ -195,7 +195,7 @@ def is_stalled(job: Job) -> bool:
 
 
 def ensure_not_under_way(operation: Operation) -> None:
-    """Raises InvalidRequest if a job is carrying out the operation, so that it can no longer be changed."""
+    """Raise InvalidRequest if a job is applying the operation, so that it can no longer be changed."""
     if Job.objects.filter(operation=operation, finished_at=None).exists():
         raise InvalidRequest(_("This was confirmed and is being carried out. Follow it in Budget Batches."))
 
@@ -207,7 +207,7 @@ def job_error(job: Job) -> ActionError:
 
 
 def recent_jobs(user: User, *tasks: Task) -> QuerySet[Job]:
-    """The newest jobs that the user started since yesterday, of these tasks or of all."""
+    """The newest jobs that the user has started since yesterday, for these tasks, or for any if none is given."""
     jobs = Job.objects.filter(operator=user, created_at__gt=timezone.now() - RECENT)
     if tasks:
         jobs = jobs.filter(task__in=[task.module_path for task in tasks])

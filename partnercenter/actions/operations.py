@@ -1,7 +1,8 @@
-"""Critical operations: review, Get Code, confirm, apply once (section 6 (docs/rules.md)).
+"""Operations that need confirmation: creating them, mailing codes, and applying each of them once.
 
-An operation is stored as it was reviewed. A verification code is good only for the operation it was last sent for. A
-`Confirmation` has the primary key of its operation, so an operation cannot be confirmed twice.
+See section 6 (docs/rules.md). An operation is stored as it was reviewed. A verification code is valid only for the
+operation for which the last one was sent. A `Confirmation` has the primary key of its operation, so an operation cannot
+be confirmed twice.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ def create_operation(
 ) -> Operation:
     """Store what an operator is about to confirm. `terms` must be JSON; the caller stores the customers as rows.
 
-    A review that is edited passes itself as `replaces`. It can no longer be confirmed, and neither can its code.
+    The new operation replaces `replaces`, which can no longer be confirmed, nor can its code be used.
     """
     if operator.partner is None:
         raise PermissionRefused(_("Your account does not belong to a partner, so you cannot act on customers."))
@@ -51,7 +52,7 @@ def create_operation(
 
 
 def ensure_not_finished(operation: Operation) -> None:
-    """Raises OperationFinished if the operation was completed or replaced, or has expired."""
+    """Raise OperationFinished if the operation was completed or replaced, or has expired."""
     if Confirmation.objects.filter(pk=operation.pk).exists():
         raise OperationFinished(_("This operation has already been completed. Nothing was done twice."))
     if operation.replaced_by.exists():
@@ -61,14 +62,17 @@ def ensure_not_finished(operation: Operation) -> None:
 
 
 def lock_operation(operation: Operation) -> None:
-    """Until the end of the transaction, let nobody else confirm or edit this operation. Raises OperationFinished."""
+    """Lock an operation, so that nobody else confirms or edits it until the transaction ends.
+
+    Raises OperationFinished.
+    """
     # The operator's row serves as the lock for all operations of this operator.
     User.objects.select_for_update(no_key=True).get(pk=operation.operator_id)
     ensure_not_finished(operation)
 
 
 def needs_code(operation: Operation) -> bool:
-    """Whether a code must still be entered. The partner's switch counts as it is now, not as of the review."""
+    """Whether a code must still be entered, by the current setting of the partner, not that of the review."""
     return operation.partner.verification_required and _accepted_code(operation) is None
 
 
@@ -82,7 +86,7 @@ def code_minutes() -> int:
 
 
 def seconds_until_next_code(operator: User) -> int:
-    """How long the operator must wait before another code can be sent."""
+    """How many seconds the operator must wait before another code can be sent."""
     device = EmailDevice.objects.filter(user=operator).first()
     return _cooldown(device) if device else 0
 
@@ -95,15 +99,15 @@ def _cooldown(device: EmailDevice) -> int:
 def send_code(operation: Operation, summary: Summary) -> None:
     """Get Code: mail the operator a new code with the operation's summary (rules 6.3 and 6.4 (docs/rules.md)).
 
-    Raises OperationFinished, or InvalidRequest if no code can be sent: too soon, too many, no address, or the mail
-    failed. A mail that failed does not count.
+    Raises OperationFinished, or InvalidRequest if no code can be sent: too soon, too many, no e-mail address, or the
+    mail failed. A mail that failed does not count.
     """
     ensure_not_finished(operation)
     operator = operation.operator
     if not operator.email:
         raise InvalidRequest(_("Your account has no e-mail address. Ask your administrator to enter one."))
     with write_transaction():
-        # The device may not exist yet, so the operator's row makes simultaneous requests wait for each other.
+        # The device may not exist yet, so simultaneous requests wait for each other on the operator's row.
         User.objects.select_for_update(no_key=True).get(pk=operator.pk)
         EmailDevice.objects.get_or_create(user=operator, defaults={"name": "E-mail"})
         device = EmailDevice.objects.select_for_update().filter(user=operator).order_by("pk")[0]
@@ -160,7 +164,7 @@ def accept_code(operation: Operation, code: str) -> None:
 
 
 def _check_code(operation: Operation, code: str) -> tuple[str, str]:
-    """How the operation is confirmed, and what is wrong with the code, "" if nothing is."""
+    """Return how the operation is confirmed, and what is wrong with the code ("" if nothing is)."""
     if accepted := _accepted_code(operation):
         return accepted.how, ""
     if not needs_code(operation):
@@ -172,7 +176,7 @@ def _check_code(operation: Operation, code: str) -> tuple[str, str]:
 
 
 def _verify_code(operation: Operation, code: str) -> tuple[str, str]:
-    """Verify a code that was entered, on the operator's authenticator or as the code that was mailed."""
+    """Verify a code that was entered, against the operator's authenticator or the code that was mailed."""
     operator = operation.operator
     email = EmailDevice.objects.select_for_update().filter(user=operator).order_by("pk").first()
     totp = TOTPDevice.objects.select_for_update().filter(user=operator, confirmed=True).first()
@@ -197,7 +201,7 @@ def _last_code_is_for(operation: Operation) -> bool:
 
 
 def _verify_on(device: Device, code: str) -> str:
-    """What is wrong with the code, "" if it is right. A wrong code is counted, a right one is used up."""
+    """Return what is wrong with the code, or "". A wrong code is counted, a right one is used up."""
     problem = _("Incorrect verification code.")
     if isinstance(device, EmailDevice):
         if device.token is None:

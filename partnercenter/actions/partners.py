@@ -1,4 +1,4 @@
-"""Actions on partners: giving grants, and setting the status of resellers. Each leaves a record."""
+"""Actions on partners: giving grants, and setting the status of resellers. Each writes a record."""
 
 from decimal import Decimal
 
@@ -14,10 +14,10 @@ from partnercenter.models import LONGEST_REASON, Grant, GrantRecord, Partner, Pa
 def give_grant(
     partner: Partner, *, monthly_quota: Decimal | None, one_time_quota: Decimal | None, operator: User | None
 ) -> Grant:
-    """Set a reseller's quotas; without any the grant is revoked (rules 5.1 and 5.7 (docs/rules.md)).
+    """Set a reseller's quotas; without any, the grant is revoked (rules 5.1 and 5.7 (docs/rules.md)).
 
     Waits for actions in progress on the reseller's customers, which lock the grant. Changes no budget and no freeze.
-    Leaves a record unless the quotas are the same. Raises PermissionRefused unless the operator belongs to the
+    Writes a record unless the quotas are the same. Raises PermissionRefused unless the operator belongs to the
     reseller's distributor or to the platform.
     """
     _ensure_own_reseller(partner, operator)
@@ -44,9 +44,9 @@ def set_partner_status(partner: Partner, *, status: Partner.Status, reason: str,
     """Restrict or freeze a reseller, or lift that, with a record (rules 4.7 and 5.7 (docs/rules.md)).
 
     Returns whether this changed anything. Waits for actions in progress on the reseller's customers, which lock the
-    grant. Writes no customer's row: what a customer may do is always computed with its reseller's status. Raises
-    PermissionRefused unless the operator belongs to the reseller's distributor or to the platform, InvalidRequest if
-    the partner is not a reseller or the reason does not have 1 to 256 characters.
+    grant. Writes no customer rows: what a customer may do is always computed with its reseller's status. Raises
+    PermissionRefused unless the operator belongs to the reseller's distributor or to the platform, and InvalidRequest
+    if the partner is not a reseller or the reason does not have 1 to 256 characters.
     """
     _ensure_own_reseller(partner, operator)
     if not partner.is_reseller:
@@ -72,6 +72,6 @@ def set_partner_status(partner: Partner, *, status: Partner.Status, reason: str,
 
 
 def _ensure_own_reseller(partner: Partner, operator: User | None) -> None:
-    """Raises PermissionRefused unless the operator belongs to the partner's distributor or to the platform."""
+    """Raise PermissionRefused unless the operator belongs to the partner's distributor or to the platform."""
     if operator is not None and not operator.is_superuser and operator.partner_id != partner.distributor_id:
         raise PermissionRefused(_("This is not your reseller."))

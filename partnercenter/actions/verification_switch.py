@@ -15,7 +15,7 @@ def switch_verification(partner: Partner, *, on: bool, operator: User | None) ->
     """Turn a partner's verification code on or off, with a record (rules 6.1 and 6.6 (docs/rules.md)).
 
     Returns whether this changed anything. Raises PermissionRefused unless the operator belongs to the platform or is an
-    administrator of the partner, InvalidRequest if an operator who turns it on could not receive codes.
+    administrator of the partner, and InvalidRequest if an operator who turns it on could not receive codes.
     """
     if operator is not None and not operator.is_superuser:
         if operator.partner_id != partner.pk:
@@ -35,7 +35,7 @@ def switch_verification(partner: Partner, *, on: bool, operator: User | None) ->
 
 
 def ensure_may_switch(operator: User) -> None:
-    """Raises PermissionRefused unless the user is an administrator of a partner."""
+    """Raise PermissionRefused unless the user is an administrator of a partner."""
     if not may_switch_verification(operator):
         raise PermissionRefused(_not_allowed())
 

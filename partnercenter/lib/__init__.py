@@ -1,1 +1,1 @@
-"""General tools that Django lacks. All apps use them; none of them knows a model of ours."""
+"""General tools that Django lacks. All apps use them; none depends on the project's models."""

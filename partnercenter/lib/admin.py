@@ -1,11 +1,11 @@
-"""Base classes for admin pages that show rows without letting anybody change them."""
+"""Base classes for admin pages that show rows but do not allow changing them."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """For records, and for rows that only actions write: they can be viewed, not changed."""
+    """For records, and for rows that only actions write: they can be viewed but not changed."""
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

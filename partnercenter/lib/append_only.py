@@ -30,7 +30,7 @@ SQLITE_TRIGGERS = {
 
 
 class Record(models.Model):
-    """Base class of models whose rows are written once and never changed."""
+    """Base class of models whose rows are inserted once and never changed."""
 
     class Meta:
         abstract = True
@@ -61,7 +61,7 @@ def install_triggers(using: str = "default", **_kwargs: object) -> None:
 
 
 def _conflict_condition(model: type[Record]) -> str:
-    """SQL that is true of an existing row that has a unique value in common with the row being inserted."""
+    """SQL that is true for existing rows that share a unique value with the row being inserted."""
     fields = model._meta.concrete_fields
     unique = [[field.name] for field in fields if field.unique]
     unique += [list(constraint.fields) for constraint in model._meta.total_unique_constraints]
@@ -84,7 +84,7 @@ def remove_triggers(using: str = "default") -> None:
 
 
 def unprotected_tables(using: str = "default") -> list[str]:
-    """The record tables in the database that lack a trigger and could be changed."""
+    """The record tables in the database that lack a trigger, so that they could be changed."""
     connection = connections[using]
     if connection.vendor == "postgresql":
         sql = (
@@ -108,7 +108,7 @@ def unprotected_tables(using: str = "default") -> list[str]:
 def check_records_are_protected(
     app_configs: Sequence[AppConfig] | None = None, databases: Sequence[str] | None = None, **_kwargs: object
 ) -> list[CheckMessage]:
-    """System check, run with `manage.py check --database default`: every record table has its triggers."""
+    """System check that every record table has its triggers; run by `manage.py check --database default`."""
     return [
         Error(f"{table} is not append-only: run manage.py migrate.", id="partnercenter.E001")
         for using in databases or []

@@ -7,7 +7,7 @@ from partnercenter.lib.errors import ActionError
 
 
 class ConsoleCommand(BaseCommand):
-    """A command that reports a refused action, a bad file or an unreadable one as an error, with exit status 1."""
+    """A command that reports a refused action or a bad or unreadable file as an error, with exit status 1."""
 
     def execute(self, *args: object, **options: object) -> str | None:
         try:

@@ -1,7 +1,7 @@
-"""CSV files, read and written as streams.
+"""Reading and writing CSV files as streams.
 
-Files that come in may be gzipped. They are read record by record, and every bad line is collected with its number, so
-that the file can be refused as a whole (rule 8.4 (docs/rules.md)). Downloads are sent while they are being written.
+Uploaded files may be gzipped. They are read record by record, and every bad line is collected with its number, so that
+the file can be refused as a whole (rule 8.4 (docs/rules.md)). Downloads are sent while they are being written.
 """
 
 import codecs
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Called with the number of bytes read since the last call.
 Progress = Callable[[int], None] | None
-# Takes the wanted cells out of a row.
+# Picks the wanted cells from a row.
 CellPicker = Callable[[list[str]], list[str]]
 
 MAX_BAD_LINES = 100
@@ -34,23 +34,23 @@ MAX_RECORD_BYTES = CHUNK_BYTES = 2**20
 MAX_UNPACKING_FACTOR = 50
 ROWS_PER_CHUNK = 500
 
-# What a spreadsheet takes for a formula. Leading apostrophes count too: a spreadsheet strips one, and so do we.
+# What a spreadsheet would take for a formula. Leading apostrophes count too: a spreadsheet strips one, and so do we.
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def escape_formula(text: str) -> str:
-    """The text with an apostrophe in front if a spreadsheet would run it as a formula."""
+    """Put an apostrophe in front of text that a spreadsheet would run as a formula."""
     return f"'{text}" if FORMULA.match(text) else text
 
 
 def unescape_formula(cell: str) -> str:
-    """The text that `escape_formula` made the cell from."""
+    """Undo `escape_formula`."""
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell, 1) else cell
 
 
 @dataclass(frozen=True)
 class BadLine:
-    """What is wrong with a record of a file. `line` is the physical line, counted from 1, on which it begins."""
+    """What is wrong with a record of a file. `line` is the physical line on which it begins, counted from 1."""
 
     file: str
     line: int
@@ -63,7 +63,7 @@ class BadLine:
 class BadFile(Exception):
     """A file has bad lines and was refused as a whole: nothing was changed (rule 8.4 (docs/rules.md)).
 
-    `bad_lines` holds at most `MAX_BAD_LINES`; `more` tells whether there were others.
+    `bad_lines` holds at most `MAX_BAD_LINES`; `more` says whether there were others.
     """
 
     def __init__(self, bad_lines: list[BadLine], *, more: bool = False) -> None:
@@ -73,7 +73,7 @@ class BadFile(Exception):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, as a heading for `lines`."""
+        """A heading for `lines` that says what happened and what to do."""
         return _("Nothing was changed. Correct the errors in the file and try again.")
 
     @property
@@ -84,14 +84,14 @@ class BadFile(Exception):
 
 @dataclass
 class BadLines:
-    """Collects the bad lines of one or several files."""
+    """Collects the bad lines of one or more files."""
 
     found: list[BadLine] = field(default_factory=list)
 
     def add(self, file: "CsvFile", error: ValueError, line: int = 0) -> None:
-        """Note what is wrong with the file's current record, or with the one that begins on `line`.
+        """Add what is wrong with the file's current record, or with the record that begins on `line`.
 
-        Raises BadFile when there are more than `MAX_BAD_LINES`.
+        Raises BadFile if there are more than `MAX_BAD_LINES`.
         """
         if len(self.found) == MAX_BAD_LINES:
             raise BadFile(self.found, more=True)
@@ -104,11 +104,11 @@ class BadLines:
 
 
 class Unreadable(ValueError):
-    """The rest of the file cannot be read, or must not be, so its earlier lines must not be used either."""
+    """The rest of the file cannot or must not be read, so its earlier lines must not be used either."""
 
 
 class CsvFile:
-    """A CSV file, gzipped or not, to be read record by record.
+    """A reader of a CSV file, gzipped or not, record by record.
 
     `record_line` is the physical line on which the current record begins.
     """
@@ -128,7 +128,7 @@ class CsvFile:
         self._rows = csv.reader(iter(self._next_line, ""), strict=True)
 
     def next_record(self) -> list[str]:
-        """The cells of the next record that is not blank, [] at the end of the file. Raises ValueError if it is bad."""
+        """Return the cells of the next non-blank record, [] at the end of the file. Raises ValueError if it is bad."""
         row: list[str] | None = []
         while row == []:
             self.record_line, self._record_bytes_left = self._line + 1, MAX_RECORD_BYTES
@@ -148,7 +148,7 @@ class CsvFile:
         return cells
 
     def _bad_record(self, reason: str) -> ValueError:
-        """The error for the current record. If it spans several lines, these may be lost records of their own."""
+        """The error for the current record: Unreadable if it spans several lines, as they may be lost records."""
         if self._line == self.record_line:
             return ValueError(reason)
         return Unreadable(
@@ -156,7 +156,7 @@ class CsvFile:
         )
 
     def _next_line(self) -> str:
-        """The next physical line, "" at the end of the file. Raises ValueError if it is not text or is too long."""
+        """Return the next physical line, "" at the end of the file. Raises ValueError if it is too long or not text."""
         line = self._read(self._record_bytes_left + 1).removeprefix(b"" if self._line else codecs.BOM_UTF8)
         if not line:
             return ""
@@ -174,7 +174,7 @@ class CsvFile:
             raise ValueError(_("not UTF-8 text")) from None
 
     def _read(self, limit: int) -> bytes:
-        """The next line, or its first `limit` bytes. After Unreadable the file is at its end."""
+        """Read the next line, or its first `limit` bytes. After raising Unreadable, the file is at its end."""
         try:
             line = self._stream.readline(limit)
         except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -189,7 +189,7 @@ class CsvFile:
 
 
 class _CountingReader(io.RawIOBase):
-    """Reports how many bytes are read from a file. Closing it leaves that file open."""
+    """Reports how many bytes are read from a file. Closing it leaves the file itself open."""
 
     def __init__(self, content: BinaryIO, progress: Progress) -> None:
         self._content = content
@@ -208,7 +208,7 @@ class _CountingReader(io.RawIOBase):
 
 
 class CsvHeader:
-    """The column names of a CSV file, which are its first record. Raises ValueError if the file is empty."""
+    """The column names of a CSV file, read from its first record. Raises ValueError if the file is empty."""
 
     def __init__(self, file: CsvFile) -> None:
         self.names = [name.strip() for name in file.next_record()]
@@ -216,22 +216,23 @@ class CsvHeader:
             raise ValueError(_("the file is empty: it needs a header line"))
 
     def missing(self, columns: Sequence[str]) -> list[str]:
-        """Those of the columns that the file does not have."""
+        """Return the columns that the file does not have."""
         return [name for name in columns if name not in self.names]
 
     def picker(
         self, required: Sequence[str], optional: Sequence[str] = (), *, clean: Callable[[str], str] = str.strip
     ) -> CellPicker:
-        """A function that takes the cleaned cells of these columns from a row, "" for an optional column not there.
+        """Return a function that picks the cleaned cells of these columns from a row.
 
-        Raises ValueError if a required column is missing, or one of the columns occurs twice.
+        The cell of an optional column that is not there is "". Raises ValueError if a required column is missing, or
+        one of the columns occurs twice.
         """
         if missing := self.missing(required):
             raise ValueError(_("missing columns: %(columns)s") % {"columns": ", ".join(missing)})
         columns = [*required, *optional]
         if repeated := [name for name in columns if self.names.count(name) > 1]:
             raise ValueError(_("columns that occur twice: %(columns)s") % {"columns": ", ".join(repeated)})
-        # Columns that are not there point to an empty cell put at the end of each row.
+        # Columns that are not there point to an empty cell that is appended to each row.
         positions = [self.names.index(name) if name in self.names else -1 for name in columns]
 
         def pick(row: list[str]) -> list[str]:
@@ -242,14 +243,14 @@ class CsvHeader:
 
 
 def require_value(column: str, cell: str) -> str:
-    """The cell itself. Raises ValueError if it is empty."""
+    """Return the cell as it is. Raises ValueError if it is empty."""
     if not cell:
         raise ValueError(_("%(column)s is missing") % {"column": column})
     return cell
 
 
 def csv_download(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
-    """Rows as a CSV file to download, sent while it is written. None becomes an empty cell, formulas are escaped."""
+    """Stream rows as a CSV download. None becomes an empty cell, and formulas are escaped."""
 
     def chunks() -> Iterator[bytes]:
         remaining = chain([header], rows)

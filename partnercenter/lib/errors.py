@@ -1,7 +1,8 @@
-"""The errors with which actions refuse what was asked for. Views, commands and jobs turn them into answers.
+"""The errors that actions raise to refuse a request; views, commands and jobs turn them into responses.
 
-A refused action has changed nothing. No error here is a subclass of another, so `except` catches exactly one reason.
-What a view does not catch, the middleware shows as a page with the error's message and HTTP status.
+A refused action has changed nothing. No two of the errors derived from `ActionError` here are subclasses of each other,
+so `except` catches exactly one reason. An error that a view does not catch is shown by the middleware as a page with
+the error's message and HTTP status.
 """
 
 from typing import ClassVar
@@ -10,8 +11,8 @@ from typing import ClassVar
 class ActionError(Exception):
     """Base class: an action was refused and nothing was changed.
 
-    `status` is the HTTP status of the response. `field` names the form field that the message belongs to, "" if it
-    belongs to the form as a whole.
+    `status` is the HTTP status of the response. `field` names the form field to which the message belongs, "" for the
+    form as a whole.
     """
 
     status: ClassVar[int] = 422

@@ -1,4 +1,4 @@
-"""Responses for pages that work with and without HTMX: a fragment or the whole page, events or a redirect."""
+"""Responses of pages that work with and without HTMX: a fragment or the whole page, events or a redirect."""
 
 import json
 from collections.abc import Sequence
@@ -15,27 +15,27 @@ from partnercenter.lib.types import Context
 
 
 class HtmxRequest(HttpRequest):
-    """A request on which django-htmx has set `htmx`: false unless HTMX sent it, with details if it did."""
+    """A request on which django-htmx has set `htmx`: false unless HTMX sent the request, with details if so."""
 
     htmx: HtmxDetails
 
 
 class Link(NamedTuple):
-    """A link: its address and its text."""
+    """A link: its URL path and its text."""
 
     path: str
     label: str
 
 
 def wants_fragment(request: HtmxRequest, target: str) -> bool:
-    """Whether HTMX asks for the content of the element with this id, and is not restoring a whole page."""
+    """Whether HTMX requests the content of the element with this ID, and is not restoring a whole page."""
     return bool(request.htmx and request.htmx.target == target and not request.htmx.history_restore_request)
 
 
 def page_or_partial(
     request: HtmxRequest, template: str, context: Context, *, partial: str, target: str, status: int = 200
 ) -> HttpResponse:
-    """The page, or only its partial of that name if HTMX asks for the content of the element `target`."""
+    """Render the page, or only the named partial if HTMX requests the content of the element `target`."""
     name = f"{template}#{partial}" if wants_fragment(request, target) else template
     return render(request, name, context, status=status)
 
@@ -51,8 +51,8 @@ def action_done(
 ) -> HttpResponse:
     """The response to an action that succeeded, with its message and a link to its result.
 
-    HTMX closes the dialog, shows the message, reloads the list, and with `selection_done` clears the selection. A
-    browser without HTMX is redirected to `then`.
+    With HTMX, the dialog is closed, the message shown, the list reloaded, and with `selection_done` the selection
+    cleared. Without HTMX, the response is a redirect to `then`.
     """
     if not request.htmx:
         text = format_html('{} <a href="{}">{}</a>', message, link.path, link.label) if link else message
@@ -68,7 +68,7 @@ def action_done(
 
 
 def page_context(page: Page, rows: Sequence[object]) -> Context:
-    """The template context of a paginated table: the page with its rows as they are shown, and the page numbers."""
+    """The template context of a paginated table: the page with its rows as shown, and the page numbers."""
     elided = list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
     page.object_list = rows
     return {"page": page, "elided": elided}

@@ -1,7 +1,7 @@
 """Exact amounts of money: the model field, the form field, and formatting (rules 2.1 and 2.2 (docs/rules.md)).
 
-In Python an amount is a `Decimal` with at most two decimals, in the database an integer number of cents. Within a
-database expression write `money(amount)`: a bare number would be taken as cents.
+In Python, an amount is a `Decimal` with at most two decimals; in the database, an integer number of cents. In database
+expressions, write `money(amount)`: a bare number would be taken as cents.
 """
 
 import re
@@ -30,7 +30,7 @@ FULL_WIDTH = {ord(narrow) + 0xFEE0: narrow for narrow in "0123456789,."}
 
 
 def to_cents(amount: Decimal | int | str) -> int:
-    """The amount in cents. Raises ValueError if it has fractions of a cent, which are never rounded silently."""
+    """Convert an amount to cents. Raises ValueError for fractions of a cent, which are never rounded silently."""
     # Decimal arithmetic would round to 28 digits.
     cents = Fraction(Decimal(amount)) * 100
     if cents.denominator != 1:
@@ -39,22 +39,22 @@ def to_cents(amount: Decimal | int | str) -> int:
 
 
 def from_cents(cents: int | Decimal) -> Decimal:
-    """The amount of this many cents, with two decimals."""
+    """Convert cents to an amount with two decimals."""
     return Decimal(int(cents)).scaleb(-2)
 
 
 def money(amount: Decimal | str | int) -> Value:
-    """An amount as a database expression."""
+    """Turn an amount into a database expression."""
     return Value(Decimal(amount), output_field=MoneyField())
 
 
 def show_number(number: int) -> str:
-    """A whole number as pages show it, such as `3,065`."""
+    """Format a whole number as pages show it, such as `3,065`."""
     return f"{number:,}"
 
 
 def show_amount(amount: Decimal | None) -> str:
-    """An amount as pages and messages show it, such as `12,345.60`; `--` for None."""
+    """Format an amount as pages and messages show it, such as `12,345.60`; `--` for None."""
     return "--" if amount is None else f"{amount:,.2f}"
 
 
@@ -95,7 +95,7 @@ class MoneyField(models.Field):
         return super().formfield(**{"form_class": AmountField, **kwargs})
 
     def get_placeholder(self, value: object, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> str:
-        # `update(amount=F("amount") + Decimal("1.00"))` would add one cent, so refuse amounts without money().
+        # `update(amount=F("amount") + Decimal("1.00"))` would add one cent, so amounts without money() are refused.
         for part in value.flatten() if hasattr(value, "flatten") else ():
             is_bare = isinstance(part, Value) and isinstance(part.value, Decimal)
             if is_bare and not isinstance(part._output_field_or_none, MoneyField):

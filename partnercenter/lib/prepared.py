@@ -1,4 +1,4 @@
-"""Queries whose SQL is compiled once and then run many times: those of the customer list, of sessions and of users.
+"""Queries whose SQL is compiled once and run many times, for the customer list, sessions and users.
 
 Django compiles a queryset into SQL each time it is evaluated, which for a simple query takes longer than running it.
 The classes below keep the SQL of a queryset and pass new parameters to it. They never keep results.
@@ -9,7 +9,7 @@ The classes below keep the SQL of a queryset and pass new parameters to it. They
 - `MergedRanges`: primary keys from several ranges of an index, merged into one order.
 
 This is the only module that uses private Django API: `PreparedQuery.fetch` replaces the SQL compiler of a queryset.
-`tests/test_statements.py` shows whether that still works with another version of Django.
+`tests/test_statements.py` shows whether this still works with another version of Django.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ Row = TypeVar("Row")
 
 
 class PreparedQuery(Generic[Row]):
-    """A queryset filtered by one lookup, compiled once for all values that are looked up.
+    """A queryset filtered by one lookup, compiled once for all values of the lookup.
 
     `example` is any value of the lookup's type; it is needed to compile the query.
     """
@@ -43,7 +43,7 @@ class PreparedQuery(Generic[Row]):
 
     @cached_property
     def _compiled(self) -> tuple[SQLCompiler, str, tuple[object, ...]]:
-        """The compiler, the SQL, and its parameters except the last one, which is the value looked up."""
+        """The compiler, the SQL, and its parameters except the last, which is the value to look up."""
         compiler = self.rows.filter(**self.lookup).query.get_compiler(DEFAULT_DB_ALIAS)
         sql, params = compiler.as_sql()
         return compiler, sql, tuple(params[:-1])
@@ -51,7 +51,7 @@ class PreparedQuery(Generic[Row]):
     def fetch(self, value: object) -> list[Row]:
         """The rows for which the lookup matches this value, in the order of the queryset."""
         compiled, sql, params = self._compiled
-        # A copy of the compiler that returns the stored SQL, and uses the connection of the present thread.
+        # A copy of the compiler that returns the stored SQL and uses the connection of the current thread.
         compiler: Any = copy(compiled)
         compiler.connection = connections[DEFAULT_DB_ALIAS]
         compiler.as_sql = lambda: (sql, (*params, value))
@@ -62,13 +62,13 @@ class PreparedQuery(Generic[Row]):
 
 
 class PreparedLookup(PreparedQuery[Row]):
-    """Rows looked up by their primary keys, which were found and put in order by another query."""
+    """Rows looked up by primary key, after another query has found the keys and their order."""
 
     def __init__(self, rows: QuerySet[Any, Row]) -> None:
         super().__init__(rows, "pk__in_array", [])
 
     def in_order(self, keys: list[int]) -> list[Row]:
-        """The rows with these primary keys, in the order of the keys. Rows deleted meanwhile are left out."""
+        """The rows with these primary keys, in the order of the keys. Rows that were deleted are left out."""
         rows: list[Any] = self.fetch(array_param(keys)) if keys else []
         found = {row.pk: row for row in rows}
         return [found[key] for key in keys if key in found]
@@ -76,7 +76,7 @@ class PreparedLookup(PreparedQuery[Row]):
 
 @dataclass(frozen=True)
 class CappedCount:
-    """The number of rows of a list and of some parts of it, in one statement that stops counting at `limit`."""
+    """Counts the rows of a list and of parts of it, in one statement that stops counting at `limit`."""
 
     limit: int
     sql: str
@@ -84,7 +84,7 @@ class CappedCount:
 
     @classmethod
     def of(cls, limit: int, whole: Sequence[QuerySet], *parts: Sequence[QuerySet]) -> "CappedCount":
-        """Compile the statement. The whole, and each part, is given as querysets that have no row in common."""
+        """Compile the statement. The whole and each part are given as querysets with no row in common."""
         params: list[object] = []
         counts = [" + ".join(cls._count(rows, limit, params) for rows in each) for each in (*parts, whole)]
         names = [f"part_{position}" for position in range(len(parts))]
@@ -98,7 +98,7 @@ class CappedCount:
 
     @staticmethod
     def _count(rows: QuerySet, limit: int, params: list[object]) -> str:
-        """The SQL that counts the rows; its parameters are added to `params`."""
+        """Return the SQL that counts the rows, and append its parameters to `params`."""
         compiled = queryset_sql(rows.order_by().values_list("pk")[:limit])
         if compiled is None:
             return "0"
@@ -107,7 +107,7 @@ class CappedCount:
         return f"(SELECT COUNT(*) FROM ({select}) AS counted)"
 
     def fetch(self) -> list[int]:
-        """The number of rows of the whole, then of each part, none higher than `limit`."""
+        """The number of rows of the whole, then of each part; none is higher than `limit`."""
         with connection.cursor() as cursor:
             cursor.execute(self.sql, self.params)
             return [min(number, self.limit) for number in cursor.fetchone()]
@@ -115,7 +115,7 @@ class CappedCount:
 
 @dataclass(frozen=True)
 class MergedRanges:
-    """The primary keys of several querysets in one order, where each queryset is a range of an index in that order.
+    """The primary keys of several querysets, merged into one order. Each is a range of an index in that order.
 
     Each range is a sorted subquery with a limit, so PostgreSQL merges the ranges and reads no more than it needs.
     """
@@ -137,7 +137,7 @@ class MergedRanges:
         return cls(tuple(selects), tuple(params), _order_by_position(columns, descending=descending))
 
     def first(self, number: int, *, start: int = 0) -> list[int]:
-        """This many keys, after skipping the first `start`."""
+        """The first `number` keys, after skipping `start` of them."""
         if not self.selects:
             return []
         with connection.cursor() as cursor:
@@ -145,7 +145,7 @@ class MergedRanges:
             return [row[-1] for row in cursor.fetchall()]
 
     def count(self, limit: int) -> int:
-        """The number of keys, counted up to `limit`."""
+        """Count the keys, up to `limit`."""
         if not self.selects:
             return 0
         counted = f"{self._sql(f' LIMIT {limit}')} LIMIT {limit}"
@@ -154,7 +154,7 @@ class MergedRanges:
             return int(cursor.fetchone()[0])
 
     def all(self) -> Iterator[int]:
-        """All keys as a stream."""
+        """Stream all keys."""
         if not self.selects:
             return
         with connection.chunked_cursor() as cursor:
@@ -168,10 +168,10 @@ class MergedRanges:
 
 
 def sorted_rows(rows: QuerySet, columns: Sequence[str], *, descending: bool, limit: int) -> list[tuple[Any, ...]]:
-    """These columns of the first `limit` rows that the database finds, sorted by them.
+    """Fetch these columns of the first `limit` rows that the database finds, sorted by them.
 
-    A subquery finds the rows before they are sorted. Otherwise PostgreSQL may read an index in the order of `columns`,
-    in the hope of meeting the rows early.
+    A subquery finds the rows before they are sorted. Otherwise PostgreSQL might read an index in the order of
+    `columns`, expecting to meet the rows early.
     """
     compiled = queryset_sql(rows.order_by().values_list(*columns)[:limit])
     if compiled is None:

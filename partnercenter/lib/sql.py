@@ -22,13 +22,13 @@ from django.db.models.sql.compiler import SQLCompiler
 Statement = tuple[str, tuple[Any, ...]]
 
 ROWS_PER_COPY = 10_000
-# PostgreSQL's statistics of a table need a refresh after this many new rows, unless it had that many times more before.
+# PostgreSQL's statistics of a table need a refresh after this many new rows, unless it had this many times more before.
 ANALYZE_THRESHOLD, ANALYZE_FACTOR = 20_000, 5
 SMALL_TABLES = "SELECT relname FROM pg_class WHERE oid = ANY (%s::regclass[]) AND reltuples < %s"
 
 
 def queryset_sql(rows: QuerySet) -> Statement | None:
-    """The SQL of a queryset and its parameters; None if Django knows without asking the database that it is empty."""
+    """The SQL and parameters of a queryset; None if Django knows without a query that it is empty."""
     try:
         return rows.query.sql_with_params()
     except EmptyResultSet:
@@ -38,7 +38,7 @@ def queryset_sql(rows: QuerySet) -> Statement | None:
 @models.ForeignKey.register_lookup
 @models.Field.register_lookup
 class InArray(Lookup):
-    """`pk__in_array=keys`: like `pk__in`, but any number of keys are one parameter. A long `IN` is slow or refused."""
+    """`pk__in_array=keys`: like `pk__in`, but all keys are one parameter. A long `IN` is slow or refused."""
 
     lookup_name = "in_array"
 
@@ -52,21 +52,21 @@ class InArray(Lookup):
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Statement:
         # PostgreSQL joins the unnested array. With `= ANY (array)` it may compare every row with every key.
         column, params = self.process_lhs(compiler, connection)
-        # Not varchar(n): that would cut off a longer key, which could then match the wrong row.
+        # Not varchar(n): that would truncate a longer key, which could then match the wrong row.
         field = self.lhs.output_field
         array_type = "text" if isinstance(field, models.CharField) else field.db_type(connection)
         return f"{column} IN (SELECT unnest(%s::{array_type}[]))", (*params, array_param(self.rhs))
 
 
 def array_param(keys: list[Any]) -> Any:
-    """The keys as the parameter of an `in_array` lookup."""
+    """Convert keys to the parameter of an `in_array` lookup."""
     return keys if connection.vendor == "postgresql" else json.dumps(keys)
 
 
 def create_temp_table(table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
     """Create a temporary table of this connection and fill it, ten thousand rows at a time.
 
-    `rows` may itself use the connection while it is read. Needs no transaction.
+    `rows` may use the connection itself while it is read. Needs no transaction.
     """
     drop_temp_tables(table)
     remaining = iter(rows)
@@ -92,9 +92,9 @@ def drop_temp_tables(*tables: str) -> None:
 
 
 def analyze_tables(new_rows: int, *tables: type[models.Model]) -> None:
-    """Refresh PostgreSQL's statistics of those tables that were small before this many rows were added.
+    """Refresh PostgreSQL's statistics of the tables that were small before this many rows were added.
 
-    Until then its planner would treat them as small.
+    Until then, its planner would treat them as small.
     """
     if new_rows < ANALYZE_THRESHOLD or connection.vendor != "postgresql":
         return
@@ -106,29 +106,29 @@ def analyze_tables(new_rows: int, *tables: type[models.Model]) -> None:
 
 
 def db_datetime(at: datetime) -> Any:
-    """A time as a parameter of handwritten SQL. SQLite compares times as text, so the format matters."""
+    """Convert a time to a parameter of handwritten SQL. SQLite compares times as text, so the format matters."""
     return models.DateTimeField().get_db_prep_value(at, connection)
 
 
 def text_value(value: str) -> Value:
-    """A text as an expression. `insert_from` and `update_from` take a bare text for the name of a field."""
+    """Turn text into an expression. `insert_from` and `update_from` take bare text as the name of a field."""
     return Value(value, output_field=models.CharField())
 
 
 def insert_from(model: type[models.Model], rows: QuerySet, **columns: object) -> int:
     """Insert one row of `model` per row of the queryset in one statement, and return their number.
 
-    `columns` maps each field of `model` to its value: the name of a field of `rows`, an expression, or a constant (a
-    text as `text_value("..")`).
+    `columns` maps each field of `model` to its value: the name of a field of `rows`, an expression, or a constant (text
+    as `text_value("..")`).
     """
     names = ", ".join(_column_names(model, columns))
     return _write(f"INSERT INTO {_table_name(model)} ({names}) {{select}}", _select(model, rows, columns))
 
 
 def update_from(model: type[models.Model], rows: QuerySet, *, key: str, **columns: object) -> int:
-    """Update, for each row of the queryset, the row of `model` whose primary key is in the queryset's field `key`.
+    """Update rows of `model` from the rows of the queryset, whose field `key` holds the primary key to update.
 
-    One statement; returns the number of updated rows. `columns` as for `insert_from`.
+    One statement; returns the number of updated rows. `columns` is as for `insert_from`.
     """
     pk, table = model._meta.pk.name, _table_name(model)
     pk_column, *names = _column_names(model, [pk, *columns])
@@ -138,7 +138,7 @@ def update_from(model: type[models.Model], rows: QuerySet, *, key: str, **column
 
 
 def _select(model: type[models.Model], rows: QuerySet, columns: dict[str, object]) -> QuerySet:
-    """The queryset with the values of `columns` as its columns `_0`, `_1` and so on."""
+    """Select the values of `columns` from the queryset as the columns `_0`, `_1` and so on."""
     values = [_expression(value, model._meta.get_field(name)) for name, value in columns.items()]
     expressions = {f"_{position}": value for position, value in enumerate(values)}
     return rows.order_by().annotate(**expressions).values_list(*expressions)
@@ -149,12 +149,12 @@ def _expression(value: Any, field: Any) -> Any:
         return F(value)
     if hasattr(value, "resolve_expression"):
         return value
-    # PostgreSQL must be told the type of a constant that is selected.
+    # PostgreSQL must be told the type of a selected constant.
     return Value(value, output_field=field.target_field if field.is_relation else field)
 
 
 def _write(sql: str, rows: QuerySet) -> int:
-    """Run the statement with the queryset in place of `{select}`, and return the number of rows written."""
+    """Run the statement with the queryset in place of `{select}`; return the number of rows written."""
     compiled = queryset_sql(rows)
     if compiled is None:
         return 0
@@ -174,7 +174,7 @@ def _column_names(model: type[models.Model], names: Iterable[str]) -> list[str]:
 
 
 class VendorSQL(migrations.RunSQL):
-    """`RunSQL` for one kind of database, such as "postgresql". On others it does nothing."""
+    """`RunSQL` for one kind of database, such as "postgresql". It does nothing on others."""
 
     def __init__(self, vendor: str, sql: str, reverse_sql: str) -> None:
         super().__init__(sql, reverse_sql)

@@ -1,6 +1,6 @@
-"""Transactions that do not wait for ever, and the locks that actions take in them, on SQLite and PostgreSQL.
+"""Transactions with a lock timeout, and the locks that actions take in them, on SQLite and PostgreSQL.
 
-On SQLite a writing transaction excludes all others from its start, so the locks below have nothing to do there.
+On SQLite a writing transaction excludes all others from its start, so the locks below do nothing there.
 """
 
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ MONTH_LOCK, REPORT_LOCK = 20_401, 20_402
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
-    """A transaction, as a block or a decorator, that waits at most ten seconds for a lock (rule 8.6 (docs/rules.md)).
+    """A transaction that waits at most ten seconds for a lock, as a block or decorator (rule 8.6 (docs/rules.md)).
 
     Raises LockTimeout after that.
     """
     try:
         with transaction.atomic():
             if connection.vendor == "postgresql":
-                # Just-in-time compilation of the statements of a batch takes longer than it saves.
+                # Just-in-time compilation of a batch's statements takes longer than it saves.
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL lock_timeout = '10s'; SET LOCAL jit = off")
             yield
@@ -69,7 +69,7 @@ def lock_keys(rows: QuerySet) -> list[int]:
 
 
 def lock_rows(rows: QuerySet) -> None:
-    """Lock the rows in the order of their primary keys, without fetching these."""
+    """Lock the rows in the order of their primary keys, without fetching the keys."""
     if compiled := queryset_sql(_locking(rows)):
         select, params = compiled
         with connection.cursor() as cursor:

@@ -3,4 +3,4 @@
 from typing import Any
 
 Context = dict[str, Any]
-"""What a template is rendered with, or the part of it that one function contributes."""
+"""The context of a template, or the part of it that one function contributes."""

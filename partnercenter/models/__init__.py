@@ -1,4 +1,4 @@
-"""Partners and their users, the grants of resellers, operations that wait for confirmation, and background jobs."""
+"""Models of partners, users, resellers' grants, operations awaiting confirmation, and background jobs."""
 
 from partnercenter.models.grants import Grant, GrantRecord, Pool
 from partnercenter.models.jobs import Job

@@ -18,7 +18,7 @@ from partnercenter.models.users import User
 
 @dataclass(frozen=True)
 class Pool:
-    """All budgets of one type of a reseller, against its quota. `granted` is the quota, None if there is none."""
+    """A reseller's budgets of one type, against its quota. `granted` is the quota, None if there is none."""
 
     label: Promise | str
     granted: Decimal | None
@@ -30,21 +30,21 @@ class Pool:
 
     @property
     def over(self) -> bool:
-        """Whether it is over-allocated: no budget may be raised until the budgets fit (rule 5.4 (docs/rules.md))."""
+        """Whether the quota is over-allocated; until it is not, no budget may be raised (rule 5.4 (docs/rules.md))."""
         return self.excess > 0
 
     @property
     def excess(self) -> Decimal:
-        """The amount by which it is over-allocated; 0 if it is not."""
+        """The amount by which the quota is over-allocated; 0 if it is not."""
         return Decimal("0.00") if self.granted is None else max(self.allocated - self.granted, Decimal("0.00"))
 
 
 class Grant(models.Model):
     """A distributor's permission for a reseller to act on its customers, with quotas (section 5 (docs/rules.md)).
 
-    Every reseller has exactly one row, also while no grant is given, which is when both quotas are None. Each action on
-    the reseller's customers locks this row, so a change of the grant waits for the actions in progress. `*_allocated`
-    is the sum of the reseller's budgets of that type, and is updated in the transaction that changes a budget.
+    Every reseller has exactly one row, even while no grant is given, that is, while both quotas are None. Each action
+    on the reseller's customers locks this row, so a change to the grant waits for actions in progress. `*_allocated` is
+    the sum of the reseller's budgets of that type, and is updated in the transaction that changes a budget.
     """
 
     partner = models.OneToOneField(Partner, PROTECT, primary_key=True, verbose_name=_("reseller"), related_name="grant")
@@ -74,14 +74,14 @@ class Grant(models.Model):
         return self.monthly_quota is not None or self.one_time_quota is not None
 
     def pool(self, budget_type: str) -> Pool:
-        """The pool of one budget type."""
+        """Return the pool of a budget type."""
         if budget_type == BudgetType.MONTHLY:
             return Pool(_("Monthly budget quota"), self.monthly_quota, self.monthly_allocated)
         return Pool(_("One-time budget quota"), self.one_time_quota, self.one_time_allocated)
 
     @property
     def types(self) -> set[str]:
-        """The budget types the reseller may set."""
+        """The budget types that the reseller may set."""
         return {budget_type for budget_type in BudgetType.values if self.pool(budget_type).granted is not None}
 
 

@@ -13,7 +13,7 @@ from partnercenter.models.users import User
 
 
 class Job(models.Model):
-    """A background job with its progress and its result. Its changes are one transaction, which also ends the job."""
+    """A background job, its progress and its result. One transaction makes its changes and ends it."""
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("Waiting")

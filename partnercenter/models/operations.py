@@ -1,4 +1,4 @@
-"""Operations that wait for confirmation, their verification codes, and how they were confirmed."""
+"""Operations awaiting confirmation, their verification codes, and how they were confirmed."""
 
 import uuid
 from typing import ClassVar
@@ -16,8 +16,8 @@ from partnercenter.models.users import User
 class Operation(Record):
     """A change that an operator reviewed and may confirm (rule 6.3 (docs/rules.md)).
 
-    Its primary key is the batch ID of the records that it leads to. The row never changes: a `CodeRequest` records that
-    a code was sent, and a `Confirmation` that it was confirmed.
+    Its primary key becomes the batch ID of the records that it writes. The row never changes: a `CodeRequest` records
+    that a code was sent, and a `Confirmation` that the operation was confirmed.
     """
 
     class Kind(models.TextChoices):
@@ -43,7 +43,7 @@ class Operation(Record):
 
 
 class CodeRequest(Record):
-    """A verification code was sent for this operation. An operator's code is good for the latest request only."""
+    """A verification code was sent for this operation. A code is valid only for the operator's latest request."""
 
     operation = models.ForeignKey(Operation, PROTECT, related_name="code_requests")
     operator = models.ForeignKey(User, PROTECT, related_name="code_requests")
@@ -57,7 +57,7 @@ class CodeRequest(Record):
 
 
 class Confirmation(Record):
-    """An operation was confirmed and applied. The operation is the primary key, so that this happens only once."""
+    """An operation was confirmed and applied. The operation is the primary key, so this happens only once."""
 
     class How(models.TextChoices):
         WITHOUT_CODE = "WITHOUT_CODE", _("Without a code")
@@ -73,7 +73,7 @@ class Confirmation(Record):
 
 
 class AcceptedCode(Record):
-    """The right code was entered for an operation that a background job applies, so the job needs none."""
+    """The right code was entered for an operation that a background job applies, so the job needs no code."""
 
     operation = models.OneToOneField(Operation, PROTECT, primary_key=True, related_name="accepted_code")
     at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""The records of changes to a partner itself: its status, and its verification switch."""
+"""Records of changes to a partner itself: its status, and its verification switch."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Partners: the companies that sell cloud services. Also choices that several models share."""
+"""Partners, the companies that sell cloud services; and choices that several models share."""
 
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import PROTECT, Q
 from django.utils.translation import gettext_lazy as _
 
-# In characters: why an account was frozen, a reseller restricted, or a decision snoozed.
+# In characters: the reason why an account was frozen, a reseller restricted, or a decision snoozed.
 LONGEST_REASON = 256
 
 
@@ -35,7 +35,7 @@ def default_time_zone() -> str:
 
 
 def validate_time_zone(name: str) -> None:
-    """Raises ValidationError unless the name is in the IANA time zone database."""
+    """Raise ValidationError unless the name is in the IANA time zone database."""
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:
@@ -51,9 +51,9 @@ class Partner(models.Model):
         SOLUTION_PROVIDER = "SOLUTION_PROVIDER", _("Solution provider")
 
     class Status(models.TextChoices):
-        """Set by the distributor. Unless it is normal, all the reseller's customers are frozen.
+        """A status set by the distributor. Unless it is normal, all the reseller's customers are frozen.
 
-        This is rule 4.7 (docs/rules.md).
+        See rule 4.7 (docs/rules.md).
         """
 
         NORMAL = "", _("Normal")
@@ -109,7 +109,7 @@ class Partner(models.Model):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone in which its pages show times."""
+        """The time zone in which the partner's pages show times."""
         return ZoneInfo(self.time_zone)
 
     @property

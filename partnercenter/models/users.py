@@ -9,7 +9,7 @@ from partnercenter.models.partners import Partner
 
 
 class User(AbstractUser):
-    """Someone who signs in: a partner's user, or without a partner the platform's staff (rule 5.8 (docs/rules.md))."""
+    """Someone who signs in: a partner's user, or platform staff if without a partner (rule 5.8 (docs/rules.md))."""
 
     class Role(models.TextChoices):
         ADMINISTRATOR = "ADMINISTRATOR", _("Administrator")

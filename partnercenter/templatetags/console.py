@@ -1,7 +1,7 @@
 """Template filters and tags, and the Jinja2 environment.
 
-Jinja2 renders what is rendered most, since it is several times faster: the rows of the customer list, and the parts
-that are on every page. Django templates include such a part with `{% include_jinja %}`.
+Jinja2, which is several times faster, renders what is rendered most: the rows of the customer list, and the parts that
+are on every page. Django templates include such a part with `{% include_jinja %}`.
 """
 
 import re
@@ -25,25 +25,25 @@ from partnercenter.lib.prepared import COUNT_CAP
 register = template.Library()
 register.filter("amount", show_amount)
 
-# The position behind one of these characters, unless it is the last one.
+# The position after one of these characters, unless it is the last character.
 BREAK_OPPORTUNITY = re.compile(r"(?<=[_./@-])(?=.)")
 
 
 @register.filter
 def capped(number: int) -> str:
-    """A number that was not counted beyond the cap, such as `1,000+`."""
+    """Format a number that was counted only up to the cap, such as `1,000+`."""
     text = number_format(min(number, COUNT_CAP), force_grouping=True)
     return f"{text}+" if number > COUNT_CAP else text
 
 
 @register.filter
 def breakable(name: str) -> SafeString:
-    """A name without spaces, such as an e-mail address, with line breaks allowed behind punctuation."""
+    """Allow line breaks after punctuation in a name without spaces, such as an e-mail address."""
     return mark_safe(BREAK_OPPORTUNITY.sub("<wbr>", escape(name)))  # noqa: S308 - escaped before
 
 
 def environment(*, loader: BaseLoader, auto_reload: bool, **_options: object) -> Environment:
-    """The Jinja2 environment. It escapes as Django does; an undefined name is an error."""
+    """Make the Jinja2 environment. It escapes as Django does; an undefined name is an error."""
     jinja = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=loader, auto_reload=auto_reload
     )
@@ -58,7 +58,7 @@ def environment(*, loader: BaseLoader, auto_reload: bool, **_options: object) ->
 
 
 def page_query(query: QueryDict, number: int) -> str:
-    """The query string that leads to another page of the same table."""
+    """The query string of another page of the same table."""
     changed = query.copy()
     changed["page"] = str(number)
     return f"?{changed.urlencode()}"
@@ -66,13 +66,13 @@ def page_query(query: QueryDict, number: int) -> str:
 
 @register.simple_tag(takes_context=True)
 def include_jinja(context: TemplateContext, name: str, **extra: object) -> SafeString:
-    """Include a Jinja2 template, which gets the whole context, the extra values, and the functions `_` and `url`."""
+    """Include a Jinja2 template with the whole context, the extra values, and the functions `_` and `url`."""
     helpers = {"_": partial(_translate, get_language()), "url": partial(_path, get_script_prefix())}
     values: dict[Any, Any] = {**context.flatten(), **helpers, **extra}
     return mark_safe(render_to_string(name, values, using="jinja2"))  # noqa: S308 - escaped by Jinja2
 
 
-# Translating a text and reversing an address are slow enough to be cached per language and script prefix.
+# Translating text and reversing a URL are slow enough to be cached, per language and script prefix.
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The start page, the health check, and what all templates have in common."""
+"""The start page, the health check, the CSRF error page, and the context processor of all templates."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -29,7 +29,7 @@ def console(request: HttpRequest) -> Context:
 
 
 def _restriction_notice(partner: Partner | None) -> str:
-    """The notice for a reseller that its distributor restricted or froze, else "" (rule 4.7 (docs/rules.md))."""
+    """The notice for a reseller that its distributor has restricted or frozen, or "" (rule 4.7 (docs/rules.md))."""
     if partner is None or partner.status_since is None:
         return ""
     sentences = {
@@ -51,7 +51,7 @@ def _restriction_notice(partner: Partner | None) -> str:
 
 @require_safe
 def home(request: ConsoleRequest) -> HttpResponse:
-    """The start page. Users without a partner are sent to the administration (rule 5.8 (docs/rules.md))."""
+    """The start page. Staff without a partner get a link to Django admin (rule 5.8 (docs/rules.md))."""
     return render(request, "partnercenter/home.html")
 
 

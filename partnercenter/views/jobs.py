@@ -18,7 +18,7 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @require_safe
 @partner_required
 def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """The progress and the result of one of the user's own jobs."""
+    """The page of one of the user's own jobs: its progress and its result."""
     own_job = get_object_or_404(request.user.jobs, pk=pk)
     context = {"job": own_job, "is_stalled": jobs.is_stalled(own_job)}
     return page_or_partial(request, "partnercenter/job.html", context, partial="job", target="job")
@@ -39,7 +39,7 @@ def job_again(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def job_response(
     request: ConsoleRequest, job: Job, *, then: str, selection_done: bool = False, link: Link | None = None
 ) -> HttpResponse:
-    """The response after starting a job. If it is done, the same as after any action; otherwise to the job's page."""
+    """The response after starting a job: as after any action if the job is done, otherwise the job's page."""
     if job.state == Job.State.DONE:
         if not request.htmx:
             messages.success(request, job.message)

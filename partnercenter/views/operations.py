@@ -1,6 +1,6 @@
-"""The page of an operation that is to be confirmed: Get Code, OK, and edits of its review.
+"""The page of an operation to be confirmed: Get Code, OK, and edits of its review.
 
-What depends on the kind of the operation is in `partnercenter.operation_kinds`.
+Everything that depends on the kind of operation is in `partnercenter.operation_kinds`.
 """
 
 from uuid import UUID
@@ -25,12 +25,12 @@ from partnercenter.requests import ConsoleRequest, partner_required
 from partnercenter.views.jobs import job_response
 
 CONFIRM_TASK = "budgets.tasks.confirm"
-# Shown on the operation's page. PermissionRefused is not among them: the middleware answers it with a page of its own.
+# Shown on the operation's page. PermissionRefused is not among them: the middleware shows a page of its own for it.
 SHOWN_ON_PAGE = (InvalidRequest, Conflict, LockTimeout, OperationFinished)
 
 
 def _kind(request: ConsoleRequest, pk: UUID) -> OperationKind:
-    """One of the user's own operations. Raises 404 for any other."""
+    """Get one of the user's own operations. Raises Http404 for any other."""
     own = Operation.objects.filter(operator=request.user, partner=request.partner)
     return kind_of(get_object_or_404(own.select_related("operator__partner", "partner"), pk=pk))
 
@@ -38,7 +38,7 @@ def _kind(request: ConsoleRequest, pk: UUID) -> OperationKind:
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def operation(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """GET shows what is to be confirmed. POST confirms it, with `verification_code` if one is needed.
+    """An operation: GET shows what is to be confirmed, POST confirms it, with `verification_code` if needed.
 
     If customers have changed since the review, the response is 409, and posting `apply=unchanged` applies the operation
     to the others. Amounts that were typed but not saved are saved first, and the review is shown again.
@@ -69,7 +69,7 @@ def _confirm(request: ConsoleRequest, kind: OperationKind) -> HttpResponse:
     reviewed, code = kind.operation, request.POST.get("verification_code", "")
     only_unchanged = request.POST.get("apply") == "unchanged"
     if not only_unchanged and (operations.needs_code(reviewed) or jobs.uses_worker()):
-        # Report changes before the code is used or a worker is waited for. Otherwise `apply` reports them early enough.
+        # Report changes before the code is used or the job waits for a worker. Otherwise `apply` reports them in time.
         kind.ensure_unchanged()
     if not kind.is_large:
         message = operations.confirm_operation(reviewed, code, lambda: kind.apply(only_unchanged=only_unchanged))
@@ -93,7 +93,7 @@ def _batch_link(kind: OperationKind) -> Link | None:
 
 
 def _redirect_to_review(request: ConsoleRequest, reviewed: Operation) -> HttpResponse:
-    """Redirect to the review, where the group that was open stays open."""
+    """Redirect to the review, keeping the open group open."""
     query = request.GET.urlencode()
     return redirect(f"{reverse('operation', args=[reviewed.pk])}{f'?{query}' if query else ''}")
 
@@ -137,7 +137,7 @@ def _show(
     notice: str = "",
     error: ActionError | None = None,
 ) -> HttpResponse:
-    """The operation's page. If it can no longer be confirmed, the page says why and leads back."""
+    """Render the operation's page. If it can no longer be confirmed, the page says why and links back."""
     reviewed = kind.operation
     outcome, stale = _outcome(kind, request.month)
     context = {
@@ -158,7 +158,7 @@ def _show(
 
 
 def _outcome(kind: OperationKind, month: int) -> tuple[str, Context | None]:
-    """Why the operation can no longer be confirmed, else "", and which customers have changed since, else None."""
+    """Why the operation can no longer be confirmed ("" if it can), and the customers changed since (or None)."""
     try:
         operations.ensure_not_finished(kind.operation)
         jobs.ensure_not_under_way(kind.operation)

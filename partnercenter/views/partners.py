@@ -1,4 +1,4 @@
-"""The page Partner Information."""
+"""The Partner Information page."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -17,7 +17,7 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @partner_required
 def partner_information(request: ConsoleRequest) -> HttpResponse:
-    """The company, its quotas, and for administrators the switch of the verification code."""
+    """Partner Information: the company, its quotas, and for administrators, the verification code's switch."""
     partner = request.partner
     if request.method == "POST":
         return _switch_verification(request, on=request.POST.get("verification_required") == "on")
@@ -33,7 +33,7 @@ def partner_information(request: ConsoleRequest) -> HttpResponse:
 
 
 def _switch_verification(request: ConsoleRequest, *, on: bool) -> HttpResponse:
-    """Turn the code on, or start the operation that turns it off after confirmation (rule 6.1 (docs/rules.md))."""
+    """Turn the code on, or create the operation that turns it off once confirmed (rule 6.1 (docs/rules.md))."""
     user = request.user
     ensure_may_switch(user)
     if on:

@@ -1,4 +1,7 @@
-"""`manage.py check_budgets`, to be run every night. It only reads."""
+"""`manage.py check_budgets`: check that every stored figure equals what it is derived from.
+
+To be run every night. It only reads.
+"""
 
 from django.core.management.base import CommandError
 from django.db import transaction

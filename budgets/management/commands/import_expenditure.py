@@ -1,4 +1,4 @@
-"""`manage.py import_expenditure FILE... [--format focus|plain] [--reported-at TIME]`."""
+"""`manage.py import_expenditure FILE...`: import one expenditure report, FOCUS or plain CSV."""
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
@@ -16,7 +16,7 @@ from partnercenter.lib.money import show_amount
 
 
 def parse_time(text: str) -> datetime:
-    """An ISO 8601 time; UTC where it names no offset."""
+    """Parse an ISO 8601 time; UTC if it states no offset. Raises ArgumentTypeError."""
     try:
         at = parse_datetime(text)
         if at is not None:
@@ -44,7 +44,7 @@ class Command(ConsoleCommand):
     ) -> None:
         size = sum(file.stat().st_size for file in files)
         with ExitStack() as stack:
-            # The progress bar counts bytes, and shows on a terminal only.
+            # The progress bar counts bytes, and is shown only on a terminal.
             bar = stack.enter_context(tqdm(total=size, unit="B", unit_scale=True, disable=not sys.stderr.isatty()))
             contents = [(file.name, stack.enter_context(file.open("rb"))) for file in files]
             report = read_report(contents, format=format, progress=bar.update)

@@ -1,4 +1,4 @@
-"""`manage.py may_purchase CUSTOMER_ID`."""
+"""`manage.py may_purchase CUSTOMER_ID`: print whether a customer may purchase now, and why or why not."""
 
 from budgets.management.commands import standing
 from budgets.queries.standing import may_purchase

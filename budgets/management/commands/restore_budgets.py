@@ -1,4 +1,7 @@
-"""`manage.py restore_budgets`, to be run shortly after midnight of day 1 in the billing time zone, or more often."""
+"""`manage.py restore_budgets`: restore monthly budgets when a new billing month has begun.
+
+To be run shortly after midnight of day 1 in the billing time zone, or more often.
+"""
 
 from budgets.actions.billing_month import restore_budgets
 from budgets.months import month_name

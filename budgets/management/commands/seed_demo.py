@@ -1,4 +1,7 @@
-"""`manage.py seed_demo`: partners, people, customers with budgets, and twelve months of expenditure."""
+"""`manage.py seed_demo`: fill an empty installation with demo data.
+
+It has partners, people, customers with budgets, and twelve months of expenditure.
+"""
 
 from argparse import ArgumentParser
 from collections import defaultdict
@@ -65,7 +68,7 @@ class Command(BaseCommand):
 
 @transaction.atomic
 def seed(number: int) -> ReportResult:
-    """Create the partners, their people and this number of customers in one transaction; return the report's result."""
+    """Create the demo data in one transaction, with this number of customers; return the report's result."""
     partners = make_partners()
     people = make_people(partners)
     customers = make_customers(number)
@@ -85,7 +88,7 @@ def seed(number: int) -> ReportResult:
 
 
 def make_partners() -> dict[str, Partner]:
-    """Create the partners, by account name; each reseller has its grant, still without quotas."""
+    """Create the partners and return them by account name. Each reseller has its grant, still without quotas."""
     distributor = _partner(DISTRIBUTOR, Partner.Kind.DISTRIBUTOR)
     resellers = [
         _partner(name, Partner.Kind.RESELLER, distributor=distributor, verification_required=required)
@@ -110,7 +113,7 @@ def _partner(
 
 
 def make_people(partners: dict[str, Partner]) -> dict[str, User]:
-    """Create the demo accounts, by username, all with the same password."""
+    """Create the demo accounts, all with the same password, and return them by username."""
     password = make_password(SIGN_IN_WITH)
     return {
         username: User.objects.create(
@@ -135,7 +138,7 @@ def group_by_terms(customers: list[DemoCustomer]) -> CustomersByTerms:
 
 
 def give_grants(partners: dict[str, Partner], customers_by_terms: CustomersByTerms, distributor_staff: User) -> None:
-    """Grant each reseller what its budgets need, and twenty million more of each type."""
+    """Grant each reseller the quotas that its budgets need, and twenty million more of each type."""
     for name in RESELLERS:
         quotas = {f"{kind.lower()}_quota": SPARE_QUOTA for kind in BudgetType.values}
         for (partner, terms), ids in customers_by_terms.items():
@@ -150,7 +153,7 @@ def give_grants(partners: dict[str, Partner], customers_by_terms: CustomersByTer
 
 
 def import_demo_report(customers: list[DemoCustomer]) -> ReportResult:
-    """Write the expenditure as a FOCUS file below var/demo, and import it as import_expenditure does."""
+    """Write the expenditure to a FOCUS file below var/demo, and import it as import_expenditure does."""
     path = settings.VAR / "demo" / "expenditure.csv.gz"
     write_focus(path, customers, current_month(), timezone.now())
     with path.open("rb") as file:

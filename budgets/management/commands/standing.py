@@ -1,4 +1,4 @@
-"""`manage.py standing CUSTOMER_ID`."""
+"""`manage.py standing CUSTOMER_ID`: print what a customer may do now, and why not."""
 
 from argparse import ArgumentParser
 

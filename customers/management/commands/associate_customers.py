@@ -1,4 +1,4 @@
-"""The command `associate_customers FILE.csv`."""
+"""`manage.py associate_customers FILE.csv`: associate the customers of a file with their partners."""
 
 from argparse import ArgumentParser
 from pathlib import Path

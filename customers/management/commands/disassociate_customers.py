@@ -1,4 +1,4 @@
-"""The command `disassociate_customers FILE.csv`."""
+"""`manage.py disassociate_customers FILE.csv`: end the association of the customers of a file."""
 
 from argparse import ArgumentParser
 from pathlib import Path
