@@ -55,8 +55,9 @@ def confirm(run: jobs.JobRun) -> None:
     run.applying()
 
     def apply() -> None:
-        message = kind_of(operation).apply(only_unchanged=run.job.terms["only_unchanged"])
-        run.end(message, link=reverse("batch", args=[operation.pk]))
+        kind = kind_of(operation)
+        message = kind.apply(only_unchanged=run.job.terms["only_unchanged"])
+        run.end(message, link=kind.batch_path)
 
     operations.confirm_operation(operation, "", apply)
 

@@ -1,11 +1,12 @@
 """Customer files: reading customers to associate or disassociate, and writing freeze records."""
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import islice
-from typing import BinaryIO, TypeVar, cast
+from operator import attrgetter
+from typing import Any, BinaryIO, TypeVar, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from customers.masking import mask_name
-from customers.models import Customer, FreezeRecord
+from customers.models import Customer
 from partnercenter.lib.csv_files import BadLines, CsvFile, CsvHeader, require_value
 from partnercenter.models import Partner
 
@@ -27,16 +28,68 @@ LINES_PER_CHUNK = 2_000
 Parsed = TypeVar("Parsed")
 
 
+RecordCell = Callable[[Any], object]
+"""The value of a record in one column of a file."""
+
+
+def field_cells(*names: str) -> dict[str, RecordCell]:
+    """The cells of columns that are named like the record's fields."""
+    return {name: attrgetter(name) for name in names}
+
+
 @dataclass(frozen=True)
 class RecordFile:
-    """How to write records to a CSV file: its name, its columns, and the function that turns a record into a row.
+    """A CSV file of records: its name, and its columns in order, each with the cell of a record.
 
-    `as_row` takes the record and the time zone in which to write times.
+    Every file begins with the time, the operator, the customer and the operation; `cells` are the columns after these.
+    Names are masked (rule 7.1 (docs/rules.md)).
     """
 
     name: str
-    columns: Sequence[str]
-    as_row: Callable[..., list[object]]
+    cells: Mapping[str, RecordCell]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns."""
+        return [*FIRST_CELLS, *self.cells]
+
+    def as_row(self, record: Any, zone: tzinfo) -> list[object]:
+        """The line of a record, with times in this zone."""
+        values = (cell(record) for cell in (*FIRST_CELLS.values(), *self.cells.values()))
+        return [
+            timezone.localtime(value, zone).isoformat(" ", "seconds") if isinstance(value, datetime) else value
+            for value in values
+        ]
+
+
+FIRST_CELLS: dict[str, RecordCell] = {
+    "time": attrgetter("at"),
+    "operator": attrgetter("operator_name"),
+    "customer_id": attrgetter("customer.customer_id"),
+    "account_name": attrgetter("customer.account_name"),
+    "customer_name": lambda record: mask_name(record.customer.name),
+    "operation": attrgetter("operation"),
+}
+FREEZE_FILE = RecordFile(
+    "freeze-records",
+    field_cells(
+        "kind_before",
+        "kind_after",
+        "origin_before",
+        "origin_after",
+        "reason",
+        "retention_until",
+        "budget_type",
+        "amount",
+        "used",
+        "account_freezing",
+        "counted_from",
+        "reported_at",
+        "covers_until",
+        "imported_at",
+        "channel",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -205,48 +258,3 @@ def validate_new_customer(customer: NewCustomer) -> None:
 
 def _max_length(column: str) -> int:
     return cast(Field, Customer._meta.get_field(column)).max_length or 0
-
-
-FREEZE_COLUMNS = (
-    "time",
-    "operator",
-    "customer_id",
-    "account_name",
-    "customer_name",
-    "operation",
-    "kind_before",
-    "kind_after",
-    "origin_before",
-    "origin_after",
-    "reason",
-    "retention_until",
-    "budget_type",
-    "amount",
-    "used",
-    "account_freezing",
-    "counted_from",
-    "reported_at",
-    "covers_until",
-    "imported_at",
-    "channel",
-)
-
-
-def freeze_record_as_row(record: FreezeRecord, zone: tzinfo) -> list[object]:
-    """Convert a record to the cells of `FREEZE_COLUMNS`, with the name masked (rule 7.1 (docs/rules.md))."""
-    customer = record.customer
-    values: list[object] = [
-        record.at,
-        record.operator_name,
-        customer.customer_id,
-        customer.account_name,
-        mask_name(customer.name),
-        *(getattr(record, name) for name in FREEZE_COLUMNS[5:]),
-    ]
-    return [
-        timezone.localtime(value, zone).isoformat(" ", "seconds") if isinstance(value, datetime) else value
-        for value in values
-    ]
-
-
-FREEZE_FILE = RecordFile("freeze-records", FREEZE_COLUMNS, freeze_record_as_row)

@@ -13,14 +13,13 @@ from customers.listing.pagination import changed_query
 from partnercenter.lib.money import show_amount
 
 SHORTCUT_PERCENTS = (75, 90, 100)
-# Both ends of a range are shown as one filter. By the first end: name and label of the filter, and the other end.
-RANGES = {
-    "usage_min": ("usage", gettext_lazy("Usage"), "usage_max"),
-    "mtd_min": ("mtd", gettext_lazy("Month-to-date expenditure"), "mtd_max"),
-    "runs_out_after": ("runs_out", gettext_lazy("Runs out"), "runs_out_before"),
-    "associated_after": ("associated", gettext_lazy("Associated"), "associated_before"),
+# Both ends of a range are shown as one filter. By the first end: the filter's name and label.
+RANGE_LABELS = {
+    "usage_min": ("usage", gettext_lazy("Usage")),
+    "mtd_min": ("mtd", gettext_lazy("Month-to-date expenditure")),
+    "runs_out_after": ("runs_out", gettext_lazy("Runs out")),
+    "associated_after": ("associated", gettext_lazy("Associated")),
 }
-LAST_ENDS = {last for _name, _label, last in RANGES.values()}
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,14 @@ def active_filters(customers: CustomerList, query: QueryDict) -> list[ActiveFilt
     """The filters that are set and can be read, in the order of the form."""
     texts = {name: _value_text(customers, name) for name in customers.active}
     active = []
+    ranges = customers.form.RANGES
     for name in customers.form.filter_names():
-        if name in RANGES:
-            key, label, last = RANGES[name]
+        if name in ranges:
+            (key, label), last = RANGE_LABELS[name], ranges[name]
             if value := _range_text(texts.get(name, ""), texts.get(last, "")):
                 value = f"{value}%" if key == "usage" else value
                 active.append(ActiveFilter(key, str(label), value, _without(query, name, last)))
-        elif name in texts and name not in LAST_ENDS:
+        elif name in texts and name not in ranges.values():
             label_text = str(customers.form.fields[name].label)
             active.append(ActiveFilter(name, label_text, texts[name], _without(query, name)))
     return active

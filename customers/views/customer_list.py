@@ -17,7 +17,7 @@ from customers.actions.saved_views import delete_view, save_view
 from customers.forms import SavedViewForm
 from customers.listing.active_filters import active_filters, usage_shortcuts, without_filters
 from customers.listing.customer_list import CustomerList
-from customers.listing.export import export_columns, export_rows, show_exports
+from customers.listing.export import export_cells, export_rows, show_exports
 from customers.listing.pagination import changed_query
 from customers.listing.retention import retention_counts
 from customers.listing.rows import count_list, customer_rows, list_headers, list_page
@@ -182,7 +182,7 @@ def export_customers(request: ConsoleRequest) -> HttpResponseBase:
     record_export(ExportRecord.What.LIST, query=query, rows=number, operator=user, partner=request.partner)
     return csv_download(
         f"customers-{timezone.localdate():%Y-%m-%d}.csv",
-        export_columns(show_reseller=request.partner.is_distributor),
+        list(export_cells(show_reseller=request.partner.is_distributor)),
         export_rows(customers, user=user, zone=timezone.get_current_timezone()),
     )
 
