@@ -67,6 +67,7 @@ def stored_amounts(customers: list[Customer]) -> list[Decimal | None]:
     return [stored.get(customer.pk) for customer in customers]
 
 
+@pytest.mark.browser_on_sqlite
 @pytest.mark.usefixtures("verification_on")
 def test_a_batch_is_selected_across_pages_edited_confirmed_with_a_code_and_undone(open_browser, ann, thirty):
     user = open_browser(ann, "/customers/?size=10")

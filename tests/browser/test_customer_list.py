@@ -16,6 +16,7 @@ def sixty(acme: Partner) -> list[Customer]:
     return factories.customers(acme, 60)
 
 
+@pytest.mark.browser_on_sqlite
 def test_typing_searches_without_moving_the_focus_or_adding_history(ann_at_list, browser_errors):
     browser_errors.allow_cancelled_requests()
     before = ann_at_list.page.evaluate("history.length")
@@ -57,6 +58,7 @@ def test_a_column_header_sorts_in_both_directions_and_keeps_the_search(sixty, an
     expect(ann_at_list.page).to_have_url(re.compile(r"q=account.*sort=-associated_on"))
 
 
+@pytest.mark.browser_on_sqlite
 def test_the_back_button_returns_to_the_previous_page_where_dialogs_still_open(sixty, ann_at_list, kestwick):
     first = ann_at_list.rows.first.get_attribute("data-customer")
     ann_at_list.page.get_by_role("link", name="Next page").click()
@@ -70,6 +72,7 @@ def test_the_back_button_returns_to_the_previous_page_where_dialogs_still_open(s
     expect(ann_at_list.dialog.get_by_role("heading", name="Set Budget")).to_be_visible()
 
 
+@pytest.mark.browser_on_sqlite
 def test_no_revealed_name_is_left_in_the_browser_after_signing_out(ann_at_list, kestwick):
     ann_at_list.page.get_by_role("button", name="Show complete customer names").click()
     expect(ann_at_list.row(kestwick)).to_contain_text("Kestwick Foods Ltd")
