@@ -4,17 +4,12 @@ import re
 
 import time_machine
 from django.core import mail
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from customers.models import Customer
 from partnercenter.models import Partner, User
 from tests import factories
 from tests.browser.accessibility import axe_violations
-
-
-def csv_file(text: str, name: str = "report.csv") -> FilePayload:
-    """A CSV file for a file input."""
-    return {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
 
 
 class BrowserUser:

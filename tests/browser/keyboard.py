@@ -2,7 +2,8 @@
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.browser_user import BrowserUser, csv_file
+from tests.browser.browser_user import BrowserUser
+from tests.browser.files import csv_file
 
 MOST_PRESSES = 60
 

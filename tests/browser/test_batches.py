@@ -11,7 +11,8 @@ from budgets.models import Budget
 from customers.models import Customer
 from partnercenter.actions import jobs
 from tests import factories
-from tests.browser.browser_user import BrowserUser, csv_file
+from tests.browser.browser_user import BrowserUser
+from tests.browser.files import csv_file
 from tests.browser.keyboard import press, tab_to, type_into
 
 

@@ -17,7 +17,8 @@ from partnercenter.models import BudgetType, Operation, Partner, User
 from tests import factories
 from tests.browser.accessibility import axe_violations
 from tests.browser.browser_errors import BrowserErrors
-from tests.browser.browser_user import BrowserUser, csv_file
+from tests.browser.browser_user import BrowserUser
+from tests.browser.files import csv_file
 from tests.browser.layout import NARROW, page_widths
 
 SIGNED_OUT_PATHS = ["/sign-in/", "/password/reset/", "/password/reset/sent/", "/password/reset/complete/"]

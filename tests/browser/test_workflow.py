@@ -9,7 +9,8 @@ from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import Partner, User
 from tests import factories
-from tests.browser.browser_user import BrowserUser, csv_file
+from tests.browser.browser_user import BrowserUser
+from tests.browser.files import csv_file
 
 HOUR, REVEAL_SECONDS = 3600, 5 * 60
 FOCUS_REPORT = (
