@@ -97,7 +97,7 @@ class BrowserUser:
         expect(self.page.get_by_role("status").get_by_text(text).first).to_be_visible()
 
     def expect_accessible(self) -> None:
-        """Expect that axe finds no violation in the page as it is shown now. Axe is a script: skipped without them."""
+        """Expect that axe finds no violation in the page as it is shown now. Needs JavaScript; skipped without it."""
         if self.has_javascript:
             # What is scrolled halfway under the sticky bar would count as a target that is too small.
             self.page.evaluate("scrollTo(0, 0)")
