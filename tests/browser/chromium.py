@@ -1,6 +1,6 @@
-"""What the tests in this folder need of the machine: a Chromium. Where there is none they are skipped under a banner.
+"""A pytest plugin for the tests of this folder: it finds Chromium, marks the tests, and skips them without Chromium.
 
-REQUIRE_BROWSER=1 makes its absence an error: the run stops at once with exit status 3.
+With REQUIRE_BROWSER=1 a missing Chromium is an error: the run stops immediately with exit status 3.
 """
 
 import os
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("browser")
-            # A busy machine may keep Chromium from answering in time. What fails twice is broken; once is listed (R).
+            # On a busy machine Chromium may answer too late, so a failed test runs once more; pytest lists it (-raR).
             item.add_marker(pytest.mark.flaky(reruns=1))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason=f"{NOT_RUN}: no Chromium"))

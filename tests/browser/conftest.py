@@ -1,4 +1,4 @@
-"""People at the browser: Chromium on the live console, with the clock in September 2026."""
+"""Fixtures of the browser tests: users in Chromium on a live server, with the clock in September 2026."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,9 +12,9 @@ from pytest_django.live_server_helper import LiveServer
 from customers.models import Customer
 from partnercenter.models import Partner, User
 from tests import factories
+from tests.browser.browser_errors import BrowserErrors
+from tests.browser.browser_user import BrowserUser
 from tests.browser.chromium import CHROMIUM, FLAGS
-from tests.browser.person import Person
-from tests.browser.watch import Watch
 
 NOW = factories.moment("2026-09-15 02:00")
 
@@ -26,47 +26,64 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(autouse=True)
 def clock(transactional_db: None) -> Iterator[time_machine.Traveller]:
-    """The console's clock, ten in the morning where the partners are; it runs on, and may be shifted."""
-    with time_machine.travel(NOW, tick=True) as coordinates:
-        yield coordinates
+    """The server's clock: 10:00 in the time zone of the partners. It keeps running, and a test may shift it."""
+    with time_machine.travel(NOW, tick=True) as traveller:
+        yield traveller
 
 
 @pytest.fixture
-def watch() -> Watch:
-    return Watch()
+def browser_errors() -> BrowserErrors:
+    return BrowserErrors()
 
 
 @pytest.fixture
-def context(new_context: Callable[..., BrowserContext], live_server: LiveServer, watch: Watch) -> Iterator[Any]:
-    """A browser of its own; the test fails on any violation of the policy and any error in the console."""
+def context(
+    new_context: Callable[..., BrowserContext], live_server: LiveServer, browser_errors: BrowserErrors
+) -> Iterator[BrowserContext]:
+    """A fresh browser profile. The test fails on any error in the console, such as a violation of the CSP."""
     context = new_context(base_url=live_server.url)
     context.set_default_timeout(10_000)
-    watch.over(context)
+    browser_errors.collect_from(context)
     yield context
     for page in context.pages:
-        page.title()  # whatever was written before the answer to this has arrived
-    assert watch.problems == []
+        page.title()  # The answer to this comes after all messages of the console that were written before.
+    assert browser_errors.found == []
 
 
 @pytest.fixture
-def sit_down(
+def open_browser(
     page: Page, clock: time_machine.Traveller, live_server: LiveServer, sign_in: Callable[[User], Client], request: Any
-) -> Callable[..., Person]:
-    """Somebody sits down at the browser; signed in already unless told otherwise."""
+) -> Callable[..., BrowserUser]:
+    """A function that gives this person the browser, signed in unless told otherwise, and opens a path if given one."""
     marker = request.node.get_closest_marker("browser_context_args")
-    scripts = marker is None or marker.kwargs.get("java_script_enabled", True)
+    javascript = marker is None or marker.kwargs.get("java_script_enabled", True)
 
-    def sits_down(user: User, *, signed_in: bool = True) -> Person:
+    def open_browser(account: User, path: str = "", *, signed_in: bool = True) -> BrowserUser:
         if signed_in:
-            session = sign_in(user).cookies["sessionid"]
+            session = sign_in(account).cookies["sessionid"]
             page.context.add_cookies([{"name": session.key, "value": session.value, "url": live_server.url}])
-        return Person(user, page, clock, scripts=scripts)
+        if path:
+            page.goto(path)
+        return BrowserUser(account, page, clock, has_javascript=javascript)
 
-    return sits_down
+    return open_browser
 
 
 @pytest.fixture
 def kestwick(acme: Partner) -> Customer:
-    """A customer of acme as association leaves it, among others."""
+    """The last of three customers of acme, as association leaves them: frozen, without a budget."""
     factories.customers(acme, 2)
     return factories.customer(acme, "618033988751", account_name="kestwick_foods", name="Kestwick Foods Ltd")
+
+
+@pytest.fixture
+def ann_at_list(open_browser: Callable[..., BrowserUser], ann: User, kestwick: Customer) -> BrowserUser:
+    """Ann, with the list of acme's customers open. Fixtures that add to the list are named before this one."""
+    return open_browser(ann, "/customers/")
+
+
+@pytest.fixture
+def verification_on(acme: Partner) -> None:
+    """Acme requires a verification code."""
+    acme.verification_required = True
+    acme.save()

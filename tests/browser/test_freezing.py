@@ -1,4 +1,4 @@
-"""Freezing and unfreezing by hand, as a person does it: one by the keyboard alone, many by a review with a code."""
+"""Operators freeze and unfreeze one account from its row, and several in a batch that is reviewed and confirmed."""
 
 import re
 
@@ -7,130 +7,125 @@ from playwright.sync_api import expect
 
 from customers.models import AgreementRecord, Customer
 from tests import factories
-from tests.browser.person import Person
-from tests.browser.test_keyboard import press, tab_to, write
+from tests.browser.browser_user import BrowserUser
+from tests.browser.keyboard import press, tab_to, type_into
 
 HOUR = 3600
 
 
 @pytest.fixture
-def free(kestwick: Customer, ann) -> Customer:
+def unfrozen(kestwick: Customer, ann) -> Customer:
+    """Kestwick, unfrozen by setting a budget."""
     factories.budget(kestwick, ann, "1000")
     return kestwick
 
 
-def test_one_is_frozen_with_its_resources_and_unfrozen_by_the_keyboard_alone(sit_down, ann, free):
-    person = sit_down(ann)
-    person.page.goto("/customers/")
-    more = person.row(free).locator("summary")
-    press(person, more)
-    person.meets_no_barrier()
-    press(person, person.row(free).get_by_role("link", name="Freeze Account and Resources"))
-    expect(person.window.get_by_role("radio", name="Account and resources")).to_be_checked()
-    person.meets_no_barrier()
-    write(person, person.window.get_by_label("Reason"), "Unpaid invoice")
-    press(person, person.ok)
-    expect(person.window.get_by_text("Tick the agreement: resources are frozen only with it.")).to_be_visible()
-    person.meets_no_barrier()
-    press(person, person.window.get_by_role("checkbox", name="I agree"), "Space")
-    press(person, person.ok)
-    person.sees("The account and its resources are frozen.")
-    expect(more).to_be_focused()
-    expect(person.row(free)).to_contain_text("data kept until 2026-09-30")
+def test_an_account_is_frozen_with_resources_and_unfrozen_with_the_keyboard_alone(open_browser, ann, unfrozen):
+    user = open_browser(ann, "/customers/")
+    menu = user.row(unfrozen).locator("summary")
+    press(user, menu)
+    user.expect_accessible()
+    press(user, user.row(unfrozen).get_by_role("link", name="Freeze Account and Resources"))
+    expect(user.dialog.get_by_role("radio", name="Account and resources")).to_be_checked()
+    user.expect_accessible()
+    type_into(user, user.dialog.get_by_label("Reason"), "Unpaid invoice")
+    press(user, user.ok_button)
+    expect(user.dialog.get_by_text("Tick the agreement: resources are frozen only with it.")).to_be_visible()
+    user.expect_accessible()
+    press(user, user.dialog.get_by_role("checkbox", name="I agree"), "Space")
+    press(user, user.ok_button)
+    user.expect_message("The account and its resources are frozen.")
+    expect(menu).to_be_focused()
+    expect(user.row(unfrozen)).to_contain_text("data kept until 2026-09-30")
     assert AgreementRecord.objects.count() == 1
-    unfreeze(person, free)
+    unfreeze_with_keyboard(user, unfrozen)
 
 
-def unfreeze(person: Person, customer: Customer) -> None:
-    more = person.row(customer).locator("summary")
-    press(person, more)
-    person.page.keyboard.press("Escape")
-    expect(person.row(customer).get_by_role("link", name="Unfreeze")).to_be_hidden()
-    expect(more).to_be_focused()
-    press(person, more)
-    press(person, person.row(customer).get_by_role("link", name="Unfreeze"))
-    expect(person.window.get_by_label("Reason")).to_be_focused()
-    expect(person.window).to_contain_text("2026-09-30")
-    person.meets_no_barrier()
-    write(person, person.window.get_by_label("Reason"), "Paid")
-    tab_to(person, person.ok)
-    person.page.keyboard.press("Enter")
-    person.sees("The account is unfrozen.")
-    expect(person.row(customer)).to_contain_text("Normal")
+def unfreeze_with_keyboard(user: BrowserUser, customer: Customer) -> None:
+    menu = user.row(customer).locator("summary")
+    press(user, menu)
+    user.page.keyboard.press("Escape")
+    expect(user.row(customer).get_by_role("link", name="Unfreeze")).to_be_hidden()
+    expect(menu).to_be_focused()
+    press(user, menu)
+    press(user, user.row(customer).get_by_role("link", name="Unfreeze"))
+    expect(user.dialog.get_by_label("Reason")).to_be_focused()
+    expect(user.dialog).to_contain_text("2026-09-30")
+    user.expect_accessible()
+    type_into(user, user.dialog.get_by_label("Reason"), "Paid")
+    tab_to(user, user.ok_button)
+    user.page.keyboard.press("Enter")
+    user.expect_message("The account is unfrozen.")
+    expect(user.row(customer)).to_contain_text("Normal")
 
 
 @pytest.mark.browser_context_args(java_script_enabled=False)
-def test_without_javascript_one_is_frozen_and_unfrozen(sit_down, ann, free):
-    person = sit_down(ann)
-    for entry, said in (("Freeze Account", "The account is frozen."), ("Unfreeze", "The account is unfrozen.")):
-        person.page.goto("/customers/")
-        person.row(free).locator("summary").click()
-        person.row(free).get_by_role("link", name=entry, exact=True).click()
-        person.window.get_by_label("Reason").fill("Unpaid invoice")
-        person.ok.click()
-        person.sees(said)
+def test_an_account_is_frozen_and_unfrozen_without_javascript(open_browser, ann, unfrozen):
+    user = open_browser(ann)
+    for entry, message in (("Freeze Account", "The account is frozen."), ("Unfreeze", "The account is unfrozen.")):
+        user.page.goto("/customers/")
+        user.row(unfrozen).locator("summary").click()
+        user.row(unfrozen).get_by_role("link", name=entry, exact=True).click()
+        user.dialog.get_by_label("Reason").fill("Unpaid invoice")
+        user.ok_button.click()
+        user.expect_message(message)
 
 
-def test_many_are_reviewed_one_is_left_out_and_a_code_confirms(sit_down, ann, acme):
-    acme.verification_required = True
-    acme.save()
-    free, frozen = factories.customers(acme, 4), factories.customers(acme, 2)
-    factories.budget(free, ann, "1000")
-    person = sit_down(ann)
-    person.page.goto("/customers/")
-    for customer in (*free[:3], frozen[0]):
-        person.row(customer).get_by_role("checkbox").check()
-    person.page.get_by_role("button", name="Freeze", exact=True).click()
-    expect(person.window.get_by_role("heading", name="Freeze")).to_be_visible()
-    person.meets_no_barrier()
-    person.window.get_by_label("Reason").fill("Closed contract")
-    person.window.get_by_role("button", name="Review").click()
-    expect(person.window.get_by_role("heading", name="Freeze: Review")).to_be_visible()
-    look_at_who_stays(person, frozen[0])
-    person.window.get_by_role("link", name=re.compile("^Frozen 3")).click()
-    person.window.get_by_role("button", name=f"Exclude {free[0].account_name}").click()
-    expect(person.window.get_by_role("link", name=re.compile("^Excluded 1"))).to_be_visible()
-    person.code.fill(person.get_code())
-    person.meets_no_barrier()
-    person.ok.click()
-    person.sees(re.compile("2 accounts frozen. 2 customers were excluded."))
-    assert [factories.fresh(each).freeze_origin for each in free] == ["", "PARTNER", "PARTNER", ""]
-    look_at_the_batch(person, free[1:3], frozen[0])
+def test_a_batch_is_reviewed_one_customer_excluded_and_confirmed_with_a_code(open_browser, ann, acme, verification_on):
+    unfrozen, frozen = factories.customers(acme, 4), factories.customers(acme, 2)
+    factories.budget(unfrozen, ann, "1000")
+    user = open_browser(ann, "/customers/")
+    for customer in (*unfrozen[:3], frozen[0]):
+        user.row(customer).get_by_role("checkbox").check()
+    user.page.get_by_role("button", name="Freeze", exact=True).click()
+    expect(user.dialog.get_by_role("heading", name="Freeze")).to_be_visible()
+    user.expect_accessible()
+    user.dialog.get_by_label("Reason").fill("Closed contract")
+    user.dialog.get_by_role("button", name="Review").click()
+    expect(user.dialog.get_by_role("heading", name="Freeze: Review")).to_be_visible()
+    expect_already_frozen_in_review(user, frozen[0])
+    user.dialog.get_by_role("link", name=re.compile("^Frozen 3")).click()
+    user.dialog.get_by_role("button", name=f"Exclude {unfrozen[0].account_name}").click()
+    expect(user.dialog.get_by_role("link", name=re.compile("^Excluded 1"))).to_be_visible()
+    user.code_field.fill(user.get_code())
+    user.expect_accessible()
+    user.ok_button.click()
+    user.expect_message(re.compile("2 accounts frozen. 2 customers were excluded."))
+    assert [factories.fresh(each).freeze_origin for each in unfrozen] == ["", "PARTNER", "PARTNER", ""]
+    expect_batch(user, unfrozen[1:3], frozen[0])
 
 
-def look_at_who_stays(person: Person, customer: Customer) -> None:
-    person.window.get_by_role("link", name=re.compile("^Already frozen in this way")).click()
-    expect(person.window.get_by_role("row", name=re.compile(customer.account_name))).to_contain_text(
+def expect_already_frozen_in_review(user: BrowserUser, customer: Customer) -> None:
+    user.dialog.get_by_role("link", name=re.compile("^Already frozen in this way")).click()
+    expect(user.dialog.get_by_role("row", name=re.compile(customer.account_name))).to_contain_text(
         re.compile(r"since association on 2026-09-15 \d\d:\d\d.*already frozen in this way", re.DOTALL)
     )
-    person.meets_no_barrier()
+    user.expect_accessible()
 
 
-def look_at_the_batch(person: Person, frozen: list[Customer], left_out: Customer) -> None:
-    person.page.get_by_role("link", name="Show batch").click()
-    expect(person.page.get_by_role("heading", name=re.compile("^Freeze, batch of"))).to_be_visible()
-    expect(person.page.locator("tbody th")).to_have_text([each.account_name for each in frozen])
-    person.meets_no_barrier()
-    person.page.get_by_role("link", name="2", exact=True).click()
-    expect(person.page.get_by_role("row", name=re.compile(left_out.account_name))).to_contain_text(
+def expect_batch(user: BrowserUser, frozen: list[Customer], excluded: Customer) -> None:
+    user.page.get_by_role("link", name="Show batch").click()
+    expect(user.page.get_by_role("heading", name=re.compile("^Freeze, batch of"))).to_be_visible()
+    expect(user.page.locator("tbody th")).to_have_text([each.account_name for each in frozen])
+    user.expect_accessible()
+    user.page.get_by_role("link", name="2", exact=True).click()
+    expect(user.page.get_by_role("row", name=re.compile(excluded.account_name))).to_contain_text(
         "already frozen in this way"
     )
-    person.meets_no_barrier()
+    user.expect_accessible()
 
 
-def test_the_list_warns_of_data_that_may_be_deleted_soon(sit_down, ann, free, clock):
-    person = sit_down(ann)
-    person.page.goto("/customers/")
-    person.row(free).locator("summary").click()
-    person.row(free).get_by_role("link", name="Freeze Account and Resources").click()
-    person.window.get_by_label("Reason").fill("Unpaid invoice")
-    person.window.get_by_role("checkbox", name="I agree").check()
-    person.ok.click()
-    person.sees("The account and its resources are frozen.")
-    expect(person.page.locator("#ending")).to_be_empty()
+def test_the_list_warns_of_data_that_may_be_deleted_within_a_week(open_browser, ann, unfrozen, clock):
+    user = open_browser(ann, "/customers/")
+    user.row(unfrozen).locator("summary").click()
+    user.row(unfrozen).get_by_role("link", name="Freeze Account and Resources").click()
+    user.dialog.get_by_label("Reason").fill("Unpaid invoice")
+    user.dialog.get_by_role("checkbox", name="I agree").check()
+    user.ok_button.click()
+    user.expect_message("The account and its resources are frozen.")
+    expect(user.page.locator("#ending")).to_be_empty()
     clock.shift(9 * 24 * HOUR)
-    later = sit_down(ann)
-    later.page.goto("/customers/")
+    later = open_browser(ann, "/customers/")
     later.page.get_by_role("link", name="Customers whose data may be deleted within seven days: 1").click()
-    expect(later.page.locator("tr[data-customer]")).to_have_count(1)
-    later.meets_no_barrier()
+    expect(later.rows).to_have_count(1)
+    later.expect_accessible()

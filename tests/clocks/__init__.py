@@ -1,1 +1,1 @@
-"""The suite as of moments that are easily got wrong: `make test-clocks`."""
+"""Running the tests at dates and times where date code often fails: `make test-clocks`."""

@@ -1,7 +1,7 @@
-"""Every Python that starts under a moved clock reads this first: it mends time.sleep.
+"""Imported by every Python process under a moved clock when it starts: replaces time.sleep, which fails there.
 
-Since 3.11 Python sleeps until a time of the monotonic clock. libfaketime 0.9.10, which Debian 12 has, moves that time
-although it was told to leave this clock alone, and sleep fails with "Invalid argument"
+Since 3.11 Python sleeps until a time of the monotonic clock. libfaketime 0.9.10, the version in Debian 12, moves that
+time even with --exclude-monotonic, and sleep fails with "Invalid argument"
 (https://github.com/wolfcw/libfaketime/issues/426).
 """
 
@@ -11,7 +11,7 @@ from typing import SupportsIndex
 
 
 def sleep(seconds: float | SupportsIndex) -> None:
-    """The same by another system call, one that is not moved."""
+    """Sleep by another system call, which libfaketime does not change."""
     select.select([], [], [], float(seconds))
 
 

@@ -1,1 +1,1 @@
-"""Pictures of every page and state of the console, taken by `make screenshots`."""
+"""Screenshots of every page of the console in its various states, taken by `make screenshots`."""

@@ -1,7 +1,7 @@
-"""Take a picture of every page and state in three looks: light, dark and narrow, each with demo data of its own.
+"""`make screenshots`: take screenshots of every page in three variants, light, dark and narrow (360 pixels wide).
 
-`make screenshots` runs it. The pictures go to var/screenshots, a folder for each look, and the light ones that the
-documents show to docs/screenshots as well. They are 1280 pixels wide, the narrow ones 360.
+Each variant starts from fresh demo data and has its own folder in var/screenshots. The light screenshots that README.md
+shows are copied to docs/screenshots.
 """
 
 import os
@@ -14,13 +14,13 @@ from typing import Any
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.browser.chromium import CHROMIUM, FLAGS
-from tests.screenshots.book import BOOK
-from tests.screenshots.console import ROOT, demo_console, person
+from tests.screenshots.console import ROOT, demo_console, signed_in_page
+from tests.screenshots.scenes import SCENES
 
-PICTURES, DOCUMENTS = ROOT / "var" / "screenshots", ROOT / "docs" / "screenshots"
+SCREENSHOTS, SHOWN_SCREENSHOTS = ROOT / "var" / "screenshots", ROOT / "docs" / "screenshots"
 SHOWN_IN_DOCUMENTS = ("customer-list", "set-budget", "review", "decisions", "customer-frozen", "expenditure-report")
 WIDE, NARROW = ViewportSize(width=1280, height=840), ViewportSize(width=360, height=740)
-LOOKS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "light": {"viewport": WIDE, "color_scheme": "light"},
     "dark": {"viewport": WIDE, "color_scheme": "dark"},
     "narrow": {"viewport": NARROW, "color_scheme": "light"},
@@ -28,33 +28,33 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Take all pictures, and renew those of the documents. SystemExit if there is no Chromium."""
+    """Take all screenshots, and replace those in docs/screenshots. SystemExit if there is no Chromium."""
     if CHROMIUM is None:
         sys.exit("There is no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk).")
-    # The book reads the current billing month from the same settings as the console.
+    # The scenes need the current billing month, which depends on the settings.
     os.environ["DJANGO_SETTINGS_MODULE"] = "partnercenter.settings"
-    for look, options in LOOKS.items():
-        take_all(PICTURES / look, options)
+    for variant, options in VARIANTS.items():
+        take_screenshots(SCREENSHOTS / variant, options)
     for name in SHOWN_IN_DOCUMENTS:
-        shutil.copy(PICTURES / "light" / f"{name}.png", DOCUMENTS)
+        shutil.copy(SCREENSHOTS / "light" / f"{name}.png", SHOWN_SCREENSHOTS)
 
 
-def take_all(folder: Path, options: dict[str, Any]) -> None:
-    """Take the pictures of one look; `options` are those of its browser windows."""
+def take_screenshots(folder: Path, options: dict[str, Any]) -> None:
+    """Take the screenshots of one variant; `options` are those of its browser contexts."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with demo_console() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for draw, username in BOOK:
-            with person(browser, url, username, options) as page:
-                draw(page, partial(take, page, folder))
+        for scene, username in SCENES:
+            with signed_in_page(browser, url, username, options) as page:
+                scene(page, partial(save_screenshot, page, folder))
         browser.close()
 
 
-def take(page: Page, folder: Path, name: str, *, whole: bool = False) -> None:
-    """Take one picture, of the window or of the whole page."""
+def save_screenshot(page: Page, folder: Path, name: str, *, full_page: bool = False) -> None:
+    """Save a screenshot of the window, or of the full page."""
     page.wait_for_load_state()
-    page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
+    page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=full_page)
 
 
 if __name__ == "__main__":

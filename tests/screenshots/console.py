@@ -1,4 +1,4 @@
-"""A console with demo data for the pictures, started as `make run` does, and people who are signed in to it."""
+"""A console with demo data for the screenshots, started in the way of `make run`, and users who sign in to it."""
 
 import os
 import socket
@@ -18,31 +18,31 @@ from playwright.sync_api import Browser, Page, expect
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "partner-center"
 START_SECONDS = 30
-# A user of the platform, who works only in the administration.
+# A superuser of the platform, who works only in the administration.
 PLATFORM = "pia"
 
 
 @contextmanager
 def demo_console() -> Iterator[str]:
-    """Run a console with demo data, and give its address. It sends no mail."""
+    """Run a console with demo data, which sends no mail, and yield its URL."""
     with TemporaryDirectory() as folder:
         environment = {
             **os.environ,
             "DEBUG": "1",
             "EMAIL_URL": "dummy:",
-            "DATABASE_URL": f"sqlite:///{folder}/pictures.sqlite3",
+            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+            "DATABASE_URL": f"sqlite:///{folder}/screenshots.sqlite3",
         }
         manage = [sys.executable, "manage.py"]
-        environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-        platform = ["createsuperuser", "--noinput", "--username", PLATFORM, "--email", "pia@example.com"]
-        for command in (["migrate"], ["seed_demo"], platform):
+        superuser = ["createsuperuser", "--noinput", "--username", PLATFORM, "--email", "pia@example.com"]
+        for command in (["migrate"], ["seed_demo"], superuser):
             subprocess.run([*manage, *command], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         address = f"127.0.0.1:{free_port()}"
         command = [*manage, "runserver", "--noreload", address]
         quiet = subprocess.DEVNULL
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
         try:
-            wait_for(f"http://{address}")
+            wait_until_it_answers(f"http://{address}")
             yield f"http://{address}"
         finally:
             server.terminate()
@@ -56,10 +56,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_for(url: str) -> None:
-    """Wait until the console answers. TimeoutError if it does not within 30 seconds."""
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
+def wait_until_it_answers(url: str) -> None:
+    """Wait until the console at this URL answers. TimeoutError if it does not within 30 seconds."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         try:
             with urlopen(f"{url}/healthz"):
                 return
@@ -69,8 +69,8 @@ def wait_for(url: str) -> None:
 
 
 @contextmanager
-def person(browser: Browser, url: str, username: str, options: dict[str, Any]) -> Iterator[Page]:
-    """Open a new browser window in which this user is signed in, or nobody if the name is empty."""
+def signed_in_page(browser: Browser, url: str, username: str, options: dict[str, Any]) -> Iterator[Page]:
+    """Open a page in a new browser context, with this user signed in, or nobody if the name is empty."""
     context = browser.new_context(base_url=url, **options)
     page = context.new_page()
     page.goto("/customers/")
