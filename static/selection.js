@@ -37,7 +37,8 @@
     const text = (allOf ? texts().all : texts().some).replace("{n}", countText());
     if (byId("selected").textContent !== text) byId("selected").textContent = text;
     const selectAll = byId("select-all-matching");
-    if (selectAll) selectAll.hidden = Boolean(allOf) || form().dataset.matching === "0";
+    // Where one page holds all that match, the checkbox in its head selects them.
+    if (selectAll) selectAll.hidden = Boolean(allOf) || form().dataset.onOnePage === "true";
     byId("clear-selection").hidden = !allOf && ids.size === 0;
   }
 

@@ -18,8 +18,8 @@ from tests.browser.keyboard import press, tab_to, type_into
 
 @pytest.fixture
 def thirty(acme) -> list[Customer]:
-    """Three pages of ten. The last five have account names that begin with birch."""
-    return [*factories.customers(acme, 25), *(factories.customer(acme, account_name=f"birch_{n:02}") for n in range(5))]
+    """Three pages of ten. The last twelve have account names that begin with birch."""
+    return [*factories.customers(acme, 18), *(factories.customer(acme, account_name=f"birch_{n:02}") for n in range(12))]
 
 
 def select(user: BrowserUser, *customers: Customer) -> None:
@@ -100,7 +100,7 @@ def select_on_three_pages(user: BrowserUser, customers: list[Customer]) -> None:
     open_next_page(user)
     select(user, *customers[2:4])
     open_next_page(user)
-    search(user, "birch", count=5)
+    search(user, "birch", count=10)
     select(user, customers[4])
     expect_selected(user, "5 selected")
     user.expect_accessible()
@@ -165,15 +165,27 @@ def test_ok_adds_typed_amounts_to_the_review_before_anything_is_set(open_browser
 
 def test_a_batch_is_set_for_all_customers_that_match_a_search(open_browser, ann, thirty):
     user = open_browser(ann, "/customers/?size=10")
-    search(user, "birch", count=5)
-    user.page.get_by_role("button", name="Select all 5 matching").click()
-    expect_selected(user, "All 5 matching selected")
+    search(user, "birch", count=10)
+    user.page.get_by_role("button", name="Select all 12 matching").click()
+    expect_selected(user, "All 12 matching selected")
     user.expect_accessible()
     open_set_budgets(user)
     review_terms(user, "70")
     user.ok_button.click()
-    user.expect_message(re.compile("5 budgets are set."))
-    assert stored_amounts(thirty) == [None] * 25 + [Decimal(70)] * 5
+    user.expect_message(re.compile("12 budgets are set."))
+    assert stored_amounts(thirty) == [None] * 18 + [Decimal(70)] * 12
+
+
+def test_select_all_matching_is_not_offered_if_one_page_holds_all_customers(open_browser, ann, acme):
+    factories.customers(acme, 11)
+    user = open_browser(ann, "/customers/?size=10")
+    select_all = user.page.get_by_role("button", name="Select all 11 matching")
+    expect(select_all).to_be_visible()
+    user.page.goto("/customers/?size=20")
+    expect(user.rows).to_have_count(11)
+    expect(select_all).to_be_hidden()
+    user.page.get_by_role("checkbox", name="Select all on this page").check()
+    expect_selected(user, "11 selected")
 
 
 def test_select_all_matching_shows_the_exact_count_and_ends_when_a_customer_is_unticked(open_browser, ann, acme):

@@ -10,22 +10,27 @@ from partnercenter.models import Operation, Partner, User
 from tests import factories
 from tests.browser.browser_user import BrowserUser
 
-EMPTY_LISTS = {"no match": "?q=zzzz", "not a number": "?usage_min=5k", "reversed range": "?mtd_min=2&mtd_max=1"}
+EMPTY_LISTS = {
+    "no match": "?q=zzzz&size=10",
+    "not a number": "?usage_min=5k&size=10",
+    "reversed range": "?mtd_min=2&mtd_max=1&size=10",
+}
 for_each_empty_list = pytest.mark.parametrize("query", EMPTY_LISTS.values(), ids=EMPTY_LISTS)
 
 
 @pytest.fixture
 def user(open_browser, ann: User, acme: Partner, kestwick: Customer) -> BrowserUser:
-    """Ann, who has a saved view for each empty list. No page is open yet."""
+    """Ann, who has eleven customers, more than a page of ten, and a saved view for each empty list."""
+    factories.customers(acme, 8)
     for query in EMPTY_LISTS.values():
         SavedView.objects.create(operator=ann, name=f"View {query}", query=query.removeprefix("?"))
     return open_browser(ann)
 
 
 def select_all(page: Page) -> None:
-    page.goto("/customers/")
-    page.get_by_role("button", name="Select all 3 matching").click()
-    expect(page.get_by_text("All 3 matching selected")).to_be_visible()
+    page.goto("/customers/?size=10")
+    page.get_by_role("button", name="Select all 11 matching").click()
+    expect(page.get_by_text("All 11 matching selected")).to_be_visible()
 
 
 def expect_no_selection(user: BrowserUser) -> None:
@@ -45,9 +50,9 @@ def clear_filters_and_select_all(user: BrowserUser) -> None:
     """Clear the filters, and expect that all customers can be selected and given to a batch again."""
     page = user.page
     page.get_by_role("link", name="Clear filters").click()
-    expect(user.rows).to_have_count(3)
-    page.get_by_role("button", name="Select all 3 matching").click()
-    expect(page.get_by_text("All 3 matching selected")).to_be_visible()
+    expect(user.rows).to_have_count(10)
+    page.get_by_role("button", name="Select all 11 matching").click()
+    expect(page.get_by_text("All 11 matching selected")).to_be_visible()
     page.locator("#batch-set-budget").click()
     expect(user.dialog.get_by_role("heading", name="Set Budget")).to_be_visible()
 
@@ -112,8 +117,8 @@ def test_an_empty_list_from_a_bookmark_allows_selection_once_filters_are_cleared
 def test_the_back_button_to_an_empty_list_ends_the_selection_of_all_matching(query, user):
     user.page.goto(f"/customers/{query}")
     user.page.get_by_role("link", name="Clear filters").click()
-    expect(user.rows).to_have_count(3)
-    user.page.get_by_role("button", name="Select all 3 matching").click()
+    expect(user.rows).to_have_count(10)
+    user.page.get_by_role("button", name="Select all 11 matching").click()
     user.page.go_back()
     expect(user.page).to_have_url(re.compile(re.escape(query)))
     expect_no_selection(user)
