@@ -1,0 +1,46 @@
+"""Reading the console's answers in tests: rows of a customer list, the text of some HTML, lines of a CSV file."""
+
+import codecs
+import csv
+import re
+from html import unescape
+from io import StringIO
+from typing import Any
+
+ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
+
+# What Set Budget sends for a one-time budget that freezes nothing by itself.
+BUDGET_FORM = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
+
+
+def htmx(target: str) -> dict[str, str]:
+    """The headers of an HTMX request that replaces the element with this ID."""
+    return {"HX-Request": "true", "HX-Target": target}
+
+
+def text_of(markup: str) -> str:
+    """The text of some HTML, in one line."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def customer_ids(response: Any) -> list[str]:
+    """The customer IDs in the rows of a list of customers, in their order."""
+    assert response.status_code == 200
+    return [unescape(customer_id) for customer_id, _row in ROW.findall(response.content.decode())]
+
+
+def customer_rows(response: Any) -> dict[str, str]:
+    """The text of each row of a list of customers by customer ID, in the order of the rows."""
+    return {unescape(customer_id): text_of(row) for customer_id, row in ROW.findall(response.content.decode())}
+
+
+def downloaded_text(response: Any) -> str:
+    """The text of a downloaded CSV file, which must begin with a byte order mark."""
+    content = b"".join(response.streaming_content)
+    assert content.startswith(codecs.BOM_UTF8)
+    return content.removeprefix(codecs.BOM_UTF8).decode()
+
+
+def csv_rows(response: Any) -> list[dict[str, str]]:
+    """The rows of a downloaded CSV file, by column."""
+    return list(csv.DictReader(StringIO(downloaded_text(response), newline="")))
