@@ -7,6 +7,8 @@ from html import unescape
 from io import StringIO
 from typing import Any
 
+from django.test import Client
+
 ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
 
 # What Set Budget sends for a one-time budget that freezes nothing by itself.
@@ -32,6 +34,23 @@ def customer_ids(response: Any) -> list[str]:
 def customer_rows(response: Any) -> dict[str, str]:
     """The text of each row of a list of customers by customer ID, in the order of the rows."""
     return {unescape(customer_id): text_of(row) for customer_id, row in ROW.findall(response.content.decode())}
+
+
+def get_page(client: Client, query: str) -> tuple[list[str], Any]:
+    """The customer IDs on a page of the customer list, and the page itself."""
+    response = client.get(f"/customers/{query}")
+    return customer_ids(response), response.context["page"]
+
+
+def follow_links(client: Client, query: str, link: str) -> list[list[str]]:
+    """The customer IDs page by page, following the links `next` or `previous` to the last of them."""
+    pages = []
+    while query:
+        ids, page = get_page(client, query)
+        pages.append(ids)
+        query = getattr(page, link)
+        assert len(pages) < 50, "the links lead round in circles"
+    return pages
 
 
 def downloaded_text(response: Any) -> str:
