@@ -7,6 +7,10 @@ from io import BytesIO
 from itertools import count
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
+
+from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.actions.association import associate_customers
 from budgets.actions.freeze_terms import freeze_request_from
 from budgets.actions.import_report import ReportResult, import_report
@@ -18,11 +22,13 @@ from budgets.files.expenditure_reports import ReadReport, read_report
 from budgets.models import Budget
 from customers.agreement import CURRENT_VERSION
 from customers.files import NewCustomer
-from customers.models import AccountFreezing, Customer
+from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
 from customers.search import fold
+from partnercenter.actions.authorship import Author
 from partnercenter.actions.operations import confirm_operation
 from partnercenter.actions.partners import give_grant
-from partnercenter.models import BudgetType, Grant, Operation, Partner, User
+from partnercenter.lib.transactions import lock_keys
+from partnercenter.models import BudgetType, Channel, Grant, Operation, Partner, User
 
 PASSWORD = "partner-center"
 MILLION = Decimal("1000000.00")
@@ -104,6 +110,30 @@ def budget(
         unfreeze=unfreeze,
         **more,
     )
+
+
+def freeze(
+    customer: Customer, operator: User, kind: FreezeKind = FreezeKind.ACCOUNT, *, reason: str = "Unpaid invoice"
+) -> None:
+    """Freeze an account as a person does by hand, without review and permission."""
+    author = Author(operator, Channel.CONSOLE, timezone.now())
+    with transaction.atomic():
+        locked = Customer.objects.filter(pk__in_array=lock_keys(queryset_of(customer)))
+        freeze_accounts(locked, kind, FreezeOrigin.PARTNER, author=author, reason=reason)
+
+
+def unfreeze(customer: Customer, operator: User, *, reason: str = "Paid") -> None:
+    """Unfreeze an account as a person does by hand, without review and permission."""
+    author = Author(operator, Channel.CONSOLE, timezone.now())
+    with transaction.atomic():
+        locked = Customer.objects.filter(pk__in_array=lock_keys(queryset_of(customer)))
+        unfreeze_accounts(locked, author=author, reason=reason)
+
+
+def queryset_of(customers: Customer | Iterable[Customer]) -> CustomerQuerySet:
+    """These customers as actions take them."""
+    each = [customers] if isinstance(customers, Customer) else customers
+    return Customer.objects.filter(pk__in_array=[customer.pk for customer in each])
 
 
 def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:

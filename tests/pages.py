@@ -12,7 +12,7 @@ from django.test import Client
 ROW = re.compile(r'<tr data-customer="([^"]*)">(.*?)</tr>', re.DOTALL)
 
 # What Set Budget sends for a one-time budget that freezes nothing by itself.
-BUDGET_FORM = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
+MANUAL_BUDGET = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
 
 
 def htmx(target: str) -> dict[str, str]:
@@ -20,26 +20,26 @@ def htmx(target: str) -> dict[str, str]:
     return {"HX-Request": "true", "HX-Target": target}
 
 
-def text_of(markup: str) -> str:
+def visible_text(markup: str) -> str:
     """The text of some HTML, in one line."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", markup)).split())
 
 
-def customer_ids(response: Any) -> list[str]:
+def row_ids(response: Any) -> list[str]:
     """The customer IDs in the rows of a list of customers, in their order."""
     assert response.status_code == 200
     return [unescape(customer_id) for customer_id, _row in ROW.findall(response.content.decode())]
 
 
-def customer_rows(response: Any) -> dict[str, str]:
+def row_texts(response: Any) -> dict[str, str]:
     """The text of each row of a list of customers by customer ID, in the order of the rows."""
-    return {unescape(customer_id): text_of(row) for customer_id, row in ROW.findall(response.content.decode())}
+    return {unescape(customer_id): visible_text(row) for customer_id, row in ROW.findall(response.content.decode())}
 
 
 def get_page(client: Client, query: str) -> tuple[list[str], Any]:
     """The customer IDs on a page of the customer list, and the page itself."""
     response = client.get(f"/customers/{query}")
-    return customer_ids(response), response.context["page"]
+    return row_ids(response), response.context["page"]
 
 
 def follow_links(client: Client, query: str, link: str) -> list[list[str]]:

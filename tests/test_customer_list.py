@@ -12,7 +12,7 @@ from customers.models import AccountFreezing, Customer
 from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
-from tests.pages import customer_rows, htmx
+from tests.pages import htmx, row_texts
 
 pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
@@ -21,7 +21,7 @@ NOW = factories.moment("2026-09-15 02:00")
 
 def rows(client: Client, **query: Any) -> dict[str, str]:
     """The text of each row of the list by customer ID, in the order of the rows."""
-    return customer_rows(client.get("/customers/", query))
+    return row_texts(client.get("/customers/", query))
 
 
 def listed(client: Client, **query: Any) -> list[str]:
@@ -128,7 +128,7 @@ def test_filters_narrow_the_list_and_its_counts(query, found, customers, client)
 def test_each_count_links_to_the_customers_it_counts(customers, client):
     counts = client.get("/customers/", {"budget_type": "ONE_TIME", "page": 1}).context["counts"]
     for query, number in ((counts.frozen_query, counts.frozen), (counts.exhausted_query, counts.exhausted)):
-        assert len(customer_rows(client.get(f"/customers/{query}"))) == number
+        assert len(row_texts(client.get(f"/customers/{query}"))) == number
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_links_between_pages_keep_filters_and_order(acme, client):
     factories.customers(acme, 51, account_name="same & more")
     content = unescape(client.get("/customers/", {"q": "e & m", "sort": "-name"}).content.decode())
     link = next(link for link in re.findall(r'href="/customers/(\?[^"]*)"', content) if "page=2" in link)
-    assert len(customer_rows(client.get(f"/customers/{link}"))) == 1
+    assert len(row_texts(client.get(f"/customers/{link}"))) == 1
 
 
 @pytest.mark.parametrize(
