@@ -38,8 +38,8 @@ def listed(client: Client, path: str) -> set[Any]:
 
 
 def set_quotas(client: Client, partner: Partner, monthly: str, one_time: str, /, **forged: Any) -> Any:
-    given = {"monthly_quota": monthly, "one_time_quota": one_time, **forged}
-    return client.post(f"{GRANTS}{partner.pk}/change/", given)
+    fields = {"monthly_quota": monthly, "one_time_quota": one_time, **forged}
+    return client.post(f"{GRANTS}{partner.pk}/change/", fields)
 
 
 def test_staff_see_only_their_resellers_and_the_users_grants_and_records_of_these(
@@ -192,9 +192,9 @@ def test_staff_change_role_and_activity_of_a_user_but_neither_partner_nor_privil
 ):
     hashed = User.objects.get(pk=ann.pk).password
     for partner in (ungranted.pk, foreign_reseller.pk, ""):
-        given = {"username": "ann", "role": "VIEWER", "email": ann.email, "partner": partner}
+        fields = {"username": "ann", "role": "VIEWER", "email": ann.email, "partner": partner}
         forged = {"is_staff": "on", "is_superuser": "on", "password": "x", "groups": ["1"]}
-        assert client.post(f"{USERS}{ann.pk}/change/", given | forged).status_code == 302
+        assert client.post(f"{USERS}{ann.pk}/change/", fields | forged).status_code == 302
     user = User.objects.get(pk=ann.pk)
     assert (user.partner, user.role, user.is_active) == (acme, "VIEWER", False)
     assert (user.is_staff, user.is_superuser, user.password) == (False, False, hashed)
@@ -205,8 +205,8 @@ def test_staff_cannot_set_another_persons_password(client, ann, foreign_reseller
     for user in (ann, User.objects.get(username="erik")):
         path = f"{USERS}{user.pk}/password/"
         assert client.get(path).status_code == 403
-        given = {"password1": "a-new-and-long-one", "password2": "a-new-and-long-one", "usable_password": "true"}
-        assert client.post(path, given).status_code == 403
+        fields = {"password1": "a-new-and-long-one", "password2": "a-new-and-long-one", "usable_password": "true"}
+        assert client.post(path, fields).status_code == 403
     assert User.objects.get(pk=ann.pk).password == hashed
 
 
@@ -220,9 +220,9 @@ def test_staff_cannot_change_colleagues_or_platform_users(client, dora_distribut
 
 def test_staff_cannot_change_or_add_partners(client, acme):
     assert client.get(f"{PARTNERS}{acme.pk}/change/").status_code == 200
-    given = {"account_name": "acme-reseller", "company": "Changed", "time_zone": "UTC"}
-    assert client.post(f"{PARTNERS}{acme.pk}/change/", given).status_code == 403
-    assert client.post(f"{PARTNERS}add/", given | {"kind": "DISTRIBUTOR"}).status_code == 403
+    fields = {"account_name": "acme-reseller", "company": "Changed", "time_zone": "UTC"}
+    assert client.post(f"{PARTNERS}{acme.pk}/change/", fields).status_code == 403
+    assert client.post(f"{PARTNERS}add/", fields | {"kind": "DISTRIBUTOR"}).status_code == 403
     assert Partner.objects.get(pk=acme.pk).company == "Acme Reseller"
 
 
@@ -265,18 +265,18 @@ def test_the_platform_sees_everything_and_changes_grants(platform, acme, foreign
 
 
 def test_a_reseller_added_by_the_platform_has_an_empty_grant_from_the_start(platform, dora_distribution, sign_in):
-    given = {"kind": "RESELLER", "account_name": "new-reseller", "company": "New", "time_zone": "Asia/Shanghai"}
+    fields = {"kind": "RESELLER", "account_name": "new-reseller", "company": "New", "time_zone": "Asia/Shanghai"}
     client = sign_in(platform)
-    refused = client.post(f"{PARTNERS}add/", given)
+    refused = client.post(f"{PARTNERS}add/", fields)
     assert "A reseller must have a distributor" in str(refused.context["adminform"].form.errors)
-    assert client.post(f"{PARTNERS}add/", given | {"distributor": dora_distribution.pk}).status_code == 302
+    assert client.post(f"{PARTNERS}add/", fields | {"distributor": dora_distribution.pk}).status_code == 302
     assert not Grant.objects.get(partner__account_name="new-reseller").given
 
 
 def test_the_kind_and_the_distributor_of_a_partner_cannot_be_changed(platform, acme, foreign_reseller, sign_in):
-    given = {"account_name": "acme-reseller", "company": "Acme", "time_zone": "Asia/Shanghai"}
+    fields = {"account_name": "acme-reseller", "company": "Acme", "time_zone": "Asia/Shanghai"}
     forged = {"kind": "DISTRIBUTOR", "distributor": foreign_reseller.distributor_id}
-    assert sign_in(platform).post(f"{PARTNERS}{acme.pk}/change/", given | forged).status_code == 302
+    assert sign_in(platform).post(f"{PARTNERS}{acme.pk}/change/", fields | forged).status_code == 302
     partner = Partner.objects.get(pk=acme.pk)
     assert (partner.kind, partner.distributor, partner.company) == ("RESELLER", acme.distributor, "Acme")
 

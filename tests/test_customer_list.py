@@ -270,11 +270,11 @@ def test_a_distributor_sees_its_resellers_customers_and_acts_where_no_grant_is_g
     granted, without_grant = factories.customer(acme, "granted"), factories.customer(ungranted, "free")
     stranger = factories.customer(factories.reseller(factories.distributor("other-distribution"), "other-reseller"))
     client = sign_in(dora)
-    shown = rows(client)
-    assert stranger.customer_id not in shown
-    assert "Acme Reseller" in shown[granted.customer_id]
-    assert "acme-reseller holds the permission to set budgets for this customer." in shown[granted.customer_id]
-    assert "Plain Reseller" in shown[without_grant.customer_id]
+    row = rows(client)
+    assert stranger.customer_id not in row
+    assert "Acme Reseller" in row[granted.customer_id]
+    assert "acme-reseller holds the permission to set budgets for this customer." in row[granted.customer_id]
+    assert "Plain Reseller" in row[without_grant.customer_id]
     content = client.get("/customers/").content.decode()
     assert ("?customer=free" in content, "/budgets/set/?customer=granted" in content) == (True, False)
     give_grant(ungranted, monthly_quota=factories.MILLION, one_time_quota=None, operator=dora)

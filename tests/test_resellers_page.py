@@ -204,8 +204,8 @@ def test_all_matching_customers_are_those_of_the_chosen_reseller(client, reselle
     factories.customers(resellers["plain"], 2)
     other = factories.reseller(resellers["plain"].distributor, "bare-reseller", quota=None)
     factories.customer(other)
-    given = MANUAL_BUDGET | {"all_matching": "1", "query": "reseller=plain-reseller"}
-    review = client.post("/budgets/set/?reseller=plain-reseller", given)
+    fields = MANUAL_BUDGET | {"all_matching": "1", "query": "reseller=plain-reseller"}
+    review = client.post("/budgets/set/?reseller=plain-reseller", fields)
     client.post(review["Location"])
     assert {budget.partner for budget in Budget.objects.all()} == {resellers["plain"]}
 

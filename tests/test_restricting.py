@@ -113,16 +113,16 @@ def test_for_another_distributors_reseller_or_a_distributor_the_page_does_not_ex
     foreign_reseller = factories.reseller(factories.distributor("other-distribution"), "elsewhere-reseller")
     for partner in (foreign_reseller, dora_distribution):
         assert client.get(status_path(partner)).status_code == 404
-        given = {"status": "FROZEN", "reason": "Mine", "confirmed": "1"}
-        assert client.post(status_path(partner), given).status_code == 404
+        fields = {"status": "FROZEN", "reason": "Mine", "confirmed": "1"}
+        assert client.post(status_path(partner), fields).status_code == 404
     assert stored_status(foreign_reseller) == ("", None, "")
 
 
 def test_a_viewer_of_the_distributor_is_offered_no_change_of_status_and_refused(acme, dora_distribution, sign_in):
     viewer = sign_in(factories.user("dave", dora_distribution, User.Role.VIEWER, is_staff=True))
     assert "Change status" not in viewer.get(f"{PARTNERS}{acme.pk}/change/").content.decode()
-    given = {"status": "FROZEN", "reason": "Mine", "confirmed": "1"}
-    assert viewer.post(status_path(acme), given).status_code == 403
+    fields = {"status": "FROZEN", "reason": "Mine", "confirmed": "1"}
+    assert viewer.post(status_path(acme), fields).status_code == 403
     assert records(acme) == []
 
 

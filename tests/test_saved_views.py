@@ -20,8 +20,8 @@ def views(user: User) -> dict[str, str]:
 
 
 def test_a_view_of_the_current_list_is_saved_and_linked(client, ann):
-    shown = client.get("/customers/", {"status": "FROZEN", "sort": "-usage", "size": "20", "page": "2"})
-    response = save(client, "Frozen ones", shown.context["view_query"])
+    page = client.get("/customers/", {"status": "FROZEN", "sort": "-usage", "size": "20", "page": "2"})
+    response = save(client, "Frozen ones", page.context["view_query"])
     assert response["Location"] == "/customers/?status=FROZEN&sort=-usage&size=20"
     assert "The view Frozen ones is saved." in client.get(response["Location"]).content.decode()
     assert 'href="/customers/?status=FROZEN&amp;sort=-usage&amp;size=20"' in client.get(LIST).content.decode()
@@ -90,8 +90,8 @@ def test_operators_do_not_share_views_or_their_names(client, ann, ben, vera, sig
     save(client)
     for other in (ben, vera):
         assert save(sign_in(other), query="tag=vip").status_code == 302
-        shown = sign_in(other).get(LIST).context["saved_views"]
-        assert [view.query for view in shown] == ["tag=vip"]
+        saved_views = sign_in(other).get(LIST).context["saved_views"]
+        assert [view.query for view in saved_views] == ["tag=vip"]
     assert views(ann) == {"Frozen": "status=FROZEN"}
 
 

@@ -65,7 +65,7 @@ def test_a_customer_whose_creation_is_rolled_back_is_not_found(acme):
 
 
 def add_many_customers(partner: Partner) -> None:
-    """Add so many customers that using an index pays off."""
+    """Add enough customers for an index to be worth using."""
     factories.bulk_customers(partner, 3_000, prefix=partner.account_name)
     run_sql("ANALYZE customers_customer")
 

@@ -13,16 +13,16 @@ from tests import factories
 
 pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
-HERE, ELSEWHERE = "203.0.113.7", "198.51.100.9"
+ADDRESS, OTHER_ADDRESS = "203.0.113.7", "198.51.100.9"
 
 
-def try_sign_in(username: str, password: str = factories.PASSWORD, address: str = HERE, **more: Any) -> Any:
-    given = {"username": username, "password": password, **more}
-    return Client(REMOTE_ADDR=address).post("/sign-in/", given)
+def try_sign_in(username: str, password: str = factories.PASSWORD, address: str = ADDRESS, **more: Any) -> Any:
+    fields = {"username": username, "password": password, **more}
+    return Client(REMOTE_ADDR=address).post("/sign-in/", fields)
 
 
-def fail(username: str, times: int, address: str = HERE) -> list[int]:
-    """Sign in with a wrong password so many times; the status of each response."""
+def fail(username: str, times: int, address: str = ADDRESS) -> list[int]:
+    """Sign in with a wrong password this many times; the status of each response."""
     return [try_sign_in(username, "wrong", address).status_code for _each in range(times)]
 
 
@@ -75,10 +75,10 @@ def test_the_right_password_resets_the_number_of_wrong_ones(ann):
 
 
 def test_a_lock_applies_to_one_account_from_one_address(ann, ben):
-    fail("ann", 6, address=ELSEWHERE)
-    assert try_sign_in("ann", address=ELSEWHERE).status_code == 429
-    assert try_sign_in("ann", address=HERE).status_code == 302
-    assert try_sign_in("ben", address=ELSEWHERE).status_code == 302
+    fail("ann", 6, address=OTHER_ADDRESS)
+    assert try_sign_in("ann", address=OTHER_ADDRESS).status_code == 429
+    assert try_sign_in("ann", address=ADDRESS).status_code == 302
+    assert try_sign_in("ben", address=OTHER_ADDRESS).status_code == 302
 
 
 def test_an_unknown_account_is_locked_in_the_same_way(db):
@@ -108,7 +108,7 @@ def test_an_address_has_a_limit_for_all_accounts_together(ann, settings):
     assert try_sign_in("ann").status_code == 302
     fail("guess", 1)
     assert try_sign_in("ann").status_code == 429
-    assert try_sign_in("ann", address=ELSEWHERE).status_code == 302
+    assert try_sign_in("ann", address=OTHER_ADDRESS).status_code == 302
 
 
 def test_the_limits_are_5_per_account_and_100_per_address(settings):
@@ -126,7 +126,7 @@ def test_signing_in_to_ones_own_account_does_not_reset_the_limit_of_the_address(
 
 def test_without_a_trusted_proxy_the_forwarded_address_is_ignored(ann):
     for number in range(5):
-        Client(REMOTE_ADDR=HERE, HTTP_X_FORWARDED_FOR=f"10.0.0.{number}").post(
+        Client(REMOTE_ADDR=ADDRESS, HTTP_X_FORWARDED_FOR=f"10.0.0.{number}").post(
             "/sign-in/", {"username": "ann", "password": "wrong"}
         )
     assert try_sign_in("ann").status_code == 429
@@ -136,11 +136,11 @@ def test_behind_a_trusted_proxy_the_address_that_it_reports_counts(ann, settings
     settings.TRUSTED_PROXIES = 1
     client = Client(REMOTE_ADDR="10.0.0.1")
     for number in range(6):
-        forwarded_for = f"192.0.2.{number}, {HERE}"
+        forwarded_for = f"192.0.2.{number}, {ADDRESS}"
         client.post("/sign-in/", {"username": "ann", "password": "wrong"}, headers={"X-Forwarded-For": forwarded_for})
     correct = {"username": "ann", "password": factories.PASSWORD}
-    assert client.post("/sign-in/", correct, headers={"X-Forwarded-For": HERE}).status_code == 429
-    assert client.post("/sign-in/", correct, headers={"X-Forwarded-For": ELSEWHERE}).status_code == 302
+    assert client.post("/sign-in/", correct, headers={"X-Forwarded-For": ADDRESS}).status_code == 429
+    assert client.post("/sign-in/", correct, headers={"X-Forwarded-For": OTHER_ADDRESS}).status_code == 302
 
 
 def reset_link(address: str) -> str:
@@ -180,8 +180,8 @@ def test_a_password_reset_for_an_unknown_address_gets_the_same_answer_and_no_mai
 
 
 def test_a_user_created_by_the_distributors_staff_sets_the_first_password_by_a_reset(dora, acme, sign_in):
-    given = {"username": "newcomer", "partner": acme.pk, "role": "OPERATOR", "email": "newcomer@acme.example"}
-    assert sign_in(dora).post("/admin/partnercenter/user/add/", given).status_code == 302
+    fields = {"username": "newcomer", "partner": acme.pk, "role": "OPERATOR", "email": "newcomer@acme.example"}
+    assert sign_in(dora).post("/admin/partnercenter/user/add/", fields).status_code == 302
     set_password(Client(), reset_link("newcomer@acme.example"), "a-new-and-long-one")
     assert try_sign_in("newcomer", "a-new-and-long-one").status_code == 302
 
@@ -189,16 +189,16 @@ def test_a_user_created_by_the_distributors_staff_sets_the_first_password_by_a_r
 def test_a_password_reset_lifts_the_lock_as_the_page_says(ann):
     fail("ann", 6)
     assert "or reset your password" in try_sign_in("ann").content.decode()
-    set_password(Client(REMOTE_ADDR=HERE), reset_link(ann.email), "a-new-and-long-one")
+    set_password(Client(REMOTE_ADDR=ADDRESS), reset_link(ann.email), "a-new-and-long-one")
     assert try_sign_in("ann", "a-new-and-long-one").status_code == 302
 
 
 def test_changing_the_password_keeps_this_session_and_ends_the_others(ann, sign_in):
-    here, elsewhere = sign_in(ann), sign_in(ann)
+    this_session, other_session = sign_in(ann), sign_in(ann)
     new = "a-new-and-long-one"
-    given = {"old_password": factories.PASSWORD, "new_password1": new, "new_password2": new}
-    assert here.post("/password/", given).status_code == 302
-    assert (here.get("/").status_code, elsewhere.get("/").status_code) == (200, 302)
+    fields = {"old_password": factories.PASSWORD, "new_password1": new, "new_password2": new}
+    assert this_session.post("/password/", fields).status_code == 302
+    assert (this_session.get("/").status_code, other_session.get("/").status_code) == (200, 302)
 
 
 def test_signing_out_ends_the_session(ann, sign_in):

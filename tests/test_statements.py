@@ -93,5 +93,5 @@ def test_merged_ranges_return_keys_in_order_and_count_up_to_a_cap(acme: Partner,
     assert merged.first(9) == list(merged.all()) == sorted(keys)
     assert merged.first(1, start=1) == sorted(keys)[1:2]
     assert [merged.count(cap) for cap in (2, 9)] == [2, 3]
-    nobody = MergedRanges.of([Customer.objects.none()], ("pk",), descending=False)
-    assert (nobody.first(9), list(nobody.all()), nobody.count(9)) == ([], [], 0)
+    empty = MergedRanges.of([Customer.objects.none()], ("pk",), descending=False)
+    assert (empty.first(9), list(empty.all()), empty.count(9)) == ([], [], 0)
