@@ -101,15 +101,31 @@ def budget(
     **more: Any,
 ) -> BatchResult:
     """Set a budget, the agreement accepted, unfreezing from association unless told otherwise."""
-    chosen = [customers] if isinstance(customers, Customer) else customers
     agreement = CURRENT_VERSION if account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES else ""
     return set_budgets(
-        Customer.objects.filter(pk__in=[each.pk for each in chosen]),
+        queryset_of(customers),
         BudgetTerms(budget_type, Decimal(amount), account_freezing, unfreeze_on_restore, agreement),
         operator=operator,
         unfreeze=unfreeze,
         **more,
     )
+
+
+def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:
+    """A batch that gives these customers a one-time budget with automatic freezing, waiting for its OK."""
+    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
+    return review_budgets(queryset_of(customers), terms, operator=operator, unfreeze=unfreeze)
+
+
+def confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
+    """Press OK, where no code is asked for."""
+    return confirm_operation(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
+
+
+def freeze_confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
+    """Press OK on a review of freezing or unfreezing, where no code is asked for."""
+    asked = freeze_request_from(operation.terms, freezes=operation.kind == Operation.Kind.FREEZE)
+    return confirm_operation(operation, "", lambda: apply_freeze(operation, asked, only_unchanged=only_unchanged))
 
 
 def freeze(
@@ -136,24 +152,6 @@ def queryset_of(customers: Customer | Iterable[Customer]) -> CustomerQuerySet:
     return Customer.objects.filter(pk__in_array=[customer.pk for customer in each])
 
 
-def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:
-    """A batch that gives these customers a one-time budget with automatic freezing, waiting for its OK."""
-    chosen = Customer.objects.filter(pk__in_array=[customer.pk for customer in customers])
-    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
-    return review_budgets(chosen, terms, operator=operator, unfreeze=unfreeze)
-
-
-def confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
-    """Press OK, where no code is asked for."""
-    return confirm_operation(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
-
-
-def freeze_confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
-    """Press OK on a review of freezing or unfreezing, where no code is asked for."""
-    asked = freeze_request_from(operation.terms, freezes=operation.kind == Operation.Kind.FREEZE)
-    return confirm_operation(operation, "", lambda: apply_freeze(operation, asked, only_unchanged=only_unchanged))
-
-
 def read(*lines: tuple[str, ...]) -> ReadReport:
     """A plain report of customer ID, month and total, as if read from a file."""
     text = "customer_id,month,list_price_total\n" + "".join(f"{','.join(line)}\n" for line in lines)
@@ -173,6 +171,12 @@ def fresh(customer: Customer) -> Customer:
 
 def stored(customer: Customer) -> Budget:
     return Budget.objects.get(customer=customer)
+
+
+def terms(customer: Customer) -> tuple[str, Decimal, str]:
+    """Type, amount and policy of the customer's budget."""
+    budget = stored(customer)
+    return budget.budget_type, budget.amount, budget.account_freezing
 
 
 def moment(text: str) -> datetime:
