@@ -60,7 +60,7 @@ PAGES = [
     Page("password_reset", "get", "/password/reset/", 200, 200, 200, 200, 200),
     Page("password_reset", "post", "/password/reset/", 200, 200, 200, 200, 200),
     Page("password_reset_done", "get", "/password/reset/sent/", 200, 200, 200, 200, 200, "POST"),
-    # A link that is no longer valid is answered alike for every method.
+    # An expired link gets the same answer whatever the method.
     Page("password_reset_confirm", "get", "/password/reset/MQ/none/", 200, 200, 200, 200, 200, wrong_status=200),
     Page("password_reset_complete", "get", "/password/reset/complete/", 200, 200, 200, 200, 200, "POST"),
     Page("partner_information", "get", "/partner-information/", 302, 200, 200, 200, 403),

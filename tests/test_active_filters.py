@@ -75,7 +75,7 @@ def test_links_to_usage_from_75_90_and_100_percent_keep_the_other_filters(client
     assert len(pages[1]["active_filters"]) == 2
 
 
-def test_the_filter_form_is_replaced_when_a_filter_is_removed_but_not_while_one_types_in_it(client):
+def test_the_filter_form_is_replaced_when_a_filter_is_removed_but_not_while_somebody_types_in_it(client):
     def content_for(trigger: str) -> str:
         headers = {**htmx("customer-list"), "HX-Trigger": trigger}
         return client.get("/customers/", {"tag": "vip"}, headers=headers).content.decode()

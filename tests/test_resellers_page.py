@@ -220,7 +220,7 @@ def test_only_people_who_may_change_grants_see_links_to_them(client, resellers, 
 
 
 @pytest.mark.parametrize("who", ["ann", "vera", "una", "sol", "platform"])
-def test_people_of_other_partners_do_not_see_the_page(who, sign_in, request):
+def test_only_people_of_a_distributor_see_the_page(who, sign_in, request):
     client = sign_in(request.getfixturevalue(who))
     assert client.get(PAGE).status_code == 403
     assert PAGE not in client.get("/").content.decode()

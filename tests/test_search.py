@@ -25,7 +25,7 @@ def nova(acme: Partner) -> Customer:
 
 
 @pytest.mark.parametrize("text", ["王", "王秀", "王秀英", "a", "ac", "acm", "NOV", "me_", "_nova"])
-def test_names_and_account_names_are_found_by_any_three_characters_or_by_their_beginning(text, nova):
+def test_names_and_account_names_are_found_by_their_beginning_or_any_three_characters_in_a_row(text, nova):
     assert found(text) == {"1"}
 
 

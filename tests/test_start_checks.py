@@ -8,7 +8,7 @@ import pytest
 
 
 def check(**settings: str) -> subprocess.CompletedProcess[str]:
-    """Run `manage.py check` in another process, with these settings and no others of the tests."""
+    """Run `manage.py check` in another process, with these settings and none of the test run's own."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "TEST_"))}
     env |= {"DATABASE_URL": "sqlite://:memory:", **settings}
     return subprocess.run([sys.executable, "manage.py", "check"], env=env, capture_output=True, text=True, check=False)
