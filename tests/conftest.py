@@ -167,3 +167,9 @@ def client(ann: User, sign_in: Callable[[User | None], Client]) -> Client:
 def three(acme: Partner) -> list[Customer]:
     """Customers of acme as association leaves them: frozen, without a budget."""
     return factories.customers(acme, 3)
+
+
+@pytest.fixture
+def referral(acme: Partner) -> Customer:
+    """A customer of acme's under the referral model, which has no budget and no freezing."""
+    return factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)

@@ -1,15 +1,9 @@
-"""Each declared filter means the same customers in the list, its count, its export and *all that match*."""
+"""Each filter of the customer list selects the same customers in the list, its count, its export and *all matching*."""
 
-import csv
-import re
-from collections.abc import Iterator
 from datetime import timedelta
-from html import unescape
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import time_machine
 from django.test import Client
 
 from budgets.actions.freeze_terms import FreezeRequest
@@ -19,9 +13,12 @@ from customers.listing.filters import BY_FLAGS, NARROW_BY, CustomerFilterForm
 from customers.models import Customer, FreezeKind
 from partnercenter.models import BudgetType
 from tests import factories
+from tests.pages import csv_rows, row_ids
+
+pytestmark = pytest.mark.clock("2026-09-05 02:00")
 
 NOW = factories.moment("2026-09-15 02:00")
-# A value of each filter that some of the customers below match, and some do not.
+# For each filter a value that some of the customers below match and others do not.
 VALUES = {
     "q": "kest",
     "status": "FROZEN",
@@ -43,17 +40,11 @@ VALUES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(NOW - timedelta(days=10), tick=False) as traveller:
-        yield traveller
-
-
 @pytest.fixture
-def customers(acme, ungranted, ann, clock) -> None:
+def customers(acme, ungranted, referral, ann, clock) -> None:
+    """Customers in many states; those of acme were associated, spent and were frozen at different times."""
     old = factories.customer(acme, "old", account_name="kestwick", account_manager="Li Lei", tags=("vip",))
     factories.budget(old, ann, "100", BudgetType.MONTHLY)
-    factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     clock.move_to(NOW)
     spent, over = factories.customer(acme, "spent"), factories.customer(acme, "over")
     factories.budget([spent, over], ann, "100")
@@ -65,29 +56,26 @@ def customers(acme, ungranted, ann, clock) -> None:
 
 
 def listed(client: Client, query: dict[str, str]) -> set[str]:
-    content = client.get("/customers/", query).content.decode()
-    return {unescape(each) for each in re.findall(r'<tr data-customer="([^"]*)">', content)}
+    return set(row_ids(client.get("/customers/", query)))
 
 
 def exported(client: Client, query: dict[str, str]) -> set[str]:
-    stream: Any = client.get("/customers/export/", query)
-    text = b"".join(stream.streaming_content).decode("utf-8-sig")
-    return {row["customer_id"] for row in csv.DictReader(text.splitlines())}
+    return {row["customer_id"] for row in csv_rows(client.get("/customers/export/", query))}
 
 
-def selected(client: Client, query: dict[str, str]) -> int:
-    """How many are selected where all that match are."""
+def number_selected(client: Client, query: dict[str, str]) -> int:
+    """How many customers Set Budget counts when all matching ones are selected."""
     dialog = client.post(f"/budgets/terms/?{urlencode(query)}", {"all_matching": "1"})
     return dialog.context["number"]
 
 
-def test_every_declared_filter_has_a_value_here_and_says_how_it_narrows():
+def test_every_filter_has_a_value_here_and_a_function_that_narrows_the_list():
     assert list(VALUES) == CustomerFilterForm.filter_names()
     assert set(VALUES) == set(NARROW_BY) | BY_FLAGS
 
 
 @pytest.mark.parametrize("name", CustomerFilterForm.filter_names())
-def test_a_filter_means_the_same_everywhere(name, customers, dora, sign_in):
+def test_a_filter_selects_the_same_customers_everywhere(name, customers, dora, sign_in):
     client, query = sign_in(dora), {name: VALUES[name]}
     found, page = listed(client, query), client.get("/customers/", query)
     assert set() < found < listed(client, {})
@@ -95,4 +83,4 @@ def test_a_filter_means_the_same_everywhere(name, customers, dora, sign_in):
     assert len(page.context["active_filters"]) == 1
     assert client.get("/customers/count/", query).content.decode() == str(len(found))
     assert exported(client, query) == found
-    assert selected(client, query) == len(found)
+    assert number_selected(client, query) == len(found)

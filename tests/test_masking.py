@@ -1,4 +1,4 @@
-"""What is left of a name, an e-mail address and a mobile number when they are masked; see rule 7.4 (docs/rules.md)."""
+"""How names, e-mail addresses and mobile numbers are masked; see rule 7.4 (docs/rules.md)."""
 
 import pytest
 
@@ -27,12 +27,12 @@ def test_a_name_shows_its_first_and_last_character(name: str, masked: str) -> No
 
 
 @pytest.mark.parametrize(("name", "masked"), [("Al", "A****"), ("王秀", "王****"), ("X", "X****"), (" X ", "X****")])
-def test_of_two_characters_or_fewer_only_the_first_is_shown(name: str, masked: str) -> None:
+def test_a_name_of_two_characters_or_fewer_shows_only_the_first(name: str, masked: str) -> None:
     assert mask_name(name) == masked
 
 
 @pytest.mark.parametrize("name", ["", "   "])
-def test_no_name_has_no_mask(name: str) -> None:
+def test_an_empty_name_stays_empty(name: str) -> None:
     assert mask_name(name) == ""
 
 
@@ -48,7 +48,7 @@ def test_a_combined_character_counts_as_one(character: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Tailspin Toys", "王小明", f"Ann{FAMILY}a"])
-def test_a_mask_tells_neither_length_nor_middle(name: str) -> None:
+def test_a_masked_name_reveals_neither_its_length_nor_its_middle(name: str) -> None:
     masked = mask_name(name)
     assert masked.count("*") == 4
     assert name[1:-1] not in masked
@@ -80,5 +80,5 @@ def test_a_mobile_number_shows_its_first_three_and_last_two_digits(number: str, 
 
 
 @pytest.mark.parametrize(("number", "masked"), [("12345", "1****"), ("1", "1****")])
-def test_of_five_digits_or_fewer_only_the_first_is_shown(number: str, masked: str) -> None:
+def test_a_mobile_number_of_five_digits_or_fewer_shows_only_the_first(number: str, masked: str) -> None:
     assert mask_mobile(number) == masked

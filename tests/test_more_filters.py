@@ -1,54 +1,54 @@
-"""The filters below *More filters*: alone, together, and with values that mean nothing."""
+"""The filters in the panel *More filters* of the customer list: which customers each finds, alone and together."""
 
 import re
 from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from customers.models import Customer
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
+from tests.pages import row_ids
+from tests.sql import POSTGRESQL_ONLY, run_sql
 
 pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
 NOW = factories.moment("2026-09-15 02:00")
-SHOWN = re.compile(r'<tr data-customer="([^"]*)">')
 ALL = {"new", "low", "near", "over", "frozen", "referral"}
 
 
 @pytest.fixture
-def mixed(acme: Partner, ann: User, clock: Any) -> dict[str, Customer]:
-    made = {}
+def customers(acme: Partner, ann: User, clock: Any) -> dict[str, Customer]:
+    """Customers by customer ID that differ in usage, expenditure, association, manager, tags and cause of freezing."""
+    customers = {}
     clock.move_to("2026-09-10 15:59:59Z")
-    made["new"] = factories.customer(acme, "new", account_manager="Li Lei", tags=("vip", "gold"))
+    customers["new"] = factories.customer(acme, "new", account_manager="Li Lei", tags=("vip", "gold"))
     clock.move_to("2026-09-10 16:00:00Z")
-    made["low"] = factories.customer(acme, "low", account_manager="li lei", tags=("VIP",))
-    made["referral"] = factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
+    customers["low"] = factories.customer(acme, "low", account_manager="li lei", tags=("VIP",))
+    customers["referral"] = factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     clock.move_to(NOW)
     for name in ("near", "over", "frozen"):
-        made[name] = factories.customer(acme, name, tags=("go",))
-    factories.budget([made["low"], made["near"]], ann, "100", BudgetType.MONTHLY)
-    factories.budget(made["over"], ann, "10", account_freezing=None)
-    factories.budget(made["frozen"], ann, "20")
+        customers[name] = factories.customer(acme, name, tags=("go",))
+    factories.budget([customers["low"], customers["near"]], ann, "100", BudgetType.MONTHLY)
+    factories.budget(customers["over"], ann, "10", account_freezing=None)
+    factories.budget(customers["frozen"], ann, "20")
     totals = {"low": "0.99", "near": "75", "over": "10.00", "frozen": "50.40", "referral": "-3"}
-    factories.report(*[(made[name], "2026-09", total) for name, total in totals.items()])
-    factories.report((made["new"], "2026-08", "500"))
-    return made
+    factories.report(*[(customers[name], "2026-09", total) for name, total in totals.items()])
+    factories.report((customers["new"], "2026-08", "500"))
+    return customers
 
 
 def listed(client: Client, **query: str) -> set[str]:
+    """The customer IDs that the list shows, which must be as many as it counts."""
     response = client.get("/customers/", query)
-    assert response.status_code == 200
-    found = [unescape(each) for each in SHOWN.findall(response.content.decode())]
-    assert response.context["counts"].customers == len(found) == len(set(found))
-    return set(found)
+    ids = row_ids(response)
+    assert response.context["counts"].customers == len(ids) == len(set(ids))
+    return set(ids)
 
 
-FOUND = [
+QUERIES = [
     ({"usage_min": "75"}, {"near", "over", "frozen"}),
     ({"usage_min": "76"}, {"over", "frozen"}),
     ({"usage_max": "75"}, {"low", "near"}),
@@ -78,10 +78,10 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("query", "found"), FOUND)
+@pytest.mark.parametrize(("query", "expected"), QUERIES)
 @pytest.mark.parametrize("sort", ["account_name", "-usage"])
-def test_each_filter_shows_whom_it_says_in_any_order(query, found, sort, mixed, client):
-    assert listed(client, sort=sort, **query) == found
+def test_each_filter_finds_its_customers_in_any_order(query, expected, sort, customers, client):
+    assert listed(client, sort=sort, **query) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,30 +93,29 @@ def test_each_filter_shows_whom_it_says_in_any_order(query, found, sort, mixed, 
         {"sort": "worst_first"},
     ],
 )
-def test_an_empty_filter_and_an_unknown_order_narrow_nothing(query, mixed, client):
+def test_empty_filters_and_an_unknown_order_show_all_customers(query, customers, client):
     assert listed(client, **query) == ALL
 
 
-def test_days_are_those_of_the_partners_zone(acme, mixed, client):
+def test_days_are_those_of_the_partners_time_zone(acme, customers, client):
     Partner.objects.filter(pk=acme.pk).update(time_zone="UTC")
     assert listed(client, associated_before="2026-09-10") == {"new", "low", "referral"}
 
 
-def test_the_expenditure_is_that_of_the_current_month(ann, mixed, sign_in, clock):
+def test_month_to_date_expenditure_is_that_of_the_current_month(ann, customers, sign_in, clock):
     clock.move_to("2026-09-30 16:00:00Z")
     client = sign_in(ann)
     assert listed(client, mtd_max="0") == ALL
-    factories.report((mixed["low"], "2026-10", "7"))
+    factories.report((customers["low"], "2026-10", "7"))
     assert listed(client, mtd_min="7") == {"low"}
 
 
-def test_more_filters_are_shut_until_one_is_asked_for_and_keep_what_was_typed(mixed, client):
-    def opened(**query: str) -> bool:
-        return (
-            '<details class="more-filters" id="more-filters" open>' in client.get("/customers/", query).content.decode()
-        )
+def test_the_panel_is_closed_until_one_of_its_filters_is_in_use_and_shows_their_values(customers, client):
+    def is_open(**query: str) -> bool:
+        content = client.get("/customers/", query).content.decode()
+        return '<details class="more-filters" id="more-filters" open>' in content
 
-    assert [opened(), opened(size="20"), opened(q="a"), opened(tag="go")] == [False, False, False, True]
+    assert [is_open(), is_open(size="20"), is_open(q="a"), is_open(tag="go")] == [False, False, False, True]
     content = client.get("/customers/", {"tag": "a&b", "associated_after": "2026-09-11", "size": "20"}).content.decode()
     assert 'name="tag" value="a&amp;b"' in content
     assert 'value="2026-09-11"' in content
@@ -132,25 +131,24 @@ def test_every_filter_has_a_label(client):
     assert [field for field in fields if f'for="{field}"' not in form] == []
 
 
-def test_no_match_offers_to_clear_the_filters(mixed, client):
+def test_a_filter_without_a_match_says_so_and_offers_to_clear_the_filters(customers, client):
     assert "Clear filters" in client.get("/customers/", {"manager": "Nobody"}).content.decode()
     assert "No customer matches these filters." in client.get("/customers/", {"manager": "Nobody"}).content.decode()
 
 
-def test_filters_stay_in_the_links_of_pages(acme, client):
+def test_links_to_pages_keep_the_filters(acme, client):
     factories.customers(acme, 11, tags=("go",))
     page = client.get("/customers/", {"tag": "go", "size": "10"}).context["page"]
     assert len(client.get(f"/customers/{page.next}").context["page"].object_list) == 1
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has an index by tag")
-def test_the_index_by_tag_is_there(db):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'customer_tags'")
-        assert "gin" in cursor.fetchone()[0]
+@POSTGRESQL_ONLY
+def test_the_index_by_tag_exists(db):
+    [[definition]] = run_sql("SELECT indexdef FROM pg_indexes WHERE indexname = 'customer_tags'")
+    assert "gin" in definition
 
 
-def test_the_associated_hour_does_not_matter_to_the_day(acme, client, clock):
+def test_a_customer_belongs_to_the_day_of_association_at_any_hour(acme, client, clock):
     clock.move_to("2026-09-14 15:59:59Z")
     factories.customer(acme, "last second")
     clock.shift(timedelta(seconds=1))

@@ -1,30 +1,22 @@
-"""The search itself: `search__holds` on both engines, and how each of them looks customers up."""
+"""Searching customers: the lookup `search__holds` on SQLite and PostgreSQL, and the indexes that each of them uses."""
 
 import re
-from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, models, transaction
+from django.db import models, transaction
 
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer
 from customers.search import fold
 from partnercenter.models import Partner
 from tests import factories
-
-ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has indexes for the search")
-ON_POSTGRESQL = pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has these indexes")
+from tests.sql import POSTGRESQL_ONLY, SQLITE_ONLY, run_sql
 
 
 def found(text: str) -> set[str]:
+    """The IDs of the customers that a search for this text finds."""
     return set(Customer.objects.filter(search__holds=fold(text)).values_list("customer_id", flat=True))
-
-
-def run(sql: str) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture
@@ -33,16 +25,16 @@ def nova(acme: Partner) -> Customer:
 
 
 @pytest.mark.parametrize("text", ["王", "王秀", "王秀英", "a", "ac", "acm", "NOV", "me_", "_nova"])
-def test_names_and_accounts_are_found_by_any_part_of_three_and_by_their_beginning(text, nova):
+def test_names_and_account_names_are_found_by_their_beginning_or_any_three_characters_in_a_row(text, nova):
     assert found(text) == {"1"}
 
 
 @pytest.mark.parametrize("text", ["秀", "秀英", "no", "va", "_n", "英a", "英\n", "\na", "%", "__", "w\U0010ffff"])
-def test_one_and_two_characters_are_not_looked_for_in_the_middle(text, nova):
+def test_one_or_two_characters_are_found_only_at_the_beginning(text, nova):
     assert found(text) == set()
 
 
-def test_what_a_beginning_is_followed_by_does_not_matter(acme):
+def test_a_beginning_is_found_whatever_follows_it(acme):
     factories.customer(acme, "1", name="ab")
     factories.customer(acme, "2", name="ab\U0010fffe")
     factories.customer(acme, "3", name="ac")
@@ -50,21 +42,21 @@ def test_what_a_beginning_is_followed_by_does_not_matter(acme):
     assert found("ab") == {"1", "2"}
 
 
-def test_search_composes_with_exclude_and_or(acme, nova):
+def test_the_search_works_with_exclude_and_or(acme, nova):
     factories.customer(acme, "2", name="Other name")
-    chosen = Customer.objects.exclude(search__holds=fold("NOVA"))
-    assert set(chosen.values_list("customer_id", flat=True)) == {"2"}
+    others = Customer.objects.exclude(search__holds=fold("NOVA"))
+    assert set(others.values_list("customer_id", flat=True)) == {"2"}
     either = Customer.objects.filter(models.Q(search__holds="acme") | models.Q(search__holds="ot"))
     assert either.count() == 2
 
 
-def test_what_was_renamed_is_found_by_the_new_name_alone(nova):
+def test_a_renamed_customer_is_found_only_by_the_new_name(nova):
     Customer.objects.filter(pk=nova.pk).update(search=fold("Zephyr", "acme_nova"))
     assert (found("王秀英"), found("zephyr")) == (set(), {"1"})
     assert (found("王"), found("ze")) == (set(), {"1"})
 
 
-def test_a_write_that_is_taken_back_leaves_nothing_to_find(acme):
+def test_a_customer_whose_creation_is_rolled_back_is_not_found(acme):
     with transaction.atomic():
         factories.customer(acme, "1", name="Zephyr")
         assert found("zephyr") == {"1"}
@@ -72,20 +64,10 @@ def test_a_write_that_is_taken_back_leaves_nothing_to_find(acme):
     assert found("zephyr") == set()
 
 
-def many(partner: Partner, number: int) -> None:
-    """So many customers besides, enough for an index to pay."""
-    names = [(f"name {n:05}", f"account {n:05}") for n in range(number)]
-    Customer.objects.bulk_create(
-        Customer(
-            partner=partner,
-            customer_id=f"{partner.pk} {account}",
-            account_name=account,
-            name=name,
-            search=fold(name, account),
-        )
-        for name, account in names
-    )
-    run("ANALYZE customers_customer")
+def add_many_customers(partner: Partner) -> None:
+    """Add enough customers for an index to be worth using."""
+    factories.bulk_customers(partner, 3_000, prefix=partner.account_name)
+    run_sql("ANALYZE customers_customer")
 
 
 INDEXES = {
@@ -94,31 +76,31 @@ INDEXES = {
 }
 
 
-@ON_POSTGRESQL
+@POSTGRESQL_ONLY
 @pytest.mark.parametrize("text", INDEXES)
-def test_the_search_takes_its_indexes(text, acme, nova):
-    many(acme, 3_000)
-    # So few rows are read as a whole: what is asked is whether the indexes can be taken.
-    run("SET LOCAL enable_seqscan = off")
-    run("SELECT gin_clean_pending_list('customer_search')")
+def test_the_search_uses_its_indexes(text, acme, nova):
+    add_many_customers(acme)
+    # PostgreSQL would rather scan so few rows; the question is whether it can use the indexes.
+    run_sql("SET LOCAL enable_seqscan = off")
+    run_sql("SELECT gin_clean_pending_list('customer_search')")
     plan = Customer.objects.filter(partner=acme, search__holds=text).explain()
     assert [index for index in INDEXES[text] if index not in plan] == []
 
 
-@ON_SQLITE
+@SQLITE_ONLY
 @pytest.mark.parametrize("text", ["nov", "no"])
-def test_without_such_indexes_the_list_reads_the_customers_of_its_partner_alone(text, acme, borealis, ann, nova):
-    many(acme, 3_000)
-    many(borealis, 3_000)
+def test_without_search_indexes_the_list_reads_only_the_customers_of_its_partner(text, acme, borealis, ann, nova):
+    add_many_customers(acme)
+    add_many_customers(borealis)
     plan = CustomerList({"q": text}, ann).queryset.explain()
     assert re.search(r"SEARCH customers_customer USING INDEX \w+ \(partner_id=\?\)", plan)
     assert "one_current_association_per_customer_id (customer_id=?)" in plan
     assert "SCAN" not in plan.replace("SCALAR", "")
 
 
-@ON_POSTGRESQL
-def test_beginnings_are_compared_by_character_whatever_the_collation(db):
-    definitions = [row[0] for row in run("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'customer_begins%'")]
+@POSTGRESQL_ONLY
+def test_beginnings_are_compared_by_character_whatever_the_collation_is(db):
+    definitions = [row[0] for row in run_sql("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'customer_begins%'")]
     assert len(definitions) == 2
     assert all("text_pattern_ops" in definition for definition in definitions)
 
@@ -132,17 +114,16 @@ FULL_TEXT_TRIGGER = (
 )
 
 
-@ON_SQLITE
+@SQLITE_ONLY
 @pytest.mark.django_db(transaction=True)
-def test_a_migration_removes_the_former_full_text_search(acme):
+def test_a_migration_removes_the_earlier_full_text_search(acme):
     try:
         call_command("migrate", "customers", "0015_imported_at", verbosity=0)
-        run(FULL_TEXT_TABLE)
-        run(FULL_TEXT_TRIGGER)
+        run_sql(FULL_TEXT_TABLE)
+        run_sql(FULL_TEXT_TRIGGER)
     finally:
         call_command("migrate", verbosity=0)
-    assert (
-        run("SELECT name FROM sqlite_master WHERE name LIKE 'customer_search%' OR name LIKE 'customer_begins%'") == []
-    )
+    named = "name LIKE 'customer_search%' OR name LIKE 'customer_begins%'"
+    assert run_sql(f"SELECT name FROM sqlite_master WHERE {named}") == []
     factories.customer(acme, "1", name="Zephyr")
     assert found("zephyr") == {"1"}

@@ -1,4 +1,4 @@
-"""A session that cannot be saved, since somebody else holds the database, is told like every other wait."""
+"""A session that cannot be saved because another connection locks its row is answered like any other lock timeout."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 
 @contextmanager
-def held(key: str) -> Iterator[None]:
-    """Another connection keeps the session's row, and ours waits for it no longer than a moment."""
+def session_locked(key: str) -> Iterator[None]:
+    """Lock the session's row on another connection, and let our own give up waiting for it after 50 milliseconds."""
     other = connection.copy()
     try:
         with connection.cursor() as cursor:
@@ -33,14 +33,15 @@ def held(key: str) -> Iterator[None]:
 
 @pytest.fixture
 def client(ann: User, acme: Partner, sign_in) -> Client:
+    """Ann's browser; acme has one customer."""
     factories.customer(acme)
     return sign_in(ann)
 
 
-def test_whoever_presses_while_the_session_is_held_is_told_to_try_again(client):
+def test_a_reveal_while_the_session_is_locked_asks_the_operator_to_try_again(client):
     key = client.cookies[settings.SESSION_COOKIE_NAME].value
-    with held(key):
-        answer = client.post("/customers/names/", {"shown": "1"})
-    assert answer.status_code == 409
-    assert "Try again in a moment" in answer.content.decode()
+    with session_locked(key):
+        response = client.post("/customers/names/", {"shown": "1"})
+    assert response.status_code == 409
+    assert "Try again in a moment" in response.content.decode()
     assert Customer.objects.get().name not in client.get("/customers/").content.decode()

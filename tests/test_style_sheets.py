@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 STYLE_SHEETS = sorted((ROOT / "static").glob("*.css"))
-# HTMX sets it on an element while a request is under way.
+# HTMX sets this class on an element while a request is running.
 SET_BY_HTMX = {"htmx-request"}
 
 
@@ -19,7 +19,7 @@ def names_in(sheet: Path) -> set[str]:
 
 
 def is_used(name: str, source: str) -> bool:
-    """Whether the name is written out, or put together from its beginning and a value: `status-{{ row.status }}`."""
+    """Whether the name is written out, or composed of its beginning and a value, as in `status-{{ row.status }}`."""
     beginnings = [name[: match.end()] for match in re.finditer("-", name)]
     composed = any(f"{beginning}{opening}" in source for beginning in beginnings for opening in ("{{", "{%", "${"))
     return composed or re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", source) is not None

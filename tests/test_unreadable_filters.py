@@ -1,4 +1,7 @@
-"""A filter that cannot be read, or a range upside down, lists nobody; nor does anything else take it for no filter."""
+"""An unreadable filter, or a range that ends before it begins, finds nobody and is never treated as no filter.
+
+The list shows no customers and an error; selecting all matching customers, counting and exporting are refused.
+"""
 
 import re
 from typing import Any
@@ -10,11 +13,12 @@ from customers.listing.filters import CustomerFilterForm
 from customers.models import AccountFreezing, Customer, ExportRecord
 from partnercenter.models import Operation
 from tests import factories
+from tests.pages import MANUAL_BUDGET
 
 pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
-HUNDRED = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "MANUAL"}
-# The filter that is wrong, the query, and what its field says.
+FREEZE = {"kind": "ACCOUNT", "reason": "why"}
+# The field with the error, the query, and the message of the field.
 UNREADABLE = [
     ("status", {"status": "WORSE"}, "Select a valid choice"),
     ("status", {"status": "\0"}, "Select a valid choice"),
@@ -46,67 +50,67 @@ UNREADABLE = [
         for first, last in [("runs_out_after", "runs_out_before"), ("associated_after", "associated_before")]
     ],
 ]
-EVERY = pytest.mark.parametrize(("name", "query", "problem"), UNREADABLE)
+EVERY_UNREADABLE_FILTER = pytest.mark.parametrize(("name", "query", "message"), UNREADABLE)
 
 
 @pytest.fixture
 def client(ann, acme, sign_in) -> Client:
-    """Ann's, with two customers who match whatever is not a filter."""
+    """Ann's browser; acme has two customers, which a filter that is ignored would show."""
     factories.customers(acme, 2)
     return sign_in(ann)
 
 
-def text_of(response: Any) -> str:
+def content_of(response: Any) -> str:
     return response.content.decode()
 
 
-def test_every_filter_is_among_them():
+def test_every_filter_is_tested_here():
     assert {name for name, _query, _problem in UNREADABLE} | set(CustomerFilterForm.RANGES) == set(
         CustomerFilterForm.filter_names()
     )
 
 
-@EVERY
-def test_the_list_shows_nobody_and_the_error_of_the_field(name, query, problem, client):
+@EVERY_UNREADABLE_FILTER
+def test_the_list_shows_no_customers_and_the_error_of_the_field(name, query, message, client):
     response = client.get("/customers/", query)
-    content, counts = text_of(response), response.context["counts"]
+    content, counts = content_of(response), response.context["counts"]
     assert response.status_code == 200
     assert "data-customer=" not in content
     assert (counts.customers, counts.frozen, counts.exhausted) == (0, 0, 0)
-    shown = re.search(r'id="filter-errors" role="alert">(.*?)</div>', content, re.DOTALL)
-    assert shown
-    assert f'data-field="id_{name}"' in shown[1]
-    assert problem in shown[1]
+    errors = re.search(r'id="filter-errors" role="alert">(.*?)</div>', content, re.DOTALL)
+    assert errors
+    assert f'data-field="id_{name}"' in errors[1]
+    assert message in errors[1]
 
 
-@EVERY
-def test_nothing_can_be_selected_with_it(name, query, problem, client):
-    content = text_of(client.get("/customers/", query))
+@EVERY_UNREADABLE_FILTER
+def test_nothing_can_be_selected(name, query, message, client):
+    content = content_of(client.get("/customers/", query))
     assert re.search(r'id="select-all-matching"[^>]* hidden', content)
     assert 'id="select-page"' not in content
 
 
-@EVERY
-def test_what_asks_for_all_that_match_is_refused(name, query, problem, client):
-    address = "?" + client.get("/customers/", query).wsgi_request.META["QUERY_STRING"]
-    everybody = {"all_matching": "1"}
-    answers = [
-        client.post(f"/budgets/terms/{address}", everybody),
-        client.post(f"/budgets/set/{address}", everybody | HUNDRED),
-        client.post(f"/customers/freeze/{address}", everybody | {"kind": "ACCOUNT", "reason": "why"}),
-        client.post(f"/customers/unfreeze/{address}", everybody | {"kind": "ACCOUNT", "reason": "why"}),
-        client.get(f"/customers/count/{address}"),
-        client.get(f"/customers/export/{address}"),
+@EVERY_UNREADABLE_FILTER
+def test_requests_for_all_matching_customers_are_refused(name, query, message, client):
+    query_string = "?" + client.get("/customers/", query).wsgi_request.META["QUERY_STRING"]
+    all_matching = {"all_matching": "1"}
+    responses = [
+        client.post(f"/budgets/terms/{query_string}", all_matching),
+        client.post(f"/budgets/set/{query_string}", all_matching | MANUAL_BUDGET),
+        client.post(f"/customers/freeze/{query_string}", all_matching | FREEZE),
+        client.post(f"/customers/unfreeze/{query_string}", all_matching | FREEZE),
+        client.get(f"/customers/count/{query_string}"),
+        client.get(f"/customers/export/{query_string}"),
     ]
-    assert [each.status_code for each in answers] == [422] * len(answers)
-    assert all("cannot be read" in text_of(each) for each in answers)
+    assert [each.status_code for each in responses] == [422] * len(responses)
+    assert all("cannot be read" in content_of(each) for each in responses)
     assert not Operation.objects.exists()
     assert not ExportRecord.objects.exists()
 
 
-def test_what_else_was_asked_for_does_not_bring_anybody_back(client):
+def test_an_unreadable_filter_shows_no_customers_even_with_other_filters(client):
     query = {"usage_min": "5k", "status": "FROZEN", "q": "account", "sort": "-usage", "page": "2"}
-    content = text_of(client.get("/customers/", query))
+    content = content_of(client.get("/customers/", query))
     assert "data-customer=" not in content
     assert 'value="5k"' in content
     assert 'aria-invalid="true"' in content
@@ -114,36 +118,36 @@ def test_what_else_was_asked_for_does_not_bring_anybody_back(client):
 
 @pytest.mark.parametrize("query", [{"q": "\0"}, {"q": "a" * 201}, {"manager": "\0"}, {"manager": "m" * 129}])
 @pytest.mark.parametrize("snoozed", [{}, {"snoozed": "1"}])
-def test_decisions_shows_nobody_either(query, snoozed, client, acme, ann):
+def test_the_page_of_decisions_shows_no_customers_either(query, snoozed, client, acme, ann):
     customer = factories.customer(acme)
     factories.budget(customer, ann, "10", account_freezing=AccountFreezing.MANUAL)
     factories.report((customer, "2026-09", "20"))
-    assert "data-customer=" in text_of(client.get("/customers/decisions/"))
-    content = text_of(client.get("/customers/decisions/", query | snoozed))
+    assert "data-customer=" in content_of(client.get("/customers/decisions/"))
+    content = content_of(client.get("/customers/decisions/", query | snoozed))
     assert "data-customer=" not in content
     assert 'id="filter-errors"' in content
 
 
-def test_records_are_not_exported_by_a_filter_that_cannot_be_read(client, acme):
+def test_records_are_not_exported_with_an_unreadable_filter(client, acme):
     customer = Customer.objects.filter(partner=acme).first()
     assert customer
     query = {"customer": customer.customer_id, "tab": "freezes"}
     assert client.get("/customers/detail/records/export/", query).status_code == 200
-    for wrong in ({"since": "soon"}, {"since": "2026-09-02", "until": "2026-09-01"}):
-        assert client.get("/customers/detail/records/export/", query | wrong).status_code == 422
+    for unreadable in ({"since": "soon"}, {"since": "2026-09-02", "until": "2026-09-01"}):
+        assert client.get("/customers/detail/records/export/", query | unreadable).status_code == 422
 
 
 @pytest.mark.parametrize(
-    ("path", "more"),
+    ("path", "fields"),
     [
         ("/budgets/terms/", {}),
-        ("/budgets/set/", HUNDRED),
-        ("/customers/freeze/", {"kind": "ACCOUNT", "reason": "why"}),
-        ("/customers/unfreeze/", {"kind": "ACCOUNT", "reason": "why"}),
+        ("/budgets/set/", MANUAL_BUDGET),
+        ("/customers/freeze/", FREEZE),
+        ("/customers/unfreeze/", FREEZE),
     ],
 )
-def test_all_of_nobody_is_refused(path, more, client):
-    answer = client.post(f"{path}?q=zzzz", {"all_matching": "1"} | more)
-    assert answer.status_code == 422
-    assert "No customer matches the filters" in text_of(answer)
+def test_a_request_for_all_matching_customers_is_refused_if_none_matches(path, fields, client):
+    response = client.post(f"{path}?q=zzzz", {"all_matching": "1"} | fields)
+    assert response.status_code == 422
+    assert "No customer matches the filters" in content_of(response)
     assert not Operation.objects.exists()

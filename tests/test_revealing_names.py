@@ -1,4 +1,4 @@
-"""The eye: complete names for five minutes, in this session, recorded with the customers actually shown.
+"""The eye button reveals complete names for five minutes in one session and records the customers that were shown.
 
 See section 7 (docs/rules.md).
 """
@@ -13,6 +13,7 @@ from django.test import Client
 from customers.models import Customer, RevealRecord
 from partnercenter.models import Partner, User
 from tests import factories
+from tests.pages import htmx
 
 pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
@@ -25,15 +26,16 @@ def customer(acme: Partner) -> Customer:
     return factories.customer(acme, "1001", name=NAME, email="owner@tianjin.example", mobile="13800000021")
 
 
-def press(client: Client, to: str = "1", **more: Any) -> Any:
-    return client.post("/customers/names/", {"shown": to}, **more)
+def press_eye(client: Client, shown: str = "1") -> Any:
+    """Press the eye button: "1" reveals names, "0" masks them again."""
+    return client.post("/customers/names/", {"shown": shown})
 
 
 PAGES = ["/customers/", "/customers/?q=1001", "/budgets/set/?customer=1001", "/budgets/records/?customer=1001"]
 
 
-def shows(client: Client, path: str = "/customers/", **headers: str) -> bool:
-    """Whether the page shows the complete name; where it does not, no part of it is anywhere in the answer."""
+def shows_name(client: Client, path: str = "/customers/", **headers: str) -> bool:
+    """Whether the page shows the complete name; if not, no part of the name may be anywhere in the response."""
     response = client.get(path, headers=headers)
     assert response.status_code == 200
     content = response.content.decode()
@@ -49,127 +51,128 @@ def shows(client: Client, path: str = "/customers/", **headers: str) -> bool:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_names_are_masked_until_the_eye_is_pressed_and_after_it_is_pressed_again(path, client, customer):
-    assert not shows(client, path)
-    press(client)
-    assert shows(client, path)
-    press(client, "0")
-    assert not shows(client, path)
+def test_pressing_the_eye_reveals_masked_names_and_pressing_it_again_masks_them(path, client, customer):
+    assert not shows_name(client, path)
+    press_eye(client)
+    assert shows_name(client, path)
+    press_eye(client, "0")
+    assert not shows_name(client, path)
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_after_five_minutes_nothing_is_unmasked(path, client, customer, clock):
-    press(client)
+def test_after_five_minutes_names_are_masked_again(path, client, customer, clock):
+    press_eye(client)
     clock.shift(timedelta(minutes=4, seconds=59))
-    assert shows(client, path)
+    assert shows_name(client, path)
     clock.shift(timedelta(seconds=1))
-    assert not shows(client, path)
+    assert not shows_name(client, path)
 
 
 @pytest.mark.parametrize(
     ("path", "target"),
     [("/customers/", "customer-list"), (PAGES[2], "dialog-body"), (PAGES[3], "dialog-body")],
 )
-def test_fragments_mask_and_show_as_pages_do(path, target, client, customer, clock):
-    headers = {"HX-Request": "true", "HX-Target": target}
-    assert not shows(client, path, **headers)
-    press(client)
-    assert shows(client, path, **headers)
+def test_fragments_mask_and_reveal_names_as_pages_do(path, target, client, customer, clock):
+    headers = htmx(target)
+    assert not shows_name(client, path, **headers)
+    press_eye(client)
+    assert shows_name(client, path, **headers)
     clock.shift(timedelta(minutes=5))
-    assert not shows(client, path, **headers)
+    assert not shows_name(client, path, **headers)
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_that_shows_names_knows_when_to_mask_itself(path, client, customer, clock):
-    press(client)
+def test_a_page_with_revealed_names_masks_itself_when_the_time_is_over(path, client, customer, clock):
+    press_eye(client)
     clock.shift(timedelta(minutes=2))
     content = client.get(path).content.decode()
     assert 'data-names-shown-seconds="180"' in content
     assert '<noscript><meta http-equiv="refresh" content="180"></noscript>' in content
-    press(client, "0")
+    press_eye(client, "0")
     content = client.get(path).content.decode()
     assert "data-names-shown-seconds" not in content
     assert 'http-equiv="refresh"' not in content
 
 
-def test_a_form_with_errors_masks_too(client, customer):
+def test_a_form_with_errors_masks_names_too(client, customer):
     response = client.post("/budgets/set/?customer=1001", {"amount": "x"})
     assert response.status_code == 422
     assert "Tianjin" not in response.content.decode()
 
 
-def test_it_holds_for_one_session_of_one_operator(client, customer, ann, ben, sign_in):
-    press(client)
-    assert shows(client)
-    assert not shows(sign_in(ann))
-    assert not shows(sign_in(ben))
+def test_a_reveal_applies_to_one_session_of_one_operator(client, customer, ann, ben, sign_in):
+    press_eye(client)
+    assert shows_name(client)
+    assert not shows_name(sign_in(ann))
+    assert not shows_name(sign_in(ben))
 
 
-def test_it_ends_with_the_session(client, customer, ann):
-    press(client)
+def test_a_reveal_ends_with_the_session(client, customer, ann):
+    press_eye(client)
     client.post("/sign-out/")
     client.force_login(ann, "partnercenter.permissions.GrantBackend")
-    assert not shows(client)
+    assert not shows_name(client)
 
 
-def test_another_operator_in_the_same_browser_does_not_inherit_it(client, customer, ben):
-    press(client)
+def test_another_operator_in_the_same_browser_does_not_inherit_the_reveal(client, customer, ben):
+    press_eye(client)
     client.force_login(ben, "partnercenter.permissions.GrantBackend")
-    assert not shows(client)
+    assert not shows_name(client)
 
 
-def test_the_eye_says_what_it_does(client, customer):
+def test_the_eye_button_has_a_label_and_a_pressed_state(client, customer):
     assert 'aria-pressed="false"' in client.get("/customers/").content.decode()
-    press(client)
+    press_eye(client)
     content = client.get("/customers/").content.decode()
     assert 'aria-pressed="true"' in content
     assert 'aria-label="Show complete customer names"' in content
 
 
-def recorded() -> list[tuple[str, list[str]]]:
+def reveals() -> list[tuple[str, list[str]]]:
+    """The page and the customer IDs of each reveal record."""
     return [(record.page, record.customers) for record in RevealRecord.objects.order_by("pk")]
 
 
-def test_what_is_shown_is_recorded_with_the_customers_actually_shown(client, customer, acme, ann, clock):
+def test_a_reveal_is_recorded_with_the_customers_actually_shown(client, customer, acme, ann, clock):
     factories.customers(acme, 51)
-    press(client)
-    assert recorded() == []
+    press_eye(client)
+    assert reveals() == []
     client.get("/customers/", {"q": "1001"})
     client.get("/budgets/records/", {"customer": "1001"})
     client.get("/budgets/set/", {"customer": "1001"})
-    assert recorded() == [("/customers/", ["1001"]), ("/budgets/records/", ["1001"]), ("/budgets/set/", ["1001"])]
+    assert reveals() == [("/customers/", ["1001"]), ("/budgets/records/", ["1001"]), ("/budgets/set/", ["1001"])]
     client.get("/customers/", {"page": 2})
-    page, shown = recorded()[-1]
-    assert (page, len(shown)) == ("/customers/", 2)
+    page, customer_ids = reveals()[-1]
+    assert (page, len(customer_ids)) == ("/customers/", 2)
     record = RevealRecord.objects.latest("pk")
     assert (record.operator, record.at) == (ann, factories.moment("2026-09-15 02:00"))
 
 
-def test_what_is_masked_or_empty_is_not_recorded(client, customer, clock):
+def test_masked_or_empty_pages_leave_no_reveal_record(client, customer, clock):
     for path in PAGES:
         client.get(path)
-    press(client)
+    press_eye(client)
     client.get("/customers/", {"q": "nobody"})
     clock.shift(timedelta(minutes=5))
     client.get("/customers/")
-    assert recorded() == []
+    assert reveals() == []
 
 
-def test_the_distributor_is_recorded_as_well(customer, dora, sign_in):
+def test_a_reveal_by_the_distributor_is_recorded_too(customer, dora, sign_in):
     client = sign_in(dora)
-    press(client)
-    assert shows(client)
+    press_eye(client)
+    assert shows_name(client)
     assert RevealRecord.objects.get().operator == dora
 
 
-@pytest.mark.parametrize("back", ["/customers/?q=1001&page=2", "/budgets/set/?customer=a%2Fb", "/"])
-def test_pressing_leads_back_to_the_page_it_was_pressed_on(back, client):
-    response = client.post("/customers/names/", {"shown": "1", "next": back})
-    assert (response.status_code, response["Location"]) == (302, back)
+@pytest.mark.parametrize("next_page", ["/customers/?q=1001&page=2", "/budgets/set/?customer=a%2Fb", "/"])
+def test_pressing_the_eye_leads_back_to_the_same_page(next_page, client):
+    response = client.post("/customers/names/", {"shown": "1", "next": next_page})
+    assert (response.status_code, response["Location"]) == (302, next_page)
 
 
 @pytest.mark.parametrize(
-    "back",
+    "next_page",
     [
         "https://evil.example/",
         "//evil.example/",
@@ -186,17 +189,17 @@ def test_pressing_leads_back_to_the_page_it_was_pressed_on(back, client):
         "customers.views.customer_list",
     ],
 )
-def test_pressing_leads_nowhere_else(back, client):
-    response = client.post("/customers/names/", {"shown": "1", "next": back})
+def test_pressing_the_eye_leads_to_no_other_site(next_page, client):
+    response = client.post("/customers/names/", {"shown": "1", "next": next_page})
     assert (response.status_code, response["Location"]) == (302, "/customers/")
 
 
-def test_the_name_is_searched_for_though_it_is_masked(client, customer):
+def test_a_masked_name_is_found_by_search(client, customer):
     assert "T****0" in client.get("/customers/", {"q": "Tianjin"}).content.decode()
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/", "/partner-information/", "/sign-in/", "/customers/expenditure/"])
-def test_no_cache_keeps_any_page(path, client, customer):
-    kept = client.get(path)["Cache-Control"]
-    assert "no-store" in kept
-    assert "private" in kept
+def test_no_page_may_be_cached(path, client, customer):
+    cache_control = client.get(path)["Cache-Control"]
+    assert "no-store" in cache_control
+    assert "private" in cache_control
