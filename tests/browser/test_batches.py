@@ -19,7 +19,10 @@ from tests.browser.keyboard import press, tab_to, type_into
 @pytest.fixture
 def thirty(acme) -> list[Customer]:
     """Three pages of ten. The last twelve have account names that begin with birch."""
-    return [*factories.customers(acme, 18), *(factories.customer(acme, account_name=f"birch_{n:02}") for n in range(12))]
+    return [
+        *factories.customers(acme, 18),
+        *(factories.customer(acme, account_name=f"birch_{n:02}") for n in range(12)),
+    ]
 
 
 def select(user: BrowserUser, *customers: Customer) -> None:
