@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from customers.listing import ordering, pagination
+from customers.listing.filters import SORTS as SORT_COLUMNS
 from customers.models import Customer
 from partnercenter.models import Partner, User
 from tests import factories
@@ -22,9 +23,8 @@ from tests.sql import count_queries
 
 pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
-SORTS = [
-    sign + key for key in ("name", "account_name", "usage", "amount", "used", "associated_on") for sign in ("", "-")
-]
+# The order by the day a budget runs out has tests of its own: most customers have no such day.
+SORTS = [sign + key for key in SORT_COLUMNS if key != "runs_out" for sign in ("", "-")]
 
 
 @pytest.fixture
