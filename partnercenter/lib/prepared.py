@@ -9,7 +9,7 @@ The classes below keep the SQL of a queryset and pass new parameters to it. They
 - `MergedRanges`: primary keys from several ranges of an index, merged into one order.
 
 This is the only module that uses private Django API: `PreparedQuery.fetch` replaces the SQL compiler of a queryset.
-`tests/test_statements.py` shows whether this still works with another version of Django.
+`tests/test_prepared_queries.py` shows whether this still works with another version of Django.
 """
 
 from collections.abc import Iterator, Sequence
