@@ -7,6 +7,10 @@ from io import BytesIO
 from itertools import count
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
+
+from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.actions.association import associate_customers
 from budgets.actions.freeze_terms import freeze_request_from
 from budgets.actions.import_report import ReportResult, import_report
@@ -18,10 +22,12 @@ from budgets.files.expenditure_reports import ReadReport, read_report
 from budgets.models import Budget
 from customers.agreement import CURRENT_VERSION
 from customers.files import NewCustomer
-from customers.models import AccountFreezing, Customer
+from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
+from partnercenter.actions.authorship import Author
 from partnercenter.actions.operations import confirm_operation
 from partnercenter.actions.partners import give_grant
-from partnercenter.models import BudgetType, Grant, Operation, Partner, User
+from partnercenter.lib.transactions import lock_keys
+from partnercenter.models import BudgetType, Channel, Grant, Operation, Partner, User
 
 PASSWORD = "partner-center"
 MILLION = Decimal("1000000.00")
@@ -85,10 +91,9 @@ def budget(
     **more: Any,
 ) -> BatchResult:
     """Set a budget, the agreement accepted, unfreezing from association unless told otherwise."""
-    chosen = [customers] if isinstance(customers, Customer) else customers
     agreement = CURRENT_VERSION if account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES else ""
     return set_budgets(
-        Customer.objects.filter(pk__in=[each.pk for each in chosen]),
+        queryset_of(customers),
         BudgetTerms(budget_type, Decimal(amount), account_freezing, unfreeze_on_restore, agreement),
         operator=operator,
         unfreeze=unfreeze,
@@ -98,9 +103,8 @@ def budget(
 
 def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:
     """A batch that gives these customers a one-time budget with automatic freezing, waiting for its OK."""
-    chosen = Customer.objects.filter(pk__in_array=[customer.pk for customer in customers])
     terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
-    return review_budgets(chosen, terms, operator=operator, unfreeze=unfreeze)
+    return review_budgets(queryset_of(customers), terms, operator=operator, unfreeze=unfreeze)
 
 
 def confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
@@ -112,6 +116,30 @@ def freeze_confirmed(operation: Operation, *, only_unchanged: bool = False) -> B
     """Press OK on a review of freezing or unfreezing, where no code is asked for."""
     asked = freeze_request_from(operation.terms, freezes=operation.kind == Operation.Kind.FREEZE)
     return confirm_operation(operation, "", lambda: apply_freeze(operation, asked, only_unchanged=only_unchanged))
+
+
+def freeze(
+    customer: Customer, operator: User, kind: FreezeKind = FreezeKind.ACCOUNT, *, reason: str = "Unpaid invoice"
+) -> None:
+    """Freeze an account as a person does by hand, without review and permission."""
+    author = Author(operator, Channel.CONSOLE, timezone.now())
+    with transaction.atomic():
+        locked = Customer.objects.filter(pk__in_array=lock_keys(queryset_of(customer)))
+        freeze_accounts(locked, kind, FreezeOrigin.PARTNER, author=author, reason=reason)
+
+
+def unfreeze(customer: Customer, operator: User, *, reason: str = "Paid") -> None:
+    """Unfreeze an account as a person does by hand, without review and permission."""
+    author = Author(operator, Channel.CONSOLE, timezone.now())
+    with transaction.atomic():
+        locked = Customer.objects.filter(pk__in_array=lock_keys(queryset_of(customer)))
+        unfreeze_accounts(locked, author=author, reason=reason)
+
+
+def queryset_of(customers: Customer | Iterable[Customer]) -> CustomerQuerySet:
+    """These customers as actions take them."""
+    each = [customers] if isinstance(customers, Customer) else customers
+    return Customer.objects.filter(pk__in_array=[customer.pk for customer in each])
 
 
 def read(*lines: tuple[str, ...]) -> ReadReport:
@@ -133,6 +161,12 @@ def fresh(customer: Customer) -> Customer:
 
 def stored(customer: Customer) -> Budget:
     return Budget.objects.get(customer=customer)
+
+
+def terms(customer: Customer) -> tuple[str, Decimal, str]:
+    """Type, amount and policy of the customer's budget."""
+    budget = stored(customer)
+    return budget.budget_type, budget.amount, budget.account_freezing
 
 
 def moment(text: str) -> datetime:

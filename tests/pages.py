@@ -1,9 +1,12 @@
-"""What several tests do with the console's pages: send a review, edit it, open its groups, undo a batch."""
+"""What several tests do with the console's pages: set budgets, confirm and edit reviews, undo batches, read text."""
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
+from django.core import mail
 from django.test import Client
 
 from budgets.models import Budget
@@ -12,6 +15,38 @@ from customers.models import Customer
 # What the browser sends along when a form is opened or sent in the dialog.
 IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
 ONE_TIME = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
+
+
+def visible_text(markup: str) -> str:
+    """Markup as a person reads it: without tags, on one line."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+# --- Set Budget for one customer --------------------------------------------------------------------------------------
+
+
+VALID_TERMS = {"budget_type": "ONE_TIME", "amount": "1,200.50", "account_freezing": "AUTOMATIC"}
+
+
+def set_budget_path(customer: Customer) -> str:
+    return f"/budgets/set/?customer={customer.customer_id}"
+
+
+def set_budget_form(client: Client, customer: Customer) -> Any:
+    return client.get(set_budget_path(customer)).context["form"]
+
+
+def set_budget(client: Client, customer: Customer, headers: dict[str, str] | None = None, **changes: str | None) -> Any:
+    """Send the form with `VALID_TERMS` and these changes; None: without that field."""
+    fields = {name: value for name, value in {**VALID_TERMS, **changes}.items() if value is not None}
+    return client.post(set_budget_path(customer), fields, headers=headers or {})
+
+
+# --- Reviews and batches ----------------------------------------------------------------------------------------------
 
 
 def customer_ids(customers: Iterable[Customer]) -> list[str]:
@@ -59,3 +94,21 @@ def amounts(customers: Iterable[Customer]) -> list[Decimal | None]:
     """The amount of each customer's budget; None without a budget."""
     stored: dict[Any, Decimal] = dict(Budget.objects.values_list("customer", "amount"))
     return [stored.get(customer.pk) for customer in customers]
+
+
+# --- Verification codes -----------------------------------------------------------------------------------------------
+
+
+def get_code(client: Client, path: str) -> str:
+    """Press Get Code on the page of an operation and read the code in the mail."""
+    response = client.post(f"{path}code/", follow=True)
+    assert response.redirect_chain == [(path, 302)]
+    assert "A verification code has been sent to you by e-mail." in response.content.decode()
+    found = re.search(r"^ +([0-9]{6})$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def confirm(client: Client, path: str, code: str, headers: dict[str, str] | None = None) -> Any:
+    """Enter a code on the page of an operation and press OK."""
+    return client.post(path, {"verification_code": code}, headers=headers or {})

@@ -18,6 +18,7 @@ from partnercenter.actions.authorship import Author
 from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Channel, User
 from tests import factories
+from tests.factories import terms
 from tests.pages import ONE_TIME, amounts, customer_ids, edit, group_counts, group_rows, start_review, start_undo
 
 pytestmark = pytest.mark.clock("2026-09-20 04:00")
@@ -163,11 +164,6 @@ def two(acme, ann) -> list[Customer]:
     customers = [factories.customer(acme, name) for name in ("one", "other")]
     factories.budget(customers, ann, "60", account_freezing=AccountFreezing.MANUAL)
     return customers
-
-
-def terms(customer: Customer) -> tuple[str, Decimal, str]:
-    budget = factories.stored(customer)
-    return budget.budget_type, budget.amount, budget.account_freezing
 
 
 @pytest.mark.parametrize(
