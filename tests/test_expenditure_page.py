@@ -1,4 +1,4 @@
-"""Customer Expenditure: an administrator imports a report for the own customers of the partner.
+"""Customer Expenditure, the page on which an administrator imports a report about the partner's own customers.
 
 See rule 8.5 (docs/rules.md).
 """
