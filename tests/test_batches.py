@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
 from budgets.models import AdjustmentRecord, Budget
-from customers.models import AccountFreezing, Customer, FreezeKind, FreezeOrigin, ReviewItem
+from customers.models import AccountFreezing, FreezeKind, FreezeOrigin, ReviewItem
 from partnercenter.actions.authorship import Author
 from partnercenter.models import BudgetType, Channel, Operation
 from tests import factories
@@ -200,10 +200,10 @@ def test_a_batch_that_leaves_every_term_unchanged_is_refused(client, three):
 
 
 def test_the_review_says_who_will_be_frozen_and_who_stays_frozen(client, acme, ann):
-    used_up, frozen, fine = factories.customers(acme, 3)
-    factories.budget([used_up, fine], ann, "500", account_freezing=AccountFreezing.MANUAL)
-    factories.report((used_up, "2026-09", "100"), (frozen, "2026-09", "100"))
-    path = start_review(client, [used_up, frozen, fine], **ONE_TIME, unfreeze_now="on")
+    exhausted, frozen, fine = factories.customers(acme, 3)
+    factories.budget([exhausted, fine], ann, "500", account_freezing=AccountFreezing.MANUAL)
+    factories.report((exhausted, "2026-09", "100"), (frozen, "2026-09", "100"))
+    path = start_review(client, [exhausted, frozen, fine], **ONE_TIME, unfreeze_now="on")
     assert group_counts(client, path) == {"EXHAUSTED": 2, "FROZEN": 1, "STAYS_FROZEN": 1, "ALL": 3}
     page = client.post(path, follow=True).content.decode()
     assert "3 budgets are set. 1 account frozen. 1 account stays frozen." in page
@@ -385,9 +385,9 @@ def test_undo_keeps_a_freeze_that_came_after_the_batch(client, acme, ann):
     path = start_review(client, [customer, *factories.customers(acme, 1)], **{**ONE_TIME, "amount": "150"})
     client.post(path)
     author = Author(ann, Channel.CONSOLE, timezone.now() + timedelta(hours=1))
-    chosen = Customer.objects.filter(pk=customer.pk)
-    unfreeze_accounts(chosen, author=author)
-    freeze_accounts(chosen, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
+    account = factories.queryset_of(customer)
+    unfreeze_accounts(account, author=author)
+    freeze_accounts(account, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
     client.post(start_undo(client, path, unfreeze="on"))
     assert factories.fresh(customer).freeze_origin == FreezeOrigin.PARTNER
     assert amounts(customers) == [Decimal(500)]

@@ -145,7 +145,7 @@ def test_lines_without_a_sub_account_are_counted_and_summed_but_not_attributed(a
     assert list(report.totals()) == [("acme", 202609, 100)] == list(report.totals())
 
 
-@pytest.mark.skipif(not SAMPLE.exists(), reason="the FOCUS sample data are not beside the repository")
+@pytest.mark.skipif(not SAMPLE.exists(), reason="the FOCUS sample data is not there")
 def test_totals_of_real_data_equal_an_independent_computation():
     with SAMPLE.open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))

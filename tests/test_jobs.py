@@ -98,9 +98,9 @@ def test_a_worker_sets_a_large_batch_once_and_its_page_says_so(
     assert AdjustmentRecord.objects.count() == 3
 
 
-@pytest.mark.parametrize("chosen", ["ticked", "all_matching"])
-def test_a_worker_makes_the_review_of_many_customers(client, three, low_threshold, worker, chosen, transactional_db):
-    customers = {"customer": customer_ids(three)} if chosen == "ticked" else {"all_matching": "1"}
+@pytest.mark.parametrize("selection", ["ticked", "all_matching"])
+def test_a_worker_makes_the_review_of_many_customers(client, three, low_threshold, worker, selection, transactional_db):
+    customers = {"customer": customer_ids(three)} if selection == "ticked" else {"all_matching": "1"}
     page = client.post("/budgets/set/?sort=-usage", {**customers, **ONE_TIME})["Location"]
     assert page == f"/jobs/{Job.objects.get().pk}/"
     worker()

@@ -76,7 +76,7 @@ def test_a_person_freezes_an_account_with_a_reason(unfrozen, ann):
     must_add_up()
 
 
-def test_a_person_unfreezes_it_with_a_reason(unfrozen, ann, ben):
+def test_a_person_unfreezes_an_account_with_a_reason(unfrozen, ann, ben):
     freeze(unfrozen, ann)
     unfreeze(unfrozen, ben, reason="Paid")
     record = FreezeRecord.objects.latest("pk")

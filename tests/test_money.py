@@ -225,7 +225,7 @@ LANGUAGES = pytest.mark.parametrize("language", ["en", "zh-hans", "de"])
 
 @LANGUAGES
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "expected"),
     [
         ("1200", "1200"),
         ("1,234.50", "1234.50"),
@@ -239,9 +239,9 @@ LANGUAGES = pytest.mark.parametrize("language", ["en", "zh-hans", "de"])
         ("2147483647.00", "2147483647.00"),
     ],
 )
-def test_an_amount_is_accepted_in_the_forms_people_type(typed: str, meant: str, language: str) -> None:
+def test_an_amount_is_accepted_in_the_forms_people_type(typed: str, expected: str, language: str) -> None:
     with translation.override(language):
-        assert AmountField().clean(typed) == amount(meant)
+        assert AmountField().clean(typed) == amount(expected)
 
 
 @LANGUAGES

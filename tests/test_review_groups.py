@@ -20,16 +20,16 @@ def notes(client: Client, path: str, group: str = "STAYS_FROZEN") -> dict[str, l
     return {key: row["notes"] for key, row in group_rows(client, path, group).items()}
 
 
-def freeze(customer: Customer, operator: User) -> None:
+def freeze_two_days_ago(customer: Customer, operator: User) -> None:
     author = Author(operator, Channel.CONSOLE, factories.moment("2026-09-18 04:00"))
-    chosen = Customer.objects.filter(pk=customer.pk)
-    freeze_accounts(chosen, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
+    account = factories.queryset_of(customer)
+    freeze_accounts(account, FreezeKind.ACCOUNT, FreezeOrigin.PARTNER, author=author, reason="Unpaid invoice")
 
 
 def test_a_customer_that_stays_frozen_shows_since_when_and_why(client, three, ann):
     associated, by_person, by_budget = three
     factories.budget([by_person, by_budget], ann, "50")
-    freeze(by_person, ann)
+    freeze_two_days_ago(by_person, ann)
     factories.report((by_budget, "2026-09", "60"))
     path = start_review(client, three)
     not_ticked = "Unfreezing is not ticked."
@@ -108,7 +108,7 @@ def test_a_change_of_type_says_which_months_no_longer_count(sign_in, three, ann,
 
 def test_accounts_frozen_by_a_person_are_listed_apart_from_the_others_to_unfreeze(client, three, ann):
     factories.budget(three[0], ann, "50")
-    freeze(three[0], ann)
+    freeze_two_days_ago(three[0], ann)
     path = start_review(client, three, **ONE_TIME, **UNFREEZE)
     assert set(group_rows(client, path, "UNFROZEN_PARTNER")) == {three[0].customer_id}
     assert set(group_rows(client, path, "UNFROZEN")) == {each.customer_id for each in three[1:]}
