@@ -23,6 +23,7 @@ from budgets.models import Budget
 from customers.agreement import CURRENT_VERSION
 from customers.files import NewCustomer
 from customers.models import AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
+from customers.search import fold
 from partnercenter.actions.authorship import Author
 from partnercenter.actions.operations import confirm_operation
 from partnercenter.actions.partners import give_grant
@@ -77,6 +78,15 @@ def customers(partner: Partner, number: int, *, customer_id: str = "", **more: A
     associate_customers(newcomers)
     ids = [newcomer.customer_id for newcomer in newcomers]
     return list(Customer.objects.filter(customer_id__in=ids, disassociated_on=None).order_by("pk"))
+
+
+def bulk_customers(partner: Partner, number: int, *, prefix: str = "many") -> None:
+    """Many customers written directly: not associated, so not frozen, without records, and quickly made."""
+    names = [f"{prefix} {n:05}" for n in range(number)]
+    Customer.objects.bulk_create(
+        Customer(partner=partner, customer_id=name, account_name=name, name=name, search=fold(name, name))
+        for name in names
+    )
 
 
 def budget(
