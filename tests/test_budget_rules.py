@@ -1,8 +1,13 @@
-"""The rules of budgets one by one (section 3 (docs/rules.md) and rule 5.3 (docs/rules.md)), through the actions."""
+"""The rules of budgets, one by one, through the actions.
+
+See section 3 (docs/rules.md) and rule 5.3 (docs/rules.md).
+"""
 
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.set_budgets import set_budgets
@@ -28,19 +33,18 @@ def customer(acme):
 def test_a_new_budget_replaces_the_former(customer, ann):
     factories.budget(customer, ann, "100", ONE_TIME, AUTOMATIC)
     factories.budget(customer, ann, "50", MONTHLY, MANUAL)
-    stands = factories.stored(customer)
-    assert (stands.budget_type, stands.amount, stands.account_freezing) == (MONTHLY, Decimal("50.00"), MANUAL)
+    assert factories.terms(customer) == (MONTHLY, Decimal("50.00"), MANUAL)
 
 
-def test_setting_what_stands_writes_nothing(customer, ann):
+def test_setting_the_same_values_writes_nothing(customer, ann):
     factories.budget(customer, ann, "100")
     records = AdjustmentRecord.objects.count()
-    outcome = factories.budget(customer, ann, "100.00")
-    assert outcome.changed == 0
+    result = factories.budget(customer, ann, "100.00")
+    assert result.changed == 0
     assert AdjustmentRecord.objects.count() == records
 
 
-def test_without_a_policy_the_first_setting_is_manual_and_a_later_one_leaves_it(customer, ann):
+def test_without_a_policy_the_first_budget_is_manual_and_a_later_one_keeps_its_policy(customer, ann):
     factories.budget(customer, ann, "100", account_freezing=None)
     assert factories.stored(customer).account_freezing == MANUAL
     factories.budget(customer, ann, "100", account_freezing=AUTOMATIC)
@@ -48,7 +52,7 @@ def test_without_a_policy_the_first_setting_is_manual_and_a_later_one_leaves_it(
     assert factories.stored(customer).account_freezing == AUTOMATIC
 
 
-def test_another_one_time_amount_keeps_what_it_counts_from(customer, ann, clock):
+def test_another_one_time_amount_keeps_counted_from(customer, ann, clock):
     factories.budget(customer, ann, "100", ONE_TIME)
     factories.report((customer, "2026-09", "30"))
     clock.move_to("2026-10-15T04:00:00Z", tick=False)
@@ -68,7 +72,7 @@ def test_one_time_to_monthly_counts_the_month_to_date_and_back_forgets_earlier_m
     assert (factories.stored(customer).counted_from, factories.stored(customer).used) == (202610, Decimal("20.00"))
 
 
-def test_cents_decide_never_floats_or_percents(customer, ann):
+def test_exhaustion_is_decided_in_cents_not_in_floats_or_percents(customer, ann):
     factories.budget(customer, ann, "0.30")
     factories.report((customer, "2026-09", "0.10"), (customer, "2026-08", "9"))
     assert not factories.fresh(customer).is_frozen
@@ -83,15 +87,15 @@ def test_99_99_percent_is_not_exhausted(customer, ann):
     assert not factories.fresh(customer).is_frozen
 
 
-def test_an_amount_at_or_below_what_is_used_freezes_at_once_under_automatic(customer, ann):
+def test_an_amount_at_what_is_used_freezes_immediately_under_automatic(customer, ann):
     factories.budget(customer, ann, "100", ONE_TIME, MANUAL)
     factories.report((customer, "2026-09", "80"))
-    outcome = factories.budget(customer, ann, "80", ONE_TIME, AUTOMATIC, unfreeze=False)
-    assert outcome.frozen == 1
+    result = factories.budget(customer, ann, "80", ONE_TIME, AUTOMATIC, unfreeze=False)
+    assert result.frozen == 1
     assert factories.fresh(customer).freeze_origin == FreezeOrigin.BUDGET_EXHAUSTED
 
 
-def test_under_manual_nothing_freezes(customer, ann):
+def test_an_exhausted_budget_under_manual_freezes_nothing(customer, ann):
     factories.budget(customer, ann, "100", ONE_TIME, MANUAL)
     factories.report((customer, "2026-09", "500"))
     assert not factories.fresh(customer).is_frozen
@@ -114,25 +118,25 @@ def test_a_refund_lowers_used_and_unfreezes_nothing(customer, ann):
     assert factories.fresh(customer).is_frozen
 
 
-def test_no_unfreezing_while_the_budget_is_used_up_under_automatic(customer, ann):
+def test_an_account_cannot_be_unfrozen_while_its_budget_is_exhausted_under_automatic(customer, ann):
     factories.budget(customer, ann, "100")
     factories.report((customer, "2026-09", "100"))
-    with pytest.raises(InvalidRequest, match=r"100\.00 is used of a budget of 90\.00") as refused:
+    with pytest.raises(InvalidRequest, match=r"100\.00 is used of a budget of 90\.00") as error:
         factories.budget(customer, ann, "90", unfreeze=True)
-    assert refused.value.field == "unfreeze_now"
+    assert error.value.field == "unfreeze_now"
     assert factories.stored(customer).amount == Decimal("100.00")
 
 
-def test_of_many_those_used_up_keep_their_freeze_and_the_others_are_unfrozen(acme, ann):
+def test_in_a_batch_exhausted_customers_stay_frozen_and_the_others_are_unfrozen(acme, ann):
     one, other = factories.customers(acme, 2)
     factories.report((one, "2026-09", "100"))
-    outcome = factories.budget([one, other], ann, "50", unfreeze=True)
-    assert (outcome.unfrozen, outcome.stay_frozen) == (1, 1)
+    result = factories.budget([one, other], ann, "50", unfreeze=True)
+    assert (result.unfrozen, result.stay_frozen) == (1, 1)
     assert factories.fresh(one).freeze_origin == FreezeOrigin.ASSOCIATION
     assert not factories.fresh(other).is_frozen
 
 
-def test_an_account_frozen_already_keeps_its_origin_and_escalates_with_resources(customer, ann):
+def test_an_account_already_frozen_keeps_its_origin_and_escalates_with_resources(customer, ann):
     factories.report((customer, "2026-09", "100"))
     factories.budget(customer, ann, "50", ONE_TIME, AccountFreezing.AUTOMATIC_WITH_RESOURCES, unfreeze=False)
     frozen = factories.fresh(customer)
@@ -150,7 +154,7 @@ def test_a_late_report_counts_where_the_budget_covers_its_month(acme, ann, clock
     assert not factories.fresh(monthly).is_frozen
 
 
-def test_what_is_stated_of_a_month_to_come_counts_when_that_month_begins(acme, ann, clock):
+def test_expenditure_of_a_future_month_counts_when_that_month_begins(acme, ann, clock):
     one_time, monthly = factories.customers(acme, 2)
     for customer, budget_type in ((one_time, ONE_TIME), (monthly, MONTHLY)):
         factories.budget(customer, ann, "100", budget_type)
@@ -163,12 +167,12 @@ def test_what_is_stated_of_a_month_to_come_counts_when_that_month_begins(acme, a
 
 def test_the_level_is_the_highest_mark_reached_and_falls_with_a_refund(customer, ann, clock):
     factories.budget(customer, ann, "100", account_freezing=MANUAL)
-    reached = []
+    levels = []
     for total in ("74.99", "75", "89.99", "90", "99.99", "100", "-5"):
         clock.shift(60)
         factories.report((customer, "2026-09", total))
-        reached.append(factories.stored(customer).level)
-    assert reached == [0, 75, 75, 90, 90, 100, 0]
+        levels.append(factories.stored(customer).level)
+    assert levels == [0, 75, 75, 90, 90, 100, 0]
 
 
 def test_the_month_turns_at_midnight_in_the_billing_time_zone(customer, ann, clock):
@@ -180,7 +184,7 @@ def test_the_month_turns_at_midnight_in_the_billing_time_zone(customer, ann, clo
     assert factories.stored(customer).counted_from == 202610
 
 
-def test_restore_lifts_no_freeze(customer, ann, clock):
+def test_a_month_restore_lifts_no_freeze(customer, ann, clock):
     factories.budget(customer, ann, "100", MONTHLY)
     factories.report((customer, "2026-09", "100"))
     clock.move_to("2026-10-03T04:00:00Z", tick=False)
@@ -189,7 +193,7 @@ def test_restore_lifts_no_freeze(customer, ann, clock):
     assert factories.stored(customer).used == Decimal("0.00")
 
 
-def test_the_quota_is_a_pool_of_full_amounts_and_the_refusal_names_it(acme, ann):
+def test_the_quota_limits_the_sum_of_full_amounts_and_the_error_names_the_figures(acme, ann):
     one, other = factories.customers(acme, 2)
     factories.budget(one, ann, "900000", ONE_TIME)
     with pytest.raises(InvalidRequest, match=r"1,000,000\.00 and 900,000\.00 .* to 1,000,000\.01"):
@@ -205,7 +209,7 @@ def test_a_change_of_type_moves_the_amount_from_pool_to_pool(customer, acme, ann
     assert (grant.one_time_allocated, grant.monthly_allocated) == (Decimal("0.00"), Decimal("400.00"))
 
 
-def test_an_over_allocated_pool_may_shrink_and_not_grow(customer, acme, ann):
+def test_an_over_allocated_pool_may_shrink_but_not_grow(customer, acme, ann):
     factories.budget(customer, ann, "500", ONE_TIME)
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal("100.00"), operator=None)
     factories.budget(customer, ann, "400", ONE_TIME)
@@ -215,12 +219,12 @@ def test_an_over_allocated_pool_may_shrink_and_not_grow(customer, acme, ann):
 
 def test_a_type_without_a_quota_is_refused(customer, acme, ann):
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal("100.00"), operator=None)
-    with pytest.raises(InvalidRequest, match="monthly budget quota") as refused:
+    with pytest.raises(InvalidRequest, match="monthly budget quota") as error:
         factories.budget(customer, ann, "1", MONTHLY)
-    assert refused.value.status == 422
+    assert error.value.status == 422
 
 
-def test_once_granted_the_distributor_cannot_act_once_revoked_the_reseller_cannot(customer, acme, ann, dora):
+def test_with_a_grant_only_the_reseller_acts_and_after_its_revocation_only_the_distributor(customer, acme, ann, dora):
     with pytest.raises(PermissionRefused):
         factories.budget(customer, dora, "1")
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=dora)
@@ -237,7 +241,7 @@ def test_a_solution_provider_needs_no_grant_and_has_no_quota(sol, sol_solutions)
     assert factories.stored(customer).amount == Decimal("2147483647.00")
 
 
-def test_nobody_sets_budgets_for_customers_of_another(customer, carl, acme):
+def test_nobody_sets_budgets_for_another_partners_customers(customer, carl, acme):
     with pytest.raises(InvalidRequest, match="Choose a customer first"):
         set_budgets(Customer.objects.all(), BudgetTerms(ONE_TIME, Decimal(1)), operator=carl)
     assert not Budget.objects.exists()
@@ -249,11 +253,11 @@ def test_a_referral_customer_has_no_budget(acme, ann):
         factories.budget(referral, ann, "1")
 
 
-def test_the_record_holds_every_term_before_and_after(customer, ann):
+def test_the_adjustment_record_holds_every_term_before_and_after(customer, ann):
     factories.budget(customer, ann, "100", ONE_TIME, MANUAL)
     factories.report((customer, "2026-09", "12.34"))
-    outcome = factories.budget(customer, ann, "50", MONTHLY, AUTOMATIC, note="as agreed")
-    record = AdjustmentRecord.objects.get(batch=outcome.batch)
+    result = factories.budget(customer, ann, "50", MONTHLY, AUTOMATIC, note="as agreed")
+    record = AdjustmentRecord.objects.get(batch=result.batch)
     assert (record.budget_type_before, record.budget_type_after) == (ONE_TIME, MONTHLY)
     assert (record.amount_before, record.amount_after) == (Decimal("100.00"), Decimal("50.00"))
     assert (record.account_freezing_before, record.account_freezing_after) == (MANUAL, AUTOMATIC)
@@ -264,9 +268,6 @@ def test_the_record_holds_every_term_before_and_after(customer, ann):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_customers(acme, ann, django_assert_num_queries):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     few, many = factories.customers(acme, 2), factories.customers(acme, 60)
     current_month()
     with CaptureQueriesContext(connection) as captured:

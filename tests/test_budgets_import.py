@@ -1,4 +1,4 @@
-"""Budgets from a CSV file: what its lines may say, what is told of bad ones, the review they become.
+"""Importing budgets from a CSV file: what its lines may say, how bad lines are reported, and the review it becomes.
 
 See section 3 (docs/rules.md) and rule 5.6 (docs/rules.md).
 """
@@ -25,6 +25,8 @@ from partnercenter.lib.csv_files import BadFile
 from partnercenter.lib.errors import InvalidRequest, PermissionRefused
 from partnercenter.models import BudgetType, Channel, Operation, User
 from tests import factories
+from tests.factories import terms
+from tests.pages import start_undo
 
 pytestmark = pytest.mark.clock("2026-09-20 04:00")
 
@@ -32,31 +34,29 @@ PAGE = "/budgets/import/"
 HEADER = "customer_id,budget_type,amount,account_freezing,unfreeze_now\n"
 
 
-def read(text: str | bytes, operator: User, **more: Any) -> BudgetImport:
+def import_file(text: str | bytes, operator: User, **more: Any) -> BudgetImport:
+    """Read a file and review what it would set."""
     content = text if isinstance(text, bytes) else text.encode()
     return review_import("budgets.csv", BytesIO(content), operator=operator, **more)
 
 
-def lines(*each: str) -> str:
-    return HEADER + "".join(f"{line}\n" for line in each)
+def csv_of(*lines: str) -> str:
+    """The text of a file with these lines."""
+    return HEADER + "".join(f"{line}\n" for line in lines)
 
 
-def reasons(told: BudgetImport) -> dict[int, str]:
-    return {bad.line: bad.reason for bad in told.bad_lines}
-
-
-def terms(customer: Customer) -> tuple[str, Decimal, str]:
-    budget = factories.stored(customer)
-    return budget.budget_type, budget.amount, budget.account_freezing
+def bad_lines(imported: BudgetImport) -> dict[int, str]:
+    """The reasons of bad lines by the number of the line."""
+    return {bad.line: bad.reason for bad in imported.bad_lines}
 
 
 def test_each_line_sets_its_own_terms(acme, ann):
     one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
-    told = read(lines("one,one_time,1200.50,automatic,yes", 'other,MONTHLY,"2,000",MANUAL,no'), ann)
-    assert (told.lines, told.reviewed, told.bad) == (2, 2, 0)
+    imported = import_file(csv_of("one,one_time,1200.50,automatic,yes", 'other,MONTHLY,"2,000",MANUAL,no'), ann)
+    assert (imported.lines, imported.reviewed, imported.bad) == (2, 2, 0)
     assert not Budget.objects.exists()
-    assert told.operation is not None
-    apply_budgets(told.operation)
+    assert imported.operation is not None
+    apply_budgets(imported.operation)
     assert terms(one) == ("ONE_TIME", Decimal("1200.50"), "AUTOMATIC")
     assert terms(other) == ("MONTHLY", Decimal("2000.00"), "MANUAL")
     assert (factories.fresh(one).is_frozen, factories.fresh(other).is_frozen) == (False, True)
@@ -71,20 +71,20 @@ def test_each_line_sets_its_own_terms(acme, ann):
         ("one,,,MANUAL,", ("MONTHLY", "50.00", "MANUAL")),
     ],
 )
-def test_an_empty_cell_leaves_it_as_it_is(acme, ann, line, expected):
+def test_an_empty_cell_leaves_the_value_unchanged(acme, ann, line, expected):
     one = factories.customer(acme, "one")
     factories.budget(one, ann, "50", BudgetType.MONTHLY)
-    operation = read(lines(line), ann).operation
+    operation = import_file(csv_of(line), ann).operation
     assert operation is not None
     apply_budgets(operation)
     kind, amount, policy = terms(one)
     assert (kind, str(amount), policy) == expected
 
 
-def test_columns_are_found_by_name_and_others_ignored(acme, ann):
+def test_columns_are_found_by_name_and_unknown_columns_are_ignored(acme, ann):
     one = factories.customer(acme, "one")
     factories.budget(one, ann, "50")
-    operation = read("status,amount,name,customer_id\nx,70,y,one\n", ann).operation
+    operation = import_file("status,amount,name,customer_id\nx,70,y,one\n", ann).operation
     assert operation is not None
     apply_budgets(operation)
     assert terms(one) == ("ONE_TIME", Decimal("70.00"), "AUTOMATIC")
@@ -122,47 +122,47 @@ def test_columns_are_found_by_name_and_others_ignored(acme, ann):
         ("other,ONE_TIME,5\0,,", "contains a NUL character"),
     ],
 )
-def test_bad_lines_are_told_by_number_and_reason(acme, borealis, ann, line, reason):
+def test_bad_lines_are_reported_by_number_and_reason(acme, borealis, ann, line, reason):
     give_grant(acme, monthly_quota=None, one_time_quota=factories.MILLION, operator=None)
     for name in ("good", "other"):
         factories.customer(acme, name)
     factories.customer(borealis, "theirs")
     Customer.objects.filter(pk=factories.customer(acme, "left").pk).update(disassociated_on="2026-09-01T00:00:00Z")
     factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
-    told = read(lines("good,ONE_TIME,5,,", line), ann)
-    assert reasons(told) == {3: reason}
-    assert (told.lines, told.bad, told.reviewed) == (2, 1, 1)
+    imported = import_file(csv_of("good,ONE_TIME,5,,", line), ann)
+    assert bad_lines(imported) == {3: reason}
+    assert (imported.lines, imported.bad, imported.reviewed) == (2, 1, 1)
 
 
-def test_text_that_is_no_utf8_is_a_bad_line(acme, ann):
+def test_text_that_is_not_utf8_is_a_bad_line(acme, ann):
     factories.customer(acme, "one")
-    told = read(HEADER.encode() + b"one,ONE_TIME,5,,\n\xff\xfe,ONE_TIME,5,,\n", ann)
-    assert reasons(told) == {3: "not UTF-8 text"}
+    imported = import_file(HEADER.encode() + b"one,ONE_TIME,5,,\n\xff\xfe,ONE_TIME,5,,\n", ann)
+    assert bad_lines(imported) == {3: "not UTF-8 text"}
 
 
-def test_numbers_are_those_of_physical_lines(acme, ann):
+def test_line_numbers_count_the_physical_lines_of_the_file(acme, ann):
     factories.customer(acme, "one")
     header = "note,customer_id,budget_type,amount\r\n"
-    told = read(f'{header}"a\r\nb",one,ONE_TIME,5\r\n\r\n"c\nd",nobody,ONE_TIME,5\r\n', ann)
-    assert (list(reasons(told)), told.reviewed) == ([5], 1)
+    imported = import_file(f'{header}"a\r\nb",one,ONE_TIME,5\r\n\r\n"c\nd",nobody,ONE_TIME,5\r\n', ann)
+    assert (list(bad_lines(imported)), imported.reviewed) == ([5], 1)
 
 
 @pytest.mark.parametrize(
-    "lost", ['"other,ONE_TIME,5,,\nthird,ONE_TIME,5,,\n', '"other,ONE_TIME,5,,\nthird,"ONE_TIME,5,,\n']
+    "broken", ['"other,ONE_TIME,5,,\nthird,ONE_TIME,5,,\n', '"other,ONE_TIME,5,,\nthird,"ONE_TIME,5,,\n']
 )
-def test_a_quote_that_takes_in_other_lines_refuses_the_file(acme, ann, lost):
+def test_an_unclosed_quote_that_swallows_other_lines_refuses_the_file(acme, ann, broken):
     factories.customer(acme, "one")
-    with pytest.raises(BadFile) as refused:
-        read(f"{HEADER}one,ONE_TIME,5,,\n{lost}", ann)
-    assert [str(bad) for bad in refused.value.bad_lines] == [
+    with pytest.raises(BadFile) as error:
+        import_file(f"{HEADER}one,ONE_TIME,5,,\n{broken}", ann)
+    assert [str(bad) for bad in error.value.bad_lines] == [
         "budgets.csv, line 3: broken quoting, or a cell too long (this record runs on to line 4)"
     ]
 
 
-def test_the_first_hundred_bad_lines_are_told_and_all_counted(acme, ann):
+def test_the_first_hundred_bad_lines_are_listed_and_all_are_counted(acme, ann):
     factories.customer(acme, "one")
-    told = read(lines("one,ONE_TIME,5,,", *(f"nobody{n},ONE_TIME,5,," for n in range(250))), ann)
-    assert (told.bad, [bad.line for bad in told.bad_lines]) == (250, list(range(3, 103)))
+    imported = import_file(csv_of("one,ONE_TIME,5,,", *(f"nobody{n},ONE_TIME,5,," for n in range(250))), ann)
+    assert (imported.bad, [bad.line for bad in imported.bad_lines]) == (250, list(range(3, 103)))
 
 
 @pytest.mark.parametrize(
@@ -175,47 +175,47 @@ def test_the_first_hundred_bad_lines_are_told_and_all_counted(acme, ann):
     ],
 )
 def test_a_file_that_cannot_be_read_as_a_whole_is_refused(ann, content, reason):
-    with pytest.raises(BadFile) as refused:
-        read(content, ann)
-    assert [bad.reason for bad in refused.value.bad_lines] == [reason]
+    with pytest.raises(BadFile) as error:
+        import_file(content, ann)
+    assert [bad.reason for bad in error.value.bad_lines] == [reason]
 
 
 def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(acme, ann, settings):
     settings.UPLOAD_MAX_MEGABYTES = 1
-    bomb = gzip.compress(lines("one,ONE_TIME,5,,").encode() + bytes(51 * 2**20))
+    bomb = gzip.compress(csv_of("one,ONE_TIME,5,,").encode() + bytes(51 * 2**20))
     assert len(bomb) < 2**20
     with pytest.raises(BadFile, match="unpacks to more than 50 MB"):
-        read(bomb, ann)
+        import_file(bomb, ann)
 
 
 @pytest.mark.parametrize("wrap", [lambda text: b"\xef\xbb\xbf" + text, gzip.compress, lambda text: text[:-1]])
-def test_a_byte_order_mark_gzip_and_no_last_line_end_are_all_fine(acme, ann, wrap):
+def test_a_byte_order_mark_gzip_and_a_missing_last_line_end_are_accepted(acme, ann, wrap):
     factories.customer(acme, "one")
-    assert read(wrap(lines("one,ONE_TIME,5,,").encode()), ann).reviewed == 1
+    assert import_file(wrap(csv_of("one,ONE_TIME,5,,").encode()), ann).reviewed == 1
 
 
-def test_a_line_that_changes_nothing_is_no_error_and_not_in_the_review(acme, ann):
+def test_a_line_that_changes_nothing_is_neither_an_error_nor_in_the_review(acme, ann):
     one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     factories.customer(acme, "referral", association_type=Customer.AssociationType.REFERRAL)
     factories.budget([one, other], ann, "50", BudgetType.MONTHLY)
-    told = read(lines("one,MONTHLY,50,AUTOMATIC,1", "other,,,,", "referral,,,,0"), ann)
-    assert told == BudgetImport(None, 3, 0, 0, [])
+    imported = import_file(csv_of("one,MONTHLY,50,AUTOMATIC,1", "other,,,,", "referral,,,,0"), ann)
+    assert imported == BudgetImport(None, 3, 0, 0, [])
     assert Operation.objects.count() == 1
 
 
-def test_what_stands_needs_neither_quota_nor_choice(acme, ann):
+def test_terms_that_are_already_set_need_neither_quota_nor_agreement(acme, ann):
     one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     factories.budget(one, ann, "50", account_freezing=AccountFreezing.AUTOMATIC_WITH_RESOURCES)
     factories.budget(other, ann, "50", BudgetType.MONTHLY)
     give_grant(acme, monthly_quota=None, one_time_quota=factories.MILLION, operator=None)
-    told = read(lines("one,ONE_TIME,60,AUTOMATIC_WITH_RESOURCES,", "other,MONTHLY,50,AUTOMATIC,0"), ann)
-    assert (told.bad, told.reviewed) == (0, 1)
+    imported = import_file(csv_of("one,ONE_TIME,60,AUTOMATIC_WITH_RESOURCES,", "other,MONTHLY,50,AUTOMATIC,0"), ann)
+    assert (imported.bad, imported.reviewed) == (0, 1)
 
 
-def test_with_the_agreement_a_file_chooses_to_freeze_resources(acme, ann, sign_in):
+def test_with_the_agreement_a_file_can_choose_freezing_of_resources(acme, ann, sign_in):
     factories.customer(acme, "one")
     client = sign_in(ann)
-    text = lines("one,ONE_TIME,5,AUTOMATIC_WITH_RESOURCES,")
+    text = csv_of("one,ONE_TIME,5,AUTOMATIC_WITH_RESOURCES,")
     assert upload(client, text).status_code == 422
     path = upload(client, text, agreement="on")["Location"]
     client.post(path)
@@ -223,59 +223,59 @@ def test_with_the_agreement_a_file_chooses_to_freeze_resources(acme, ann, sign_i
     assert str(AgreementRecord.objects.get().operation) == path.split("/")[-2]
 
 
-def test_over_quota_is_refused_as_a_whole_by_its_figures(acme, ann):
+def test_a_file_over_quota_is_refused_as_a_whole_with_the_figures(acme, ann):
     factories.customer(acme, "one")
     with pytest.raises(
         InvalidRequest,
         match=r"quota is 1,000,000.00 and 0.00 of it is allocated. This change would raise that to 1,000,000.01",
     ):
-        read(lines("one,ONE_TIME,1000000.01,,"), ann)
+        import_file(csv_of("one,ONE_TIME,1000000.01,,"), ann)
     assert not Operation.objects.exists()
 
 
-def test_beside_bad_lines_it_is_told_why_the_good_ones_cannot_be_reviewed_either(acme, ann):
+def test_with_bad_lines_it_also_says_why_the_good_lines_cannot_be_reviewed(acme, ann):
     factories.customer(acme, "one")
-    told = read(lines("one,ONE_TIME,1000000.01,,", "nobody,ONE_TIME,5,,"), ann)
-    assert (told.operation, told.bad) == (None, 1)
-    assert "This change would raise that to 1,000,000.01" in told.why_not
+    imported = import_file(csv_of("one,ONE_TIME,1000000.01,,", "nobody,ONE_TIME,5,,"), ann)
+    assert (imported.operation, imported.bad) == (None, 1)
+    assert "This change would raise that to 1,000,000.01" in imported.why_not
 
 
-def test_unfreezing_one_whose_budget_would_be_used_up_is_refused(acme, ann):
+def test_unfreezing_a_customer_whose_budget_would_be_exhausted_is_refused(acme, ann):
     one = factories.customer(acme, "one")
     factories.budget(one, ann, "50", unfreeze=False)
     factories.report((one, "2026-09", "60"))
     with pytest.raises(InvalidRequest, match=r"60.00 is used of a budget of 50.00"):
-        read(lines("one,,,,1"), ann)
+        import_file(csv_of("one,,,,1"), ann)
 
 
 @pytest.mark.parametrize("who", ["vera", "una", "platform"])
-def test_who_may_set_no_budget_imports_none(who, request):
+def test_only_people_who_may_set_budgets_can_import_them(who, request):
     with pytest.raises(PermissionRefused):
-        read(lines("one,ONE_TIME,5,,"), request.getfixturevalue(who))
+        import_file(csv_of("one,ONE_TIME,5,,"), request.getfixturevalue(who))
 
 
-def test_a_distributor_imports_where_no_grant_is_given(acme, ungranted, dora):
+def test_a_distributor_imports_only_where_no_grant_is_given(acme, ungranted, dora):
     factories.customer(acme, "granted")
-    free = factories.customer(ungranted, "free")
-    told = read(lines("granted,ONE_TIME,5,,", "free,ONE_TIME,7,,"), dora)
-    assert reasons(told) == {2: "acme-reseller holds the permission to set budgets for this customer."}
-    assert told.operation is not None
-    apply_budgets(told.operation)
-    assert factories.stored(free).amount == 7
+    ungranted_customer = factories.customer(ungranted, "ungranted")
+    imported = import_file(csv_of("granted,ONE_TIME,5,,", "ungranted,ONE_TIME,7,,"), dora)
+    assert bad_lines(imported) == {2: "acme-reseller holds the permission to set budgets for this customer."}
+    assert imported.operation is not None
+    apply_budgets(imported.operation)
+    assert factories.stored(ungranted_customer).amount == 7
 
 
-def test_a_formula_start_loses_its_apostrophe(acme, ann):
+def test_the_apostrophe_before_a_formula_is_removed(acme, ann):
     customer = factories.customer(acme, "=1+1")
-    told = read(lines("'=1+1,ONE_TIME,5,,"), ann)
-    assert told.operation is not None
-    assert told.operation.reviewed.get().customer == customer
+    imported = import_file(csv_of("'=1+1,ONE_TIME,5,,"), ann)
+    assert imported.operation is not None
+    assert imported.operation.reviewed.get().customer == customer
 
 
-def test_reviewing_again_keeps_what_the_file_and_the_edits_said(acme, ann):
+def test_reviewing_again_keeps_the_files_terms_and_the_edits(acme, ann):
     one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
-    told = read(lines("one,ONE_TIME,5,,", "other,MONTHLY,6,,"), ann)
-    assert told.operation is not None
-    edited = edit_review(told.operation, amounts={"other": Decimal(8)})
+    imported = import_file(csv_of("one,ONE_TIME,5,,", "other,MONTHLY,6,,"), ann)
+    assert imported.operation is not None
+    edited = edit_review(imported.operation, amounts={"other": Decimal(8)})
     factories.budget(one, ann, "100")
     again = review_kind(edited).review_again()
     apply_budgets(again)
@@ -283,11 +283,11 @@ def test_reviewing_again_keeps_what_the_file_and_the_edits_said(acme, ann):
     assert AdjustmentRecord.objects.filter(batch=again.pk, channel=Channel.IMPORT).count() == 2
 
 
-def test_progress_is_told_in_bytes(acme, ann):
-    told: list[int] = []
-    content = lines(*(f"nobody{n},ONE_TIME,5,," for n in range(100)))
-    read(content, ann, progress=told.append)
-    assert sum(told) == len(content)
+def test_progress_is_reported_in_bytes(acme, ann):
+    progress: list[int] = []
+    content = csv_of(*(f"nobody{n},ONE_TIME,5,," for n in range(100)))
+    import_file(content, ann, progress=progress.append)
+    assert sum(progress) == len(content)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_lines(acme, ann):
@@ -295,7 +295,9 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(acme, ann):
     for number in (3, 300):
         customers = factories.customers(acme, number)
         with CaptureQueriesContext(connection) as captured:
-            read(lines(*(f"{each.customer_id},ONE_TIME,5,," for each in customers), "nobody,,5,,", "nobody,,5,,"), ann)
+            import_file(
+                csv_of(*(f"{each.customer_id},ONE_TIME,5,," for each in customers), "nobody,,5,,", "nobody,,5,,"), ann
+            )
         counted.append(len(captured))
     assert counted[0] == counted[1]
 
@@ -305,27 +307,26 @@ def upload(client: Client, text: str | bytes, **more: str) -> Any:
     return client.post(PAGE, {"file": SimpleUploadedFile("budgets.csv", content), **more})
 
 
-def test_a_good_file_leads_to_the_same_review_as_any_batch(acme, ann, sign_in):
+def test_a_good_file_leads_to_a_review_that_can_be_edited_applied_and_undone(acme, ann, sign_in):
     one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     client = sign_in(ann)
-    path = upload(client, lines("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
+    path = upload(client, csv_of("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
     assert client.get(path).context["review"].number == 2
     path = client.post(f"{path}edit/", {"leave_out": "one"})["Location"]
     assert "1 budget is set." in client.post(path, follow=True).content.decode()
     assert not Budget.objects.filter(customer=one).exists()
     assert factories.stored(other).amount == 6
-    undo = client.post(f"/budgets/batches/{path.split('/')[-2]}/undo/")["Location"]
-    client.post(undo)
+    client.post(start_undo(client, path))
     assert not Budget.objects.exists()
 
 
-def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_in):
+def test_bad_lines_are_listed_and_can_be_excluded(acme, borealis, ann, sign_in):
     one = factories.customer(acme, "one")
     factories.customer(borealis, "theirs")
     client = sign_in(ann)
-    answer = upload(client, lines("one,ONE_TIME,5,,", "theirs,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"))
-    page = answer.content.decode()
-    assert answer.status_code == 422
+    response = upload(client, csv_of("one,ONE_TIME,5,,", "theirs,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"))
+    page = response.content.decode()
+    assert response.status_code == 422
     assert "2 lines have errors. Nothing was set." in page
     assert "The review of 1 line is ready." in page
     path = f"/operations/{Operation.objects.get().pk}/"
@@ -335,52 +336,52 @@ def test_bad_lines_are_listed_and_left_out_by_choice(acme, borealis, ann, sign_i
     assert factories.stored(one).amount == 5
 
 
-def test_leave_out_bad_leads_straight_to_the_review(acme, ann, sign_in):
+def test_excluding_bad_lines_in_advance_leads_straight_to_the_review(acme, ann, sign_in):
     factories.customer(acme, "one")
-    answer = upload(sign_in(ann), lines("one,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"), leave_out_bad="1")
-    assert answer["Location"] == f"/operations/{Operation.objects.get().pk}/"
+    response = upload(sign_in(ann), csv_of("one,ONE_TIME,5,,", "nobody,ONE_TIME,5,,"), leave_out_bad="1")
+    assert response["Location"] == f"/operations/{Operation.objects.get().pk}/"
 
 
 @pytest.mark.parametrize("leave_out", [{}, {"leave_out_bad": "1"}])
-def test_where_no_good_line_remains_there_is_no_review(acme, ann, sign_in, leave_out):
-    answer = upload(sign_in(ann), lines("nobody,ONE_TIME,5,,"), **leave_out)
-    assert answer.status_code == 422
-    assert "review the others" not in answer.content.decode()
+def test_a_file_without_a_good_line_has_no_review(acme, ann, sign_in, leave_out):
+    response = upload(sign_in(ann), csv_of("nobody,ONE_TIME,5,,"), **leave_out)
+    assert response.status_code == 422
+    assert "review the others" not in response.content.decode()
     assert not Operation.objects.exists()
 
 
 def test_a_file_that_changes_nothing_says_so(acme, ann, sign_in):
     factories.customer(acme, "one")
     client = sign_in(ann)
-    assert upload(client, lines("one,,,,"))["Location"] == PAGE
+    assert upload(client, csv_of("one,,,,"))["Location"] == PAGE
     assert "Nothing to change: the line of the file matches the current budget." in client.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("customer_id\none\n", "missing columns: amount"),
-        (lines("one,ONE_TIME,1000000.01,,"), "This change would raise that to 1,000,000.01"),
+        (csv_of("one,ONE_TIME,1000000.01,,"), "This change would raise that to 1,000,000.01"),
     ],
 )
-def test_a_file_refused_as_a_whole_says_why(acme, ann, sign_in, text, told):
+def test_a_file_refused_as_a_whole_says_why(acme, ann, sign_in, text, message):
     factories.customer(acme, "one")
-    answer = upload(sign_in(ann), text)
-    assert (answer.status_code, told in answer.content.decode()) == (422, True)
+    response = upload(sign_in(ann), text)
+    assert (response.status_code, message in response.content.decode()) == (422, True)
     assert not Operation.objects.exists()
 
 
-def test_a_file_too_large_or_none_at_all_is_refused(acme, ann, sign_in, settings):
+def test_a_file_that_is_too_large_or_missing_is_refused(acme, ann, sign_in, settings):
     settings.UPLOAD_MAX_MEGABYTES = 0
     client = sign_in(ann)
-    assert "larger than 0 MB" in upload(client, lines()).content.decode()
+    assert "larger than 0 MB" in upload(client, csv_of()).content.decode()
     assert "Choose a file." in client.post(PAGE).content.decode()
 
 
-def test_the_review_of_a_file_that_went_stale_is_told_and_reviewed_again(acme, ann, sign_in):
+def test_a_stale_review_of_a_file_can_be_reviewed_again(acme, ann, sign_in):
     one, other = factories.customer(acme, "one"), factories.customer(acme, "other")
     client = sign_in(ann)
-    path = upload(client, lines("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
+    path = upload(client, csv_of("one,ONE_TIME,5,,", "other,ONE_TIME,6,,"))["Location"]
     factories.budget(one, ann, "100")
     assert client.post(path).status_code == 409
     again = client.post(f"{path}edit/", {"again": "1"})["Location"]

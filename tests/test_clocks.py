@@ -1,4 +1,4 @@
-"""What keeps tests from failing on some days: the moments of `make test-clocks`, and where a month comes from."""
+"""Time in tests and code: the moments of `make test-clocks`, and that months come from `budgets.months` only."""
 
 import re
 from datetime import datetime
@@ -9,21 +9,21 @@ from tests.clocks.__main__ import MOMENTS, offset
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("partnercenter", "customers", "budgets", "tests")
-# A date written as a month without its day, and the date of the time module.
-A_MONTH_OF_ITS_OWN = re.compile(r"%Y-?%m(?!-?%d)|\bgmtime\(")
+# A format with a month but no day, and the current date in UTC from the time module.
+OWN_MONTH = re.compile(r"%Y-?%m(?!-?%d)|\bgmtime\(")
 
 
-def test_nobody_makes_a_month_of_a_date():
-    """In the billing time zone it may be another month: it is told by `budgets.months`."""
+def test_no_module_formats_a_month_itself():
+    """In the billing time zone it may be another month, so only `budgets.months` converts times to months."""
     modules = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-    assert [path for path in modules if A_MONTH_OF_ITS_OWN.search(path.read_text(encoding="utf-8"))] == []
+    assert [path for path in modules if OWN_MONTH.search(path.read_text(encoding="utf-8"))] == []
 
 
-def test_each_moment_says_of_which_place_it_is():
+def test_each_moment_has_a_time_zone():
     assert [moment for moment in MOMENTS if datetime.fromisoformat(moment).utcoffset() is None] == []
 
 
-def test_the_clock_is_moved_on_or_back_by_seconds():
+def test_the_clock_is_shifted_forward_or_back_by_seconds():
     now = factories.moment("2026-11-30 17:30")
     assert offset(datetime.fromisoformat("2026-12-01T17:30:10+00:00"), now) == "+86410s"
     assert offset(datetime.fromisoformat("2026-11-30T23:30:00+08:00"), now) == "-7200s"

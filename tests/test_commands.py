@@ -1,4 +1,4 @@
-"""associate_customers, may_purchase, restore_budgets and check_budgets, as an operations engineer runs them."""
+"""The commands associate_customers, may_purchase, restore_budgets and check_budgets: what they do and print."""
 
 from decimal import Decimal
 from io import StringIO
@@ -11,18 +11,15 @@ from budgets.models import Budget
 from customers.models import AccountFlags, AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.models import BudgetType, Grant
 from tests import factories
+from tests.commands import run_command
 
 HEADER = "customer_id,account_name,name,association_type,email,mobile,account_manager,tags,partner\n"
 
 
-def run(*words: object) -> str:
-    out = StringIO()
-    call_command(*map(str, words), stdout=out, stderr=StringIO())
-    return out.getvalue()
-
-
 @pytest.fixture
 def file(tmp_path: Path):
+    """Writes a file of customers with these lines."""
+
     def write(text: str, *, header: str = HEADER) -> Path:
         path = tmp_path / "customers.csv"
         path.write_text(header + text, encoding="utf-8")
@@ -31,13 +28,13 @@ def file(tmp_path: Path):
     return write
 
 
-def test_customers_come_in_frozen_and_without_a_budget(acme, file):
-    said = run(
+def test_associated_customers_are_frozen_and_without_a_budget(acme, file):
+    output = run_command(
         "associate_customers",
         file("4711,north_sea,北海 Shipping,,op@north.example,13800001121,Mia,vip;emea,acme-reseller\n"),
     )
     customer = Customer.objects.get()
-    assert "1 customer associated" in said
+    assert "1 customer associated" in output
     assert (customer.customer_id, customer.name, customer.partner) == ("4711", "北海 Shipping", acme)
     assert (customer.freeze_kind, customer.freeze_origin) == (FreezeKind.ACCOUNT, FreezeOrigin.ASSOCIATION)
     assert customer.freeze_records.get().operator_name == "system"
@@ -45,19 +42,21 @@ def test_customers_come_in_frozen_and_without_a_budget(acme, file):
     assert customer.tags == ";vip;emea;"
 
 
-def test_only_the_first_three_columns_and_partner_are_needed(acme, file):
-    run("associate_customers", file("4711,a,b,acme-reseller\n", header="customer_id,account_name,name,partner\n"))
+def test_only_id_account_name_name_and_partner_are_required(acme, file):
+    run_command(
+        "associate_customers", file("4711,a,b,acme-reseller\n", header="customer_id,account_name,name,partner\n")
+    )
     assert Customer.objects.get().association_type == Customer.AssociationType.RESELLER
 
 
 @pytest.mark.parametrize("name", ["王　秀英", "Tom\u00a0Co", "👩\u200d👩\u200d👧 Shop", "می\u200cخواهم"])
-def test_every_space_and_joiner_of_any_script_is_text(acme, file, name):
-    run("associate_customers", file(f"4711,a,{name},,,,,,acme-reseller\n"))
+def test_spaces_and_joiners_of_any_script_are_kept_in_names(acme, file, name):
+    run_command("associate_customers", file(f"4711,a,{name},,,,,,acme-reseller\n"))
     assert Customer.objects.get().name == name.strip()
 
 
 def test_a_referral_customer_is_not_frozen(acme, file):
-    run("associate_customers", file("4711,a,b,REFERRAL,,,,,acme-reseller\n"))
+    run_command("associate_customers", file("4711,a,b,REFERRAL,,,,,acme-reseller\n"))
     assert not Customer.objects.get().is_frozen
 
 
@@ -76,76 +75,78 @@ def test_a_referral_customer_is_not_frozen(acme, file):
         ("x,a,b", "expected 9 cells"),
     ],
 )
-def test_a_bad_line_refuses_the_whole_file_by_number_and_reason(acme, file, line, reason):
+def test_a_bad_line_refuses_the_whole_file_with_its_number_and_reason(acme, file, line, reason):
     factories.customer(acme, "known")
-    with pytest.raises(CommandError) as refused:
-        run("associate_customers", file(f"good,a,b,,,,,,acme-reseller\n{line}\n"))
-    assert "customers.csv, line 3: " in str(refused.value)
-    assert reason in str(refused.value)
+    with pytest.raises(CommandError) as error:
+        run_command("associate_customers", file(f"good,a,b,,,,,,acme-reseller\n{line}\n"))
+    assert "customers.csv, line 3: " in str(error.value)
+    assert reason in str(error.value)
     assert list(Customer.objects.values_list("customer_id", flat=True)) == ["known"]
 
 
-def test_may_purchase_answers_with_its_reason(acme, ann, time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+@pytest.mark.clock("2026-09-20 04:00")
+def test_may_purchase_prints_the_answer_and_its_reason(acme, ann):
     customer = factories.customer(acme, "/subscriptions/0a/b c")
-    assert run("may_purchase", customer.customer_id).startswith("no: Account frozen since")
+    assert run_command("may_purchase", customer.customer_id).startswith("no: Account frozen since")
     factories.budget(customer, ann, "100", account_freezing=AccountFreezing.MANUAL)
-    assert run("may_purchase", customer.customer_id).startswith("yes: The budget suffices: 0.00 of 100.00")
+    assert run_command("may_purchase", customer.customer_id).startswith("yes: The budget suffices: 0.00 of 100.00")
     factories.report((customer, "2026-09", "100"))
-    used_up = run("may_purchase", customer.customer_id).splitlines()
-    assert used_up == ["no: The budget is used up: 100.00 of 100.00.", "pay-per-use: yes"]
+    assert run_command("may_purchase", customer.customer_id).splitlines() == [
+        "no: The budget is used up: 100.00 of 100.00.",
+        "pay-per-use: yes",
+    ]
 
 
-def test_may_purchase_tells_times_in_the_billing_time_zone(acme, time_machine):
-    time_machine.move_to("2026-09-20T20:30:00Z", tick=False)
-    assert "since association on 2026-09-21 04:30" in run("may_purchase", factories.customer(acme).customer_id)
+@pytest.mark.clock("2026-09-20 20:30")
+def test_may_purchase_prints_times_in_the_billing_time_zone(acme):
+    assert "since association on 2026-09-21 04:30" in run_command("may_purchase", factories.customer(acme).customer_id)
 
 
 def test_without_a_budget_a_customer_cannot_purchase(acme):
     customer = factories.customer(acme, "4711")
     Customer.objects.update(freeze_kind="", freeze_origin="", frozen_since=None)
-    assert run("may_purchase", customer.customer_id).startswith("no: No budget is set")
+    assert run_command("may_purchase", customer.customer_id).startswith("no: No budget is set")
 
 
 def test_may_purchase_of_an_unknown_id_is_an_error(db):
     with pytest.raises(CommandError, match="No customer with the ID 4711 is associated"):
-        run("may_purchase", "4711")
+        run_command("may_purchase", "4711")
 
 
-def test_restore_budgets_restores_monthly_ones_once(acme, ann, time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+@pytest.mark.clock("2026-09-20 04:00")
+def test_restore_budgets_restores_monthly_budgets_once(acme, ann, clock):
     monthly, one_time = factories.customers(acme, 2)
     factories.budget(monthly, ann, "100", BudgetType.MONTHLY)
     factories.budget(one_time, ann, "100", BudgetType.ONE_TIME)
     factories.report((monthly, "2026-09", "60"), (one_time, "2026-09", "60"), (monthly, "2026-10", "7"))
-    time_machine.move_to("2026-09-30T16:00:00Z", tick=False)
-    assert run("restore_budgets").startswith("2026-10: 1 budgets restored, 0 accounts frozen.")
-    assert run("restore_budgets").startswith("2026-10: 0 budgets restored, 0 accounts frozen.")
+    clock.move_to("2026-09-30T16:00:00Z")
+    assert run_command("restore_budgets").startswith("2026-10: 1 budgets restored, 0 accounts frozen.")
+    assert run_command("restore_budgets").startswith("2026-10: 0 budgets restored, 0 accounts frozen.")
     assert factories.stored(monthly).used == Decimal("7.00")
     assert factories.stored(one_time).used == Decimal("60.00")
 
 
-def test_a_budget_exhausted_by_the_new_month_freezes_at_restore(acme, ann, time_machine):
-    time_machine.move_to("2026-09-20T04:00:00Z", tick=False)
+@pytest.mark.clock("2026-09-20 04:00")
+def test_a_budget_exhausted_by_the_new_month_freezes_at_restore(acme, ann, clock):
     customer = factories.customer(acme)
     factories.budget(customer, ann, "100", BudgetType.MONTHLY)
     factories.report((customer, "2026-10", "100"))
     assert not factories.fresh(customer).is_frozen
-    time_machine.move_to("2026-10-01T00:00:00Z", tick=False)
-    assert "1 accounts frozen" in run("restore_budgets")
+    clock.move_to("2026-10-01T00:00:00Z")
+    assert "1 accounts frozen" in run_command("restore_budgets")
     assert factories.fresh(customer).is_frozen
 
 
-def test_check_budgets_is_content_with_what_actions_wrote(acme, ann, time_machine):
-    time_machine.move_to("2026-11-20T04:00:00Z", tick=False)
+@pytest.mark.clock("2026-11-20 04:00")
+def test_check_budgets_finds_no_difference_after_actions(acme, ann):
     customer = factories.customer(acme)
     factories.budget(customer, ann, "100")
     factories.report((customer, "2026-11", "33.33"))
-    assert run("check_budgets").startswith("1 budgets checked")
+    assert run_command("check_budgets").startswith("1 budgets checked")
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "difference"),
     [
         (lambda: Budget.objects.update(used=Decimal("1.00"), usage=1), "used: stored 100, derived 3333"),
         (lambda: Budget.objects.update(usage=34), "usage: stored 34, derived 33"),
@@ -163,13 +164,13 @@ def test_check_budgets_is_content_with_what_actions_wrote(acme, ann, time_machin
         ),
     ],
 )
-def test_check_budgets_names_each_figure_that_is_not_as_derived(acme, ann, damage, said, time_machine):
-    time_machine.move_to("2026-11-20T04:00:00Z", tick=False)
+@pytest.mark.clock("2026-11-20 04:00")
+def test_check_budgets_names_each_figure_that_differs_from_the_derived_one(acme, ann, damage, difference):
     customer = factories.customer(acme)
     factories.budget(customer, ann, "100")
     factories.report((customer, "2026-11", "33.33"))
     damage()
-    told = StringIO()
+    errors = StringIO()
     with pytest.raises(CommandError, match="differences in 1 budgets"):
-        call_command("check_budgets", stdout=StringIO(), stderr=told)
-    assert said in told.getvalue()
+        call_command("check_budgets", stdout=StringIO(), stderr=errors)
+    assert difference in errors.getvalue()

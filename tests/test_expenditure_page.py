@@ -1,4 +1,7 @@
-"""Customer Expenditure: an administrator imports a report for the own customers; see rule 8.5 (docs/rules.md)."""
+"""Customer Expenditure, the page on which an administrator imports a report about the partner's own customers.
+
+See rule 8.5 (docs/rules.md).
+"""
 
 import gzip
 from decimal import Decimal
@@ -23,13 +26,13 @@ def upload(client, *texts: str | bytes):
     return client.post(PAGE, {"file": files})
 
 
-def test_a_report_is_taken_in_and_its_page_says_what_it_did(acme, ann, sign_in):
+def test_a_report_is_imported_and_its_page_says_what_it_changed(acme, ann, sign_in):
     mine = factories.customer(acme, "mine")
     factories.budget(mine, ann, "100")
     client = sign_in(ann)
-    answer = upload(client, f"{HEADER}mine,2026-09,100\n")
-    assert answer.status_code == 302
-    page = client.get(answer["Location"]).content.decode()
+    response = upload(client, f"{HEADER}mine,2026-09,100\n")
+    assert response.status_code == 302
+    page = client.get(response["Location"]).content.decode()
     assert "1 total changed" in page
     assert "1 account is frozen" in page
     assert mine.account_name in page
@@ -37,7 +40,7 @@ def test_a_report_is_taken_in_and_its_page_says_what_it_did(acme, ann, sign_in):
     assert factories.fresh(mine).is_frozen
 
 
-def test_what_is_not_the_partners_own_is_counted_and_not_stored(acme, borealis, ann, sign_in):
+def test_lines_about_other_customers_are_counted_and_not_stored(acme, borealis, ann, sign_in):
     factories.customer(acme, "mine")
     factories.customer(borealis, "theirs")
     upload(sign_in(ann), f"{HEADER}mine,2026-09,10\ntheirs,2026-09,10\nnobody,2026-09,10\n")
@@ -46,15 +49,15 @@ def test_what_is_not_the_partners_own_is_counted_and_not_stored(acme, borealis, 
     assert (summary["not_yours"], summary["unknown"], summary["customers"]) == (2, 0, 1)
 
 
-def test_bad_lines_are_listed_and_nothing_is_taken_in(acme, ann, sign_in):
+def test_bad_lines_are_listed_and_nothing_is_imported(acme, ann, sign_in):
     factories.customer(acme, "mine")
-    answer = upload(sign_in(ann), f"{HEADER}mine,2026-09,10\nmine,September,10\n")
-    assert answer.status_code == 422
-    assert "part0.csv, line 3: " in answer.content.decode()
+    response = upload(sign_in(ann), f"{HEADER}mine,2026-09,10\nmine,September,10\n")
+    assert response.status_code == 422
+    assert "part0.csv, line 3: " in response.content.decode()
     assert not Expenditure.objects.exists()
 
 
-def test_several_files_gzipped_or_not_are_one_report(acme, ann, sign_in):
+def test_several_files_are_one_report_gzipped_or_not(acme, ann, sign_in):
     factories.customers(acme, 2)
     ids = sorted(acme.customers.values_list("customer_id", flat=True))
     upload(sign_in(ann), f"{HEADER}{ids[0]},2026-09,10\n", gzip.compress(f"{HEADER}{ids[1]},2026-09,5.5\n".encode()))
@@ -65,33 +68,33 @@ def test_several_files_gzipped_or_not_are_one_report(acme, ann, sign_in):
     assert ExpenditureReport.objects.get().sources == ["part0.csv", "part1.csv"]
 
 
-def test_without_a_file_the_form_says_what_to_do(ann, sign_in):
-    answer = sign_in(ann).post(PAGE)
-    assert answer.status_code == 422
-    assert "Choose the files of the report." in answer.content.decode()
+def test_without_a_file_the_form_asks_for_one(ann, sign_in):
+    response = sign_in(ann).post(PAGE)
+    assert response.status_code == 422
+    assert "Choose the files of the report." in response.content.decode()
 
 
 def test_an_empty_file_is_refused(ann, sign_in):
-    answer = upload(sign_in(ann), "")
-    assert answer.status_code == 422
-    assert "A chosen file is empty." in answer.content.decode()
+    response = upload(sign_in(ann), "")
+    assert response.status_code == 422
+    assert "A chosen file is empty." in response.content.decode()
 
 
-def test_a_report_larger_than_the_bound_is_refused(ann, sign_in, settings):
+def test_a_report_larger_than_the_limit_is_refused(ann, sign_in, settings):
     settings.UPLOAD_MAX_MEGABYTES = 0
-    answer = upload(sign_in(ann), f"{HEADER}mine,2026-09,10\n")
-    assert answer.status_code == 422
-    assert "larger than 0 MB" in answer.content.decode()
+    response = upload(sign_in(ann), f"{HEADER}mine,2026-09,10\n")
+    assert response.status_code == 422
+    assert "larger than 0 MB" in response.content.decode()
 
 
 def test_a_report_that_changes_nothing_says_so_and_leaves_no_row(acme, ann, sign_in):
     client = sign_in(ann)
-    answer = client.post(PAGE, {"file": SimpleUploadedFile("a.csv", HEADER.encode())}, follow=True)
-    assert "Nothing to update: the report has no lines." in answer.content.decode()
+    response = client.post(PAGE, {"file": SimpleUploadedFile("a.csv", HEADER.encode())}, follow=True)
+    assert "Nothing to update: the report has no lines." in response.content.decode()
     assert not ExpenditureReport.objects.exists()
 
 
-def test_of_the_platforms_reports_a_partner_sees_only_whom_of_its_own_they_froze(acme, borealis, ann, carl, sign_in):
+def test_of_the_platforms_reports_a_partner_sees_only_its_own_frozen_customers(acme, borealis, ann, carl, sign_in):
     mine, theirs = factories.customer(acme, "mine"), factories.customer(borealis, "theirs")
     factories.budget(mine, ann, "10")
     factories.budget(theirs, carl, "10")
@@ -105,12 +108,12 @@ def test_of_the_platforms_reports_a_partner_sees_only_whom_of_its_own_they_froze
     assert "12,355.67" not in pages
 
 
-def test_who_uploads_another_partners_file_is_told_whose_it_is_not(borealis, ann, sign_in):
+def test_a_report_about_another_partners_customers_says_that_nothing_was_updated(borealis, ann, sign_in):
     factories.customer(borealis, "theirs")
-    answer = sign_in(ann).post(
+    response = sign_in(ann).post(
         PAGE, {"file": SimpleUploadedFile("a.csv", f"{HEADER}theirs,2026-09,1\n".encode())}, follow=True
     )
-    assert "the only line does not concern your customers (unknown IDs: 1)." in answer.content.decode()
+    assert "the only line does not concern your customers (unknown IDs: 1)." in response.content.decode()
 
 
 def test_another_partners_report_does_not_exist(acme, borealis, ann, carl, sign_in):
@@ -123,7 +126,7 @@ def test_another_partners_report_does_not_exist(acme, borealis, ann, carl, sign_
 
 
 @pytest.mark.parametrize("person", ["ben", "vera", "dora"])
-def test_only_a_partners_administrator_may(person, request, sign_in):
+def test_only_a_partners_administrator_may_import_reports(person, request, sign_in):
     client = sign_in(request.getfixturevalue(person))
     assert client.get(PAGE).status_code == 403
     assert upload(client, HEADER).status_code == 403

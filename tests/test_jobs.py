@@ -1,4 +1,4 @@
-"""Work that takes long: done at once, or left to a worker; ended once, startable again, never done twice."""
+"""Jobs: long work is done in the request or by a worker, can be started again if it stopped, and is done only once."""
 
 import os
 import signal
@@ -19,89 +19,89 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from budgets.actions.reviews import review_budgets
-from budgets.actions.terms import BudgetTerms
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
 from budgets.months import month_name, month_of
 from budgets.presenters import messages
-from customers.models import AccountFreezing, Customer
+from customers.models import Customer
 from partnercenter.actions import jobs
 from partnercenter.actions.partners import give_grant
-from partnercenter.models import AcceptedCode, BudgetType, Confirmation, Job, User
+from partnercenter.models import AcceptedCode, Confirmation, Job, User
 from tests import factories
+from tests.pages import ONE_TIME, batch_of, customer_ids
 
-TERMS = {"budget_type": "ONE_TIME", "amount": "100", "account_freezing": "AUTOMATIC"}
 UPLOAD = "/customers/expenditure/"
 
 
 @pytest.fixture
 def worker(settings) -> Any:
-    """What takes long is left to a worker; called, it works off what waits, as `manage.py db_worker` does."""
+    """Long work is left to a worker; calling this fixture does the waiting work, as `manage.py db_worker` does."""
     settings.TASKS_BACKEND = "database"
     settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
     return lambda: call_command("db_worker", batch=True, reload=False, startup_delay=False, interval=0, verbosity=0)
 
 
 @pytest.fixture
-def few(monkeypatch) -> None:
-    """Two customers are worth a worker."""
+def low_threshold(monkeypatch) -> None:
+    """Two customers are enough for a job."""
     monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 1)
 
 
 def review(customers: list[Customer], operator: User) -> str:
-    """A review that waits for its OK; its path."""
-    chosen = Customer.objects.filter(pk__in=[each.pk for each in customers])
-    terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(100), AccountFreezing.AUTOMATIC)
-    return f"/operations/{review_budgets(chosen, terms, operator=operator, unfreeze=False).pk}/"
+    """The path of a review that waits for its OK."""
+    return f"/operations/{factories.reviewed(customers, operator, '100', unfreeze=False).pk}/"
 
 
 def report(*lines: str) -> SimpleUploadedFile:
+    """A plain report with these lines; MONTH stands for the current month."""
     month = month_name(month_of(timezone.now()))
     text = "customer_id,month,list_price_total\n" + "".join(f"{line.replace('MONTH', month)}\n" for line in lines)
     return SimpleUploadedFile("plain.csv", text.encode())
 
 
-def in_files() -> list[Path]:
+def stored_uploads() -> list[Path]:
+    """The uploaded files that wait for a worker."""
     return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
 @pytest.fixture(autouse=True)
-def uploads(settings, tmp_path) -> None:
+def upload_folder(settings, tmp_path) -> None:
     settings.MEDIA_ROOT = tmp_path
 
 
-def test_without_a_worker_a_large_batch_is_done_when_ok_answers(client, three, ann, few):
+def test_without_a_worker_a_large_batch_is_done_within_the_request(client, three, ann, low_threshold):
     path = review(three, ann)
     page = client.post(path, follow=True)
     assert "3 budgets are set." in page.content.decode()
     job = Job.objects.get()
-    assert (job.state, job.link) == ("DONE", f"/budgets/batches/{path.split('/')[2]}/")
+    assert (job.state, job.link) == ("DONE", batch_of(path))
     assert "3 budgets are set." in client.get(f"/jobs/{job.pk}/").content.decode()
 
 
-def test_a_worker_sets_a_large_batch_once_and_its_page_says_so(client, three, ann, few, worker, transactional_db):
+def test_a_worker_sets_a_large_batch_once_and_its_page_says_so(
+    client, three, ann, low_threshold, worker, transactional_db
+):
     path = review(three, ann)
     page = client.post(path)["Location"]
     again = client.post(path)["Location"]
     assert page == again == f"/jobs/{Job.objects.get().pk}/"
     assert not Budget.objects.exists()
-    waiting = client.get(page).content.decode()
-    assert "Waiting" in waiting
-    assert 'hx-trigger="every 1s"' in waiting
+    content = client.get(page).content.decode()
+    assert "Waiting" in content
+    assert 'hx-trigger="every 1s"' in content
     worker()
     assert Budget.objects.count() == 3
-    done = client.get(page).content.decode()
-    assert "3 budgets are set." in done
-    assert "every 1s" not in done
-    assert f'href="/budgets/batches/{path.split("/")[2]}/"' in done
+    content = client.get(page).content.decode()
+    assert "3 budgets are set." in content
+    assert "every 1s" not in content
+    assert f'href="{batch_of(path)}"' in content
     assert client.post(path).status_code == 409
     assert AdjustmentRecord.objects.count() == 3
 
 
-@pytest.mark.parametrize("chosen", ["ticked", "all_matching"])
-def test_a_worker_makes_the_review_of_many(client, three, few, worker, chosen, transactional_db):
-    who = {"customer": [each.customer_id for each in three]} if chosen == "ticked" else {"all_matching": "1"}
-    page = client.post("/budgets/set/?sort=-usage", {**who, **TERMS})["Location"]
+@pytest.mark.parametrize("selection", ["ticked", "all_matching"])
+def test_a_worker_makes_the_review_of_many_customers(client, three, low_threshold, worker, selection, transactional_db):
+    customers = {"customer": customer_ids(three)} if selection == "ticked" else {"all_matching": "1"}
+    page = client.post("/budgets/set/?sort=-usage", {**customers, **ONE_TIME})["Location"]
     assert page == f"/jobs/{Job.objects.get().pk}/"
     worker()
     job = client.get(page).context["job"]
@@ -110,31 +110,31 @@ def test_a_worker_makes_the_review_of_many(client, three, few, worker, chosen, t
     assert not Budget.objects.exists()
 
 
-def test_a_worker_counts_days_where_the_partner_is(client, three, few, worker, transactional_db):
+def test_a_worker_filters_by_days_in_the_partners_time_zone(client, three, low_threshold, worker, transactional_db):
     # Already the 23rd in Shanghai.
     Customer.objects.update(associated_on="2026-09-22T17:00:00Z")
-    page = client.post("/budgets/set/?associated_after=2026-09-23", {"all_matching": "1", **TERMS})["Location"]
+    page = client.post("/budgets/set/?associated_after=2026-09-23", {"all_matching": "1", **ONE_TIME})["Location"]
     worker()
     assert client.get(client.get(page).context["job"].link).context["review"].number == 3
 
 
-def test_a_review_that_is_refused_says_why(client, three, acme, few, worker, transactional_db):
+def test_a_review_that_is_refused_says_why(client, three, acme, low_threshold, worker, transactional_db):
     give_grant(acme, monthly_quota=None, one_time_quota=Decimal(250), operator=None)
-    answer = client.post("/budgets/set/", {"customer": [each.customer_id for each in three], **TERMS})
+    response = client.post("/budgets/set/", {"customer": customer_ids(three), **ONE_TIME})
     worker()
-    job = client.get(answer["Location"]).context["job"]
+    job = client.get(response["Location"]).context["job"]
     assert (job.state, job.status) == ("REFUSED", 422)
     assert "250.00" in job.message
 
 
-def test_a_small_batch_waits_for_no_worker(client, three, ann, worker):
+def test_a_small_batch_is_done_in_the_request(client, three, ann, worker):
     client.post(review(three, ann))
     assert Budget.objects.count() == 3
     assert not Job.objects.exists()
 
 
-def test_its_code_is_asked_for_once_and_is_good_until_it_is_set(
-    client, three, acme, ann, few, worker, mailoutbox, transactional_db
+def test_a_code_is_asked_for_once_and_stays_valid_until_the_batch_is_set(
+    client, three, acme, ann, low_threshold, worker, mailoutbox, transactional_db
 ):
     type(acme).objects.update(verification_required=True)
     path = review(three, ann)
@@ -148,7 +148,7 @@ def test_its_code_is_asked_for_once_and_is_good_until_it_is_set(
     refused = client.get(page)
     assert refused.context["job"].state == "REFUSED"
     assert f'href="{path}"' in refused.content.decode()
-    # The code was right: the unchanged are set without another.
+    # The code was right, so the unchanged customers are set without another one.
     client.post(path, {"apply": "unchanged"})
     worker()
     assert [budget.amount for budget in Budget.objects.order_by("customer")] == [Decimal(7), Decimal(100), Decimal(100)]
@@ -156,23 +156,23 @@ def test_its_code_is_asked_for_once_and_is_good_until_it_is_set(
     assert AcceptedCode.objects.count() == 1
 
 
-def test_what_changed_before_ok_is_told_before_the_code_and_without_a_job(client, three, ann, few, worker):
+def test_a_stale_review_is_refused_without_starting_a_job(client, three, ann, low_threshold, worker):
     path = review(three, ann)
     factories.budget(three[0], ann, "7")
     assert client.post(path).status_code == 409
     assert not Job.objects.exists()
 
 
-def test_what_changed_since_the_review_is_409_where_there_is_no_worker(client, three, ann, few):
+def test_without_a_worker_a_stale_review_is_refused_with_409(client, three, ann, low_threshold):
     path = review(three, ann)
     factories.budget(three[0], ann, "7")
-    # Without a worker and a code nothing is compared before the locks are taken: the job is refused.
+    # Without a worker and a code nothing is compared before the locks are taken: a job starts and is refused.
     assert client.post(path).status_code == 409
     assert Job.objects.get().state == "REFUSED"
     assert Budget.objects.count() == 1
 
 
-def test_a_revoked_grant_refuses_the_job(client, three, ann, acme, few, worker, transactional_db):
+def test_a_revoked_grant_refuses_the_job(client, three, ann, acme, low_threshold, worker, transactional_db):
     path = review(three, ann)
     page = client.post(path)["Location"]
     give_grant(acme, monthly_quota=None, one_time_quota=None, operator=None)
@@ -182,20 +182,20 @@ def test_a_revoked_grant_refuses_the_job(client, three, ann, acme, few, worker, 
     assert not Budget.objects.exists()
 
 
-def test_a_report_is_taken_in_by_the_worker_of_when_it_was_sent(client, three, ann, worker, transactional_db):
+def test_a_report_imported_by_a_worker_has_the_time_at_which_it_was_sent(client, three, ann, worker, transactional_db):
     factories.budget(three[0], ann, "100")
     page = client.post(UPLOAD, {"file": report(f"{three[0].customer_id},MONTH,60.00")})["Location"]
     sent = Job.objects.get().created_at
-    assert len(in_files()) == 1
+    assert len(stored_uploads()) == 1
     worker()
     assert factories.stored(three[0]).used == Decimal("60.00")
-    taken = ExpenditureReport.objects.get()
-    assert taken.reported_at == sent
-    assert f'href="{UPLOAD}{taken.pk}/"' in client.get(page).content.decode()
-    assert not in_files()
+    imported = ExpenditureReport.objects.get()
+    assert imported.reported_at == sent
+    assert f'href="{UPLOAD}{imported.pk}/"' in client.get(page).content.decode()
+    assert not stored_uploads()
 
 
-def test_a_worker_reads_a_file_of_budgets(client, three, worker, transactional_db):
+def test_a_worker_imports_a_file_of_budgets(client, three, worker, transactional_db):
     text = (
         "customer_id,budget_type,amount\n" + "".join(f"{each.customer_id},MONTHLY,5\n" for each in three) + "nobody,,\n"
     )
@@ -206,50 +206,52 @@ def test_a_worker_reads_a_file_of_budgets(client, three, worker, transactional_d
     assert "Exclude these lines and review the others" in shown.content.decode()
     client.post(shown.context["job"].link)
     assert [budget.amount for budget in Budget.objects.all()] == [Decimal(5)] * 3
-    assert not in_files()
+    assert not stored_uploads()
 
 
-def test_bad_lines_of_a_report_are_on_the_page_of_the_job(client, worker, transactional_db):
+def test_bad_lines_of_a_report_are_listed_on_the_page_of_the_job(client, worker, transactional_db):
     page = client.post(UPLOAD, {"file": report("x,MONTH,much", "y,MONTH,more")})["Location"]
     worker()
     shown = client.get(page)
     assert [problem[:17] for problem in shown.context["job"].problems] == ["plain.csv, line 2", "plain.csv, line 3"]
     assert "Nothing was changed. Correct the errors" in shown.content.decode()
-    assert not in_files()
+    assert not stored_uploads()
 
 
-def test_only_who_started_it_sees_a_job(client, three, ann, few, worker, sign_in, ben, carl):
+def test_only_the_operator_who_started_a_job_sees_it(client, three, ann, low_threshold, worker, sign_in, ben, carl):
     page = client.post(review(three, ann))["Location"]
     for person in (ben, carl):
         assert sign_in(person).get(page).status_code == 404
         assert sign_in(person).post(f"{page}again/").status_code == 404
 
 
-def test_what_is_being_carried_out_cannot_be_changed_any_more(client, three, ann, few, worker, transactional_db):
+def test_an_operation_being_carried_out_cannot_be_edited(client, three, ann, low_threshold, worker, transactional_db):
     path = review(three, ann)
     page = client.post(path)["Location"]
     assert "is being carried out" in client.get(path).content.decode()
     assert client.post(f"{path}edit/", {"leave_out": three[0].customer_id}).status_code == 422
     assert client.post(path, {f"amount_{three[0].customer_id}": "5"}).status_code == 422
-    assert client.post(path)["Location"] == page, "pressed twice it is the same"
+    assert client.post(path)["Location"] == page, "pressing OK twice starts one job"
     worker()
     assert client.get(page).context["job"].state == "DONE"
 
 
-def test_work_that_nobody_has_begun_says_so(client, three, ann, few, worker):
+def test_a_job_that_no_worker_has_started_says_so(client, three, ann, low_threshold, worker):
     page = client.post(review(three, ann))["Location"]
     Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2))
     assert "No worker has started this for a minute" in client.get(page).content.decode()
 
 
-def test_work_that_goes_on_is_not_started_again(client, three, ann, few, worker):
+def test_a_running_job_cannot_be_started_again(client, three, ann, low_threshold, worker):
     page = client.post(review(three, ann))["Location"]
-    answer = client.post(f"{page}again/", follow=True)
-    assert "it cannot be started again" in answer.content.decode()
+    response = client.post(f"{page}again/", follow=True)
+    assert "it cannot be started again" in response.content.decode()
     assert DBTaskResult.objects.count() == 1
 
 
-def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, ann, few, worker, transactional_db):
+def test_a_job_whose_worker_died_can_be_started_again_and_is_done_once(
+    client, three, ann, low_threshold, worker, transactional_db
+):
     page = client.post(review(three, ann))["Location"]
     Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2), state="APPLYING")
     assert "has not reported for a minute" in client.get(page).content.decode()
@@ -261,15 +263,15 @@ def test_a_job_whose_worker_died_is_started_again_and_done_once(client, three, a
     assert Confirmation.objects.count() == 1
 
 
-def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
-    client, three, ann, few, worker, monkeypatch, transactional_db
+def test_a_refused_second_run_does_not_undo_the_first(
+    client, three, ann, low_threshold, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
     message_for_batch = messages.message_for_batch
 
-    def refused_meanwhile(*given: Any) -> str:
+    def refused_meanwhile(*args: Any) -> str:
         Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="LockTimeout", status=409)
-        return message_for_batch(*given)
+        return message_for_batch(*args)
 
     monkeypatch.setattr(messages, "message_for_batch", refused_meanwhile)
     worker()
@@ -277,8 +279,8 @@ def test_a_second_run_that_is_refused_undoes_nothing_of_the_first(
     assert Budget.objects.count() == 3
 
 
-def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
-    client, three, ann, few, worker, monkeypatch, transactional_db
+def test_an_unexpected_error_is_reported_and_changes_nothing(
+    client, three, ann, low_threshold, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
     monkeypatch.setattr(messages, "message_for_batch", lambda *args: 1 / 0)
@@ -287,13 +289,16 @@ def test_an_error_that_nobody_foresaw_is_told_and_changes_nothing(
     assert not Budget.objects.exists()
 
 
-def test_the_own_work_of_the_day_is_on_budget_batches(client, three, ann, few, worker, sign_in, ben):
+def test_budget_batches_links_to_the_operators_own_jobs_of_the_day(
+    client, three, ann, low_threshold, worker, sign_in, ben
+):
     page = client.post(review(three, ann))["Location"]
     assert f'href="{page}"' in client.get("/budgets/batches/").content.decode()
     assert f'href="{page}"' not in sign_in(ben).get("/budgets/batches/").content.decode()
 
 
-STOP = """
+# A worker that stops after it has written adjustment records, so that it can be killed in the middle of a batch.
+STOPPING_WORKER = """
 import time
 import django
 django.setup()
@@ -314,12 +319,14 @@ with connection.execute_wrapper(stop):
 
 
 @pytest.mark.postgres
-def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(client, three, ann, few, worker, transactional_db):
+def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(
+    client, three, ann, low_threshold, worker, transactional_db
+):
     page = client.post(review(three, ann))["Location"]
     database = connection.settings_dict
     url = f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
     child = subprocess.Popen(
-        [sys.executable, "-c", STOP],
+        [sys.executable, "-c", STOPPING_WORKER],
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "TEST_"))},
             "DATABASE_URL": url,
@@ -332,11 +339,11 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(client, three, a
     try:
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "in the middle"
-        _until(lambda: client.get(page).context["job"].state == "APPLYING")
+        _wait_until(lambda: client.get(page).context["job"].state == "APPLYING")
     finally:
         child.send_signal(signal.SIGKILL)
         child.communicate()
-    _until(_nobody_holds_anything)
+    _wait_until(_no_open_transaction)
     assert not AdjustmentRecord.objects.exists()
     assert not Budget.objects.exists()
     assert client.get(page).context["job"].finished_at is None
@@ -347,15 +354,15 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(client, three, a
     assert Budget.objects.count() == 3
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition did not become true within 20 seconds"
         time.sleep(0.1)
 
 
-def _nobody_holds_anything() -> bool:
-    """The server has noticed that the client is gone."""
+def _no_open_transaction() -> bool:
+    """Whether PostgreSQL has noticed that the killed worker is gone."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"

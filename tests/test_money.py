@@ -1,4 +1,4 @@
-"""Money is exact: cents in the database, two decimals in Python, strict amounts in forms.
+"""Money is exact: cents in the database, two decimals in Python, and strictly parsed amounts in forms.
 
 See section 2 (docs/rules.md).
 """
@@ -34,7 +34,7 @@ def amount(text: str) -> Decimal:
 
 @pytest.fixture
 def totals(db: None) -> Any:
-    """Expenditure of five accounts, as a queryset."""
+    """A queryset with the expenditure of the accounts a to e."""
     now = timezone.now()
     report = ExpenditureReport.objects.create(
         reported_at=now, imported_at=now, operator_name="system", sources=[], format="plain"
@@ -46,7 +46,7 @@ def totals(db: None) -> Any:
     return Expenditure.objects.order_by("account")
 
 
-def of(rows: Any) -> list[str]:
+def accounts(rows: Any) -> list[str]:
     return [row.account for row in rows]
 
 
@@ -61,15 +61,15 @@ def test_an_amount_is_stored_as_cents_and_read_with_two_decimals(totals: Any) ->
 
 
 def test_filters_compare_amounts(totals: Any) -> None:
-    assert of(totals.filter(total=amount("0.30"))) == ["c"]
-    assert of(totals.filter(total__in=[amount("0.10"), amount("-5.00")])) == ["a", "e"]
-    assert of(totals.filter(total__range=(amount("0.10"), amount("0.20")))) == ["a", "b"]
-    assert of(totals.filter(total__gte=amount("0.30"))) == ["c", "d"]
-    assert of(totals.filter(total__lt=0)) == ["e"]
-    assert of(totals.filter(total__lt=F("total") * 2)) == ["a", "b", "c", "d"]
+    assert accounts(totals.filter(total=amount("0.30"))) == ["c"]
+    assert accounts(totals.filter(total__in=[amount("0.10"), amount("-5.00")])) == ["a", "e"]
+    assert accounts(totals.filter(total__range=(amount("0.10"), amount("0.20")))) == ["a", "b"]
+    assert accounts(totals.filter(total__gte=amount("0.30"))) == ["c", "d"]
+    assert accounts(totals.filter(total__lt=0)) == ["e"]
+    assert accounts(totals.filter(total__lt=F("total") * 2)) == ["a", "b", "c", "d"]
 
 
-def test_aggregates_are_amounts(totals: Any) -> None:
+def test_aggregates_give_amounts(totals: Any) -> None:
     small = Q(total__gt=0, total__lt=1)
     found = totals.aggregate(
         all=Sum("total"),
@@ -87,14 +87,14 @@ def test_a_sum_in_the_database_is_exact(totals: Any) -> None:
     assert totals.filter(account__in="ab").aggregate(sum=Sum("total"))["sum"] == amount("0.30")
 
 
-def test_arithmetic_on_amounts_says_its_output(totals: Any) -> None:
+def test_arithmetic_on_amounts_gives_amounts(totals: Any) -> None:
     double = ExpressionWrapper(F("total") + F("total"), output_field=MoneyField())
     assert totals.annotate(double=double).get(account="c").double == amount("0.60")
     other = totals.filter(account="b").values("total")
     assert totals.annotate(other=Subquery(other)).get(account="a").other == amount("0.20")
     assert totals.annotate(own=Coalesce(Sum("total"), money(0))).get(account="e").own == amount("-5.00")
     assert totals.annotate(most=Greatest("total", money("0.25"))).get(account="a").most == amount("0.25")
-    assert of(totals.filter(~Exists(totals.filter(total__gt=OuterRef("total"))))) == ["d"]
+    assert accounts(totals.filter(~Exists(totals.filter(total__gt=OuterRef("total"))))) == ["d"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_arithmetic_on_amounts_says_its_output(totals: Any) -> None:
         lambda: Greatest(F("total"), Decimal("1.00")),
     ],
 )
-def test_an_expression_that_may_mean_cents_is_refused(unclear: Callable[[], Any], totals: Any) -> None:
+def test_an_expression_that_mixes_amounts_and_bare_numbers_is_refused(unclear: Callable[[], Any], totals: Any) -> None:
     with pytest.raises(FieldError):
         list(totals.annotate(unclear=unclear()))
 
@@ -129,7 +129,7 @@ def test_updates_write_amounts(totals: Any) -> None:
     ],
 )
 def test_an_update_with_a_bare_amount_is_refused(bare: Callable[[], Any], totals: Any) -> None:
-    """It would be taken for cents: 0.30 + 1.00 became 0.31."""
+    """The number would be read as cents: 0.30 + 1.00 would become 0.31."""
     with pytest.raises(TypeError, match=r"wrap amounts in money\(\)"), transaction.atomic():
         totals.update(total=bare())
     assert [str(row.total) for row in totals] == list(TOTALS.values())
@@ -141,27 +141,27 @@ def test_an_amount_survives_a_dump(totals: Any) -> None:
     assert row.total == amount("1234.56")
 
 
-@pytest.mark.parametrize("beyond", ["0.00", "-0.01", "2147483647.01"])
-def test_the_database_keeps_budgets_in_bounds(beyond: str, acme: Partner, ann: User) -> None:
+@pytest.mark.parametrize("out_of_bounds", ["0.00", "-0.01", "2147483647.01"])
+def test_the_database_refuses_budgets_out_of_bounds(out_of_bounds: str, acme: Partner, ann: User) -> None:
     customer = factories.customer(acme)
     factories.budget(customer, ann, "1.00")
     with pytest.raises(IntegrityError, match="budget_amount_in_bounds"), transaction.atomic():
-        Budget.objects.update(amount=amount(beyond))
+        Budget.objects.update(amount=amount(out_of_bounds))
     assert factories.stored(customer).amount == amount("1.00")
 
 
 @pytest.mark.parametrize("bound", [amount("0.01"), LARGEST_BUDGET])
-def test_the_bounds_themselves_are_budgets(bound: Decimal, sol_solutions: Partner, sol: User) -> None:
+def test_the_smallest_and_the_largest_amount_can_be_set(bound: Decimal, sol_solutions: Partner, sol: User) -> None:
     customer = factories.customer(sol_solutions)
     factories.budget(customer, sol, str(bound))
     assert factories.stored(customer).amount == bound
 
 
 @pytest.mark.parametrize(("second", "exhausted"), [("0.19", False), ("0.20", True)])
-def test_two_amounts_that_are_no_binary_fractions_use_up_their_sum(
+def test_amounts_without_an_exact_binary_fraction_exhaust_a_budget_of_their_sum(
     second: str, exhausted: bool, acme: Partner, ann: User
 ) -> None:
-    """0.10 + 0.20 used of 0.30: in floating point the sum is another number."""
+    """0.10 + 0.20 is not 0.30 in floating point."""
     with time_machine.travel(factories.moment("2026-09-15 10:00"), tick=False) as clock:
         customer = factories.customer(acme)
         factories.budget(customer, ann, "0.30")
@@ -177,29 +177,29 @@ def test_two_amounts_that_are_no_binary_fractions_use_up_their_sum(
 
 
 @given(st.integers(-BIGINT, BIGINT))
-def test_cents_and_amount_are_the_same(cents: int) -> None:
+def test_converting_cents_to_an_amount_and_back_gives_the_same_cents(cents: int) -> None:
     assert to_cents(from_cents(cents)) == cents
     assert from_cents(cents).as_tuple().exponent == -2
 
 
 @pytest.mark.parametrize("finer", ["0.001", "1.005", "8E-7", "1." + "0" * 40 + "1"])
-def test_what_is_finer_than_a_cent_is_never_rounded(finer: str) -> None:
+def test_fractions_of_a_cent_are_refused_and_never_rounded(finer: str) -> None:
     with pytest.raises(ValueError, match="fractions of a cent"):
         to_cents(amount(finer))
 
 
-@pytest.mark.parametrize("endless", ["NaN", "Infinity"])
-def test_what_is_no_number_is_no_amount(endless: str) -> None:
+@pytest.mark.parametrize("text", ["NaN", "Infinity"])
+def test_nan_and_infinity_are_not_amounts(text: str) -> None:
     with pytest.raises((ValueError, OverflowError)):
-        to_cents(amount(endless))
+        to_cents(amount(text))
 
 
-@pytest.mark.parametrize("even", ["1E+2", "100", "100.000"])
-def test_the_form_of_a_number_does_not_matter(even: str) -> None:
-    assert to_cents(amount(even)) == 10_000
+@pytest.mark.parametrize("text", ["1E+2", "100", "100.000"])
+def test_the_notation_of_a_number_does_not_matter(text: str) -> None:
+    assert to_cents(amount(text)) == 10_000
 
 
-def test_a_float_is_no_amount(db: None) -> None:
+def test_a_float_is_refused_as_an_amount(db: None) -> None:
     with pytest.raises(TypeError, match="must not be a float"):
         Expenditure.objects.filter(total=0.3).exists()
     with pytest.raises(ValidationError):
@@ -214,7 +214,7 @@ def test_an_amount_is_shown_with_two_decimals_and_separators(value: str, shown: 
     assert show_amount(amount(value)) == shown
 
 
-def test_no_amount_is_shown_as_dashes() -> None:
+def test_a_missing_amount_is_shown_as_dashes() -> None:
     assert show_amount(None) == "--"
 
 
@@ -225,7 +225,7 @@ LANGUAGES = pytest.mark.parametrize("language", ["en", "zh-hans", "de"])
 
 @LANGUAGES
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "expected"),
     [
         ("1200", "1200"),
         ("1,234.50", "1234.50"),
@@ -239,9 +239,9 @@ LANGUAGES = pytest.mark.parametrize("language", ["en", "zh-hans", "de"])
         ("2147483647.00", "2147483647.00"),
     ],
 )
-def test_an_amount_is_taken_as_a_person_types_it(typed: str, meant: str, language: str) -> None:
+def test_an_amount_is_accepted_in_the_forms_people_type(typed: str, expected: str, language: str) -> None:
     with translation.override(language):
-        assert AmountField().clean(typed) == amount(meant)
+        assert AmountField().clean(typed) == amount(expected)
 
 
 @LANGUAGES
@@ -252,7 +252,7 @@ def test_an_amount_is_taken_as_a_person_types_it(typed: str, meant: str, languag
         "1.000,50", "+1", "-1", "$5", "0x10", "NaN", "Infinity", "twelve", "1" * 33, "1\x00",
     ],
 )  # fmt: skip
-def test_what_is_no_plain_amount_is_refused(typed: str, language: str) -> None:
+def test_text_that_is_not_a_plain_amount_is_refused(typed: str, language: str) -> None:
     with translation.override(language), pytest.raises(ValidationError):
         AmountField().clean(typed)
 
@@ -268,12 +268,12 @@ def test_what_is_no_plain_amount_is_refused(typed: str, language: str) -> None:
         ("", "required"),
     ],
 )
-def test_a_refusal_says_what_is_wrong(typed: str, message: str) -> None:
+def test_the_error_says_what_is_wrong_with_an_amount(typed: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         AmountField(largest=LARGEST_BUDGET).clean(typed)
 
 
-def test_a_quota_may_be_larger_than_any_one_budget() -> None:
+def test_a_quota_may_be_larger_than_the_largest_budget() -> None:
     assert AmountField().clean("2,000,000,000,000") == Decimal(2_000_000_000_000)
 
 
@@ -283,18 +283,18 @@ def test_an_optional_amount_may_be_left_empty() -> None:
 
 @LANGUAGES
 @given(cents=st.integers(1, int(LARGEST_BUDGET * 100)))
-def test_an_amount_as_shown_is_taken_back(language: str, cents: int) -> None:
+def test_an_amount_is_accepted_as_it_is_shown(language: str, cents: int) -> None:
     field = AmountField()
     with translation.override(language):
         assert field.clean(field.prepare_value(from_cents(cents))) == from_cents(cents)
 
 
 @pytest.mark.parametrize(("typed", "changed"), [("1,200.00", False), ("1200", False), ("1200.01", True), ("x", True)])
-def test_another_writing_of_an_amount_is_no_change(typed: str, changed: bool) -> None:
+def test_the_same_amount_in_another_notation_is_not_a_change(typed: str, changed: bool) -> None:
     assert AmountField().has_changed(amount("1200.00"), typed) is changed
 
 
-def test_a_model_form_asks_for_an_amount_not_for_cents(acme: Partner) -> None:
+def test_a_model_form_shows_and_accepts_amounts_not_cents(acme: Partner) -> None:
     form_class = forms.modelform_factory(Grant, fields=["monthly_quota"])
     grant = Grant.objects.get(partner=acme)
     assert 'value="1,000,000.00"' in str(form_class(instance=grant)["monthly_quota"])

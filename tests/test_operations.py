@@ -1,16 +1,15 @@
-"""An operation is confirmed as it was reviewed, once, in time and by who reviewed it.
+"""Operations: confirmed as they were reviewed, once, in time and by their own operator; and the verification switch.
 
 See rules 6.1, 6.3 (docs/rules.md).
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -21,15 +20,10 @@ from partnercenter.actions.verification_switch import switch_verification
 from partnercenter.lib.errors import PermissionRefused
 from partnercenter.models import Confirmation, Operation, Partner, User, VerificationSwitchRecord
 from tests import factories
-from tests.test_verification import IN_DIALOG, TERMS, confirm, get_code, review
+from tests.pages import IN_DIALOG, confirm, get_code, messages
+from tests.test_verification import TERMS, review
 
-START = factories.moment("2026-09-15 02:00")
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[Any]:
-    with time_machine.travel(START, tick=False) as traveller:
-        yield traveller
+pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
 
 @pytest.fixture
@@ -47,47 +41,45 @@ def path(client: Client, customer: Customer) -> str:
     return review(client, customer)
 
 
-def told(response: Any) -> str:
-    """What the page of an operation says that cannot be confirmed any more."""
+def alert(response: Any) -> str:
+    """What the page of an operation says that can no longer be confirmed."""
     assert response.status_code == 409
     content = response.content.decode()
     assert 'name="verification_code"' not in content
     return content.split('role="alert" tabindex="-1">')[1].split("<")[0]
 
 
-def test_nothing_is_waiting_where_nothing_would_change(client, customer, carl):
+def test_no_confirmation_is_needed_where_nothing_would_change(client, customer, carl):
     factories.budget(customer, carl, "200")
     response = client.post(f"/budgets/set/?customer={customer.customer_id}", TERMS, follow=True)
-    assert [str(each) for each in response.context["messages"]] == [
-        "Nothing to change: the budget is already set to these values."
-    ]
+    assert messages(response) == ["Nothing to change: the budget is already set to these values."]
     assert response.redirect_chain[-1][0] == "/customers/"
     assert customer.adjustment_records.count() == 1
 
 
 @pytest.mark.parametrize("changes", [{"amount": "0"}, {"amount": "1000000.01"}, {"budget_type": "X"}])
-def test_bad_terms_are_told_before_any_code(changes, client, customer):
+def test_invalid_terms_are_refused_before_any_code(changes, client, customer):
     response = client.post(f"/budgets/set/?customer={customer.customer_id}", {**TERMS, **changes})
     assert response.status_code == 422
     assert not Operation.objects.exists()
 
 
 @pytest.mark.parametrize("headers", [{}, IN_DIALOG])
-def test_a_completed_operation_is_not_done_twice(headers, client, path):
+def test_a_completed_operation_cannot_be_confirmed_again(headers, client, path):
     code = get_code(client, path)
     assert confirm(client, path, code).status_code == 302
-    said = told(confirm(client, path, code, headers))
-    assert said == "This operation has already been completed. Nothing was done twice."
-    assert said in client.get(path, headers=headers).content.decode()
+    message = alert(confirm(client, path, code, headers))
+    assert message == "This operation has already been completed. Nothing was done twice."
+    assert message in client.get(path, headers=headers).content.decode()
     assert client.post(f"{path}code/").status_code == 409
     assert (AdjustmentRecord.objects.count(), len(mail.outbox)) == (1, 1)
 
 
-def test_an_expired_operation_has_only_its_outcome(client, path, clock):
+def test_an_operation_expires_after_thirty_minutes_and_changes_nothing(client, path, clock):
     clock.shift(timedelta(minutes=29, seconds=59))
     code = get_code(client, path)
     clock.shift(timedelta(seconds=1))
-    assert "has expired and nothing was changed" in told(confirm(client, path, code))
+    assert "has expired and nothing was changed" in alert(confirm(client, path, code))
     assert client.post(f"{path}code/").status_code == 409
     assert not AdjustmentRecord.objects.exists()
 
@@ -96,22 +88,22 @@ def change_budget(customer: Customer, carl: User) -> None:
     factories.budget(customer, carl, "33", unfreeze=False)
 
 
-def change_freeze(customer: Customer, carl: User) -> None:
+def change_budget_and_freeze(customer: Customer, carl: User) -> None:
     factories.budget(customer, carl, "33")
     Customer.objects.filter(pk=customer.pk).update(freeze_kind="")
 
 
-@pytest.mark.parametrize("change", [change_budget, change_freeze])
-def test_what_changed_after_the_review_is_told_before_the_code_is_looked_at(change, client, path, customer, carl):
+@pytest.mark.parametrize("change", [change_budget, change_budget_and_freeze])
+def test_a_change_since_the_review_is_reported_before_the_code_is_checked(change, client, path, customer, carl):
     code = get_code(client, path)
     change(customer, carl)
     for typed in ("", "000000", code):
-        assert "changed after your review. Nothing was applied." in told(confirm(client, path, typed))
+        assert "changed after your review. Nothing was applied." in alert(confirm(client, path, typed))
     assert factories.stored(customer).amount == 33
     assert carl.emaildevice_set.get().throttling_failure_count == 0
 
 
-def test_the_quota_used_up_meanwhile_refuses_and_leaves_the_code_good(client, path, borealis, carl):
+def test_an_exceeded_quota_refuses_the_operation_and_keeps_the_code_valid(client, path, borealis, carl):
     code = get_code(client, path)
     other = factories.customer(borealis)
     factories.budget(other, carl, "999900")
@@ -123,7 +115,7 @@ def test_the_quota_used_up_meanwhile_refuses_and_leaves_the_code_good(client, pa
     assert confirm(client, path, code).status_code == 302
 
 
-def test_a_grant_revoked_between_review_and_ok_is_not_allowed_and_writes_nothing(client, path, borealis):
+def test_a_grant_revoked_between_review_and_ok_refuses_the_operation_and_writes_nothing(client, path, borealis):
     code = get_code(client, path)
     give_grant(borealis, monthly_quota=None, one_time_quota=None, operator=None)
     assert confirm(client, path, code).status_code == 403
@@ -139,14 +131,14 @@ def test_a_type_no_longer_granted_is_refused(client, path, borealis):
     assert "Contact your distributor to be granted a one-time budget quota." in response.content.decode()
 
 
-def test_an_operator_made_viewer_meanwhile_may_not_confirm(client, path, carl):
+def test_an_operator_made_viewer_since_the_review_may_not_confirm(client, path, carl):
     code = get_code(client, path)
     User.objects.filter(pk=carl.pk).update(role=User.Role.VIEWER)
     assert confirm(client, path, code).status_code == 403
     assert not AdjustmentRecord.objects.exists()
 
 
-def test_another_operators_operation_does_not_exist_even_for_a_colleague(client, path, borealis, sign_in):
+def test_a_colleagues_operation_does_not_exist(client, path, borealis, sign_in):
     code = get_code(client, path)
     colleague = sign_in(factories.user("cleo", borealis, User.Role.ADMINISTRATOR))
     assert colleague.get(path).status_code == 404
@@ -155,84 +147,86 @@ def test_another_operators_operation_does_not_exist_even_for_a_colleague(client,
     assert not AdjustmentRecord.objects.exists()
 
 
-def test_an_operation_kept_before_a_move_to_another_partner_is_gone(client, path, carl, acme):
+def test_an_operation_from_before_a_move_to_another_partner_does_not_exist(client, path, carl, acme):
     User.objects.filter(pk=carl.pk).update(partner=acme)
     assert client.get(path).status_code == 404
 
 
-def turn(client: Client, to: str, **more: Any) -> Any:
+def switch(client: Client, to: str, **more: Any) -> Any:
+    """Turn the verification code `on` on Partner Information, or off (an empty text)."""
     return client.post("/partner-information/", {"verification_required": to}, **more)
 
 
-def test_on_is_at_once(ann, acme, sign_in):
-    response = turn(sign_in(ann), "on", follow=True)
-    assert [str(each) for each in response.context["messages"]] == ["The verification code is turned on."]
+def test_the_switch_is_turned_on_immediately_and_without_a_code(ann, acme, sign_in):
+    response = switch(sign_in(ann), "on", follow=True)
+    assert messages(response) == ["The verification code is turned on."]
     assert Partner.objects.get(pk=acme.pk).verification_required
     assert not Operation.objects.exists()
 
 
-def switched(partner: Partner) -> list[tuple[str, bool]]:
+def switch_records(partner: Partner) -> list[tuple[str, bool]]:
+    """Operator and direction of each recorded change of the switch."""
     records = VerificationSwitchRecord.objects.filter(partner=partner).order_by("pk")
     return list(records.values_list("operator_name", "turned_on"))
 
 
-def test_both_directions_leave_a_record_and_what_changes_nothing_leaves_none(ann, acme, sign_in):
+def test_each_change_of_the_switch_leaves_a_record_and_no_change_leaves_none(ann, acme, sign_in):
     client = sign_in(ann)
     for _each in range(2):
-        turn(client, "on")
-    path = turn(client, "")["Location"]
-    assert switched(acme) == [("ann", True)]
+        switch(client, "on")
+    path = switch(client, "")["Location"]
+    assert switch_records(acme) == [("ann", True)]
     confirm(client, path, get_code(client, path))
-    turn(client, "")
-    assert switched(acme) == [("ann", True), ("ann", False)]
+    switch(client, "")
+    assert switch_records(acme) == [("ann", True), ("ann", False)]
 
 
-def test_the_platform_switches_it_in_the_administration_with_a_record(platform, acme, sign_in):
+def test_the_platform_uses_the_switch_in_the_administration_with_a_record(platform, acme, sign_in):
     page = f"/admin/partnercenter/partner/{acme.pk}/change/"
-    given = {"account_name": acme.account_name, "company": "Acme", "time_zone": "Europe/Berlin"}
+    fields = {"account_name": acme.account_name, "company": "Acme", "time_zone": "Europe/Berlin"}
     client = sign_in(platform)
-    client.post(page, given | {"verification_required": "on"})
+    client.post(page, fields | {"verification_required": "on"})
     acme.refresh_from_db()
     assert (acme.verification_required, acme.company) == (True, "Acme")
-    client.post(page, given)
+    client.post(page, fields)
     acme.refresh_from_db()
     assert not acme.verification_required
-    assert switched(acme) == [("platform", True), ("platform", False)]
+    assert switch_records(acme) == [("platform", True), ("platform", False)]
 
 
 @pytest.mark.parametrize("on", [True, False])
-def test_nobody_of_another_partner_switches_it(on, ann, borealis, acme):
+def test_people_of_another_partner_cannot_use_the_switch(on, ann, borealis, acme):
     with pytest.raises(PermissionRefused):
         switch_verification(borealis if not on else acme.distributor, on=on, operator=ann)
     assert not VerificationSwitchRecord.objects.exists()
 
 
-def test_a_distributors_administrator_switches_it_for_the_distributor(dora, dora_distribution, sign_in):
-    turn(sign_in(dora), "on")
+def test_a_distributors_administrator_turns_the_switch_on_for_the_distributor(dora, dora_distribution, sign_in):
+    switch(sign_in(dora), "on")
     dora_distribution.refresh_from_db()
     assert dora_distribution.verification_required
 
 
-def test_on_needs_an_address_to_send_codes_to(ann, acme, sign_in):
+def test_turning_the_switch_on_needs_an_e_mail_address(ann, acme, sign_in):
     User.objects.filter(pk=ann.pk).update(email="")
-    response = turn(sign_in(ann), "on", follow=True)
+    response = switch(sign_in(ann), "on", follow=True)
     assert "Your account has no e-mail address for codes" in response.content.decode()
     assert not Partner.objects.get(pk=acme.pk).verification_required
 
 
-def test_off_needs_a_code(client, borealis):
-    path = turn(client, "")["Location"]
+def test_turning_the_switch_off_needs_a_code(client, borealis):
+    path = switch(client, "")["Location"]
     assert Partner.objects.get(pk=borealis.pk).verification_required
     assert confirm(client, path, "").status_code == 422
     response = client.post(path, {"verification_code": get_code(client, path)}, follow=True)
     assert response.redirect_chain == [("/partner-information/", 302)]
-    assert [str(each) for each in response.context["messages"]] == ["The verification code is turned off."]
+    assert messages(response) == ["The verification code is turned off."]
     assert not Partner.objects.get(pk=borealis.pk).verification_required
     assert "Turn off for all operators" in mail.outbox[0].body
 
 
-def test_an_administrator_made_operator_meanwhile_cannot_turn_it_off(client, carl, borealis):
-    path = turn(client, "")["Location"]
+def test_an_administrator_made_operator_in_the_meantime_cannot_turn_the_switch_off(client, carl, borealis):
+    path = switch(client, "")["Location"]
     code = get_code(client, path)
     User.objects.filter(pk=carl.pk).update(role=User.Role.OPERATOR)
     assert confirm(client, path, code).status_code == 403
@@ -241,12 +235,12 @@ def test_an_administrator_made_operator_meanwhile_cannot_turn_it_off(client, car
 
 @pytest.mark.parametrize("who", ["ben", "vera"])
 @pytest.mark.parametrize("to", ["on", ""])
-def test_only_an_administrator_switches(who, to, acme, sign_in, request):
-    assert turn(sign_in(request.getfixturevalue(who)), to).status_code == 403
+def test_only_an_administrator_uses_the_switch(who, to, acme, sign_in, request):
+    assert switch(sign_in(request.getfixturevalue(who)), to).status_code == 403
     assert not Partner.objects.get(pk=acme.pk).verification_required
 
 
-def test_turned_on_after_the_review_it_holds_for_that_operation_too(ann, acme, sign_in):
+def test_the_switch_applies_to_operations_reviewed_before_it_was_turned_on(ann, acme, sign_in):
     customer, client = factories.customer(acme), sign_in(ann)
     Partner.objects.filter(pk=acme.pk).update(verification_required=True)
     path = review(client, customer)
@@ -260,13 +254,14 @@ def test_turned_on_after_the_review_it_holds_for_that_operation_too(ann, acme, s
 
 
 def authenticator(carl: User) -> tuple[TOTPDevice, str]:
+    """An enrolled authenticator, and the code it shows now."""
     device = TOTPDevice.objects.create(user=carl, name="Authenticator", confirmed=True)
     generator = TOTP(device.bin_key)
-    generator.time = START.timestamp()
+    generator.time = timezone.now().timestamp()
     return device, f"{generator.token():06}"
 
 
-def test_an_authenticator_may_be_used_instead(client, path, carl):
+def test_an_authenticators_code_may_be_used_instead(client, path, carl):
     _device, code = authenticator(carl)
     assert confirm(client, path, code).status_code == 302
     assert Confirmation.objects.get().how == Confirmation.How.TOTP
@@ -282,20 +277,20 @@ def test_an_authenticators_code_is_used_once_and_wrong_ones_are_counted(client, 
     assert device.throttling_failure_count == 1
 
 
-def test_an_authenticator_not_yet_confirmed_counts_for_nothing(client, path, carl):
+def test_an_authenticator_that_is_not_confirmed_is_ignored(client, path, carl):
     device, code = authenticator(carl)
     TOTPDevice.objects.filter(pk=device.pk).update(confirmed=False)
     assert confirm(client, path, code).status_code == 422
 
 
-def test_an_authenticator_still_confirms_after_a_mailed_code_was_asked_for(client, path, carl):
+def test_an_authenticators_code_still_works_after_a_code_was_mailed(client, path, carl):
     _device, code = authenticator(carl)
     get_code(client, path)
     assert mail.outbox
     assert confirm(client, path, code).status_code == 302
 
 
-def test_whoever_may_not_act_any_more_is_told_before_a_code_is_sent_or_looked_at(client, path, carl, mailoutbox):
+def test_a_missing_permission_is_refused_before_a_code_is_sent_or_checked(client, path, carl, mailoutbox):
     User.objects.filter(pk=carl.pk).update(role=User.Role.VIEWER)
     assert confirm(client, path, "").status_code == 403
     assert client.post(f"{path}code/").status_code == 403
@@ -303,22 +298,22 @@ def test_whoever_may_not_act_any_more_is_told_before_a_code_is_sent_or_looked_at
     assert not mailoutbox
 
 
-def test_an_outdated_operation_sends_no_code(client, path, customer, carl, mailoutbox):
+def test_no_code_is_sent_for_a_stale_operation(client, path, customer, carl, mailoutbox):
     factories.budget(customer, carl, "33")
     assert client.post(f"{path}code/").status_code == 409
     assert not mailoutbox
 
 
-def test_a_mail_folder_that_cannot_be_written_is_a_failed_mail(client, path, settings, tmp_path):
+def test_a_mail_folder_that_cannot_be_written_to_counts_as_a_failed_mail(client, path, settings, tmp_path):
     (tmp_path / "mail").write_text("no folder")
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
-    answer = client.post(f"{path}code/")
-    assert answer.status_code == 422
-    assert "could not be sent" in answer.content.decode()
+    response = client.post(f"{path}code/")
+    assert response.status_code == 422
+    assert "could not be sent" in response.content.decode()
 
 
-def test_wrong_codes_hold_up_the_mailed_one_too_where_an_authenticator_is_enrolled(client, path, carl):
+def test_with_an_authenticator_a_wrong_code_delays_the_mailed_code_too(client, path, carl):
     _device, _code = authenticator(carl)
     mailed = get_code(client, path)
     assert confirm(client, path, "000000").status_code == 422

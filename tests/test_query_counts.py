@@ -1,4 +1,7 @@
-"""Each page asks the database as often for 3 rows as for 50 (house: three flows), and seldom."""
+"""Each page makes the same small number of database queries for 3 rows as for 50.
+
+See "Three flows" in docs/architecture.md.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,7 +19,7 @@ from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
 
-# Not while a month turns: the first to ask in the new one restores budgets, which takes more queries.
+# In the middle of a month: the first request of a new month restores budgets, which takes more queries.
 pytestmark = pytest.mark.clock("2026-09-20 04:00", tick=True)
 
 FEW, MANY = 3, 50
@@ -24,7 +27,7 @@ MONTH = "2026-01"
 
 
 class Cast(NamedTuple):
-    """Who looks, and at whose customers."""
+    """The people who open the pages, and the partners whose customers they see."""
 
     distributor: Partner
     reseller: Partner
@@ -43,7 +46,7 @@ def this_month(customer: Customer) -> str:
 
 
 def months_before(customer: Customer, number: int) -> str:
-    """So many months before that: past ones, whatever day it is."""
+    """The month this many months before the one in which the customer's budget was set."""
     month = factories.stored(customer).counted_from
     for _each in range(number):
         month = previous_month(month)
@@ -51,18 +54,18 @@ def months_before(customer: Customer, number: int) -> str:
 
 
 def customers_of_one(cast: Cast, number: int) -> None:
-    """Frozen by their budgets, frozen from association, and free: what a list holds."""
+    """Customers of one reseller: frozen by their budgets, frozen since association, and not frozen."""
     third = number // 3
     factories.customers(cast.reseller, third)
-    free = factories.customers(cast.reseller, number - 2 * third)
-    factories.budget(free, cast.ann, "100", BudgetType.MONTHLY)
-    over = factories.customers(cast.reseller, third)
-    factories.budget(over, cast.ann, "10")
-    factories.report(*[(customer, this_month(over[0]), "12") for customer in over])
+    unfrozen = factories.customers(cast.reseller, number - 2 * third)
+    factories.budget(unfrozen, cast.ann, "100", BudgetType.MONTHLY)
+    exhausted = factories.customers(cast.reseller, third)
+    factories.budget(exhausted, cast.ann, "10")
+    factories.report(*[(customer, this_month(exhausted[0]), "12") for customer in exhausted])
 
 
 def customers_of_many(cast: Cast, number: int) -> None:
-    """One customer each of so many resellers, some granted, some not."""
+    """One customer of each of this many resellers, every other one with a grant."""
     for each in range(number):
         name = f"r-{Partner.objects.count()}"
         partner = factories.reseller(cast.distributor, name, quota=factories.MILLION if each % 2 else None)
@@ -73,142 +76,148 @@ def unknown_accounts(cast: Cast, number: int) -> None:
     factories.report(*[(f"unknown-{cast.reseller.reports.count()}-{each}", MONTH, "1") for each in range(number)])
 
 
-def budgets_again(cast: Cast, number: int) -> None:
-    """So many adjustment records of one customer."""
+def more_budgets(cast: Cast, number: int) -> None:
+    """This many adjustment records of one customer."""
     customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for _each in range(number):
         factories.budget(customer, cast.ann, str(customer.adjustment_records.count() + 5))
 
 
-def noted_again(cast: Cast, number: int) -> None:
+def more_notes(cast: Cast, number: int) -> None:
     customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for each in range(number):
         add_note(customer, f"Note {each}", operator=cast.ann)
 
 
-def years_of_reports(cast: Cast, number: int) -> None:
-    """Budgets and reports of so many months of one customer, whose account they freeze and unfreeze."""
+def more_months_of_reports(cast: Cast, number: int) -> None:
+    """Budgets and reports of one customer for this many months; they freeze and unfreeze the account."""
     customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for _each in range(number):
-        made = customer.adjustment_records.count() + 1
-        factories.budget(customer, cast.ann, str(made * 10))
-        factories.report((customer, months_before(customer, made), "1"))
-        factories.report((customer, this_month(customer), str(made * 10 + 1)))
+        nth = customer.adjustment_records.count() + 1
+        factories.budget(customer, cast.ann, str(nth * 10))
+        factories.report((customer, months_before(customer, nth), "1"))
+        factories.report((customer, this_month(customer), str(nth * 10 + 1)))
 
 
-def reports(cast: Cast, number: int) -> None:
+def more_reports(cast: Cast, number: int) -> None:
     customer = Customer.objects.filter(customer_id="one").first() or factories.customer(cast.reseller, "one")
     for _each in range(number):
         total = str(customer.expenditures.count() + cast.reseller.reports.count() + 1)
         factories.report((customer, MONTH, total), operator=cast.ann, only=cast.reseller)
 
 
-def saved(cast: Cast, number: int) -> None:
+def more_saved_views(cast: Cast, number: int) -> None:
     first = SavedView.objects.count()
     SavedView.objects.bulk_create(SavedView(operator=cast.ann, name=f"{first + each}") for each in range(number))
 
 
-def exports(cast: Cast, number: int) -> None:
+def more_exports(cast: Cast, number: int) -> None:
     for _each in range(number):
         record_export(ExportRecord.What.LIST, query="", rows=1, operator=cast.ann, partner=cast.reseller)
 
 
-def quotas_again(cast: Cast, number: int) -> None:
+def more_quotas(cast: Cast, number: int) -> None:
     for _each in range(number):
         quota = factories.MILLION + cast.reseller.grant_records.count()
         give_grant(cast.reseller, monthly_quota=quota, one_time_quota=None, operator=cast.dora)
 
 
-def users(cast: Cast, number: int) -> None:
+def more_users(cast: Cast, number: int) -> None:
     rows = [User(username=f"u{User.objects.count() + each}", partner=cast.reseller) for each in range(number)]
     User.objects.bulk_create(rows)
 
 
-EXPECTING = connection.vendor == "postgresql"
+# On PostgreSQL one more query estimates how many customers a search finds.
+ESTIMATE = connection.vendor == "postgresql"
 
 
-class Measured(NamedTuple):
-    """A page, who looks, what fills it, and how many queries it takes, those of session and person included."""
+class MeasuredPage(NamedTuple):
+    """A page, who opens it, what fills it, and how many queries it takes, including those for session and user."""
 
     path: str
-    who: str
+    person: str
     fill: Callable[[Cast, int], Any]
     queries: int
 
 
-# Each page of a partner's people asks for the current month.
-# The list asks an index for the keys of its page and then for these customers, and whose data may be deleted soon. A
-# distributor's asks for its resellers first, and whether one of them holds no grant.
-# Whoever is searched for is counted and sorted in one, before which PostgreSQL is asked how many it expects.
+# Each page of a partner's people queries the current month.
+# The list queries an index for the keys of its page, then these customers, then how many customers' data may be deleted
+# soon. A distributor's list first queries its resellers, and whether one of them has no grant.
+# The results of a search are counted and sorted in one query.
 PAGES = {
-    "list of a reseller": Measured("/customers/", "ann", customers_of_one, 7),
-    "list sorted and searched": Measured("/customers/?sort=-usage&q=a", "ann", customers_of_one, 6 + EXPECTING),
-    "list of a distributor": Measured("/customers/", "dora", customers_of_many, 10),
-    "list of one of its resellers": Measured("/customers/?reseller=acme-reseller", "dora", customers_of_one, 10),
-    "saved views": Measured("/customers/saved-views/", "ann", saved, 4),
-    "resellers' customers": Measured("/customers/resellers/", "dora", customers_of_many, 7),
-    "accounts nobody knows": Measured("/customers/unassociated/", "platform", unknown_accounts, 4),
-    "records": Measured("/budgets/records/?customer=one", "ann", budgets_again, 6),
-    "set budget": Measured("/budgets/set/?customer=one", "ann", budgets_again, 6),
-    # Month, customer, row of the list, expenditure and budgets in force, why frozen; operators, number and records.
-    "customer": Measured("/customers/detail/?customer=one", "ann", years_of_reports, 12),
-    "customer, freeze records": Measured("/customers/detail/?customer=one&tab=freezes", "ann", years_of_reports, 12),
-    "customer, notes": Measured("/customers/detail/?customer=one&tab=notes", "ann", noted_again, 10),
-    "customer of a distributor's reseller": Measured("/customers/detail/?customer=one", "dora", years_of_reports, 13),
-    "freeze": Measured("/customers/freeze/?customer=one", "ann", budgets_again, 6),
-    "unfreeze": Measured("/customers/unfreeze/?customer=one", "ann", budgets_again, 6),
-    "expenditure": Measured("/customers/expenditure/", "ann", reports, 7),
-    "export history": Measured("/customers/exports/", "ann", exports, 5),
-    "partner information as reseller": Measured("/partner-information/", "ann", customers_of_one, 3),
-    "partner information as distributor": Measured("/partner-information/", "dora", customers_of_many, 3),
-    "overview": Measured("/", "ann", customers_of_one, 2),
-    "grants in admin": Measured("/admin/partnercenter/grant/", "dora", customers_of_many, 5),
-    "partners in admin": Measured("/admin/partnercenter/partner/", "dora", customers_of_many, 5),
-    "users in admin": Measured("/admin/partnercenter/user/", "dora", users, 5),
-    "grant records in admin": Measured("/admin/partnercenter/grantrecord/", "dora", quotas_again, 5),
-    "all users in admin": Measured("/admin/partnercenter/user/", "platform", users, 5),
-    "customers in admin": Measured("/admin/customers/customer/", "platform", customers_of_one, 5),
-    "freeze records in admin": Measured("/admin/customers/freezerecord/", "platform", customers_of_one, 5),
-    "adjustment records in admin": Measured("/admin/budgets/adjustmentrecord/", "platform", budgets_again, 5),
+    "list of a reseller": MeasuredPage("/customers/", "ann", customers_of_one, 7),
+    "list sorted and searched": MeasuredPage("/customers/?sort=-usage&q=a", "ann", customers_of_one, 6 + ESTIMATE),
+    "list of a distributor": MeasuredPage("/customers/", "dora", customers_of_many, 10),
+    "list of one of its resellers": MeasuredPage("/customers/?reseller=acme-reseller", "dora", customers_of_one, 10),
+    "saved views": MeasuredPage("/customers/saved-views/", "ann", more_saved_views, 4),
+    "resellers' customers": MeasuredPage("/customers/resellers/", "dora", customers_of_many, 7),
+    "unassociated accounts": MeasuredPage("/customers/unassociated/", "platform", unknown_accounts, 4),
+    "records": MeasuredPage("/budgets/records/?customer=one", "ann", more_budgets, 6),
+    "set budget": MeasuredPage("/budgets/set/?customer=one", "ann", more_budgets, 6),
+    # Month, customer, row of the list, expenditure, budgets in force, cause of freeze; operators, count and records.
+    "customer": MeasuredPage("/customers/detail/?customer=one", "ann", more_months_of_reports, 12),
+    "customer, freeze records": MeasuredPage(
+        "/customers/detail/?customer=one&tab=freezes", "ann", more_months_of_reports, 12
+    ),
+    "customer, notes": MeasuredPage("/customers/detail/?customer=one&tab=notes", "ann", more_notes, 10),
+    "customer of a distributor's reseller": MeasuredPage(
+        "/customers/detail/?customer=one", "dora", more_months_of_reports, 13
+    ),
+    "freeze": MeasuredPage("/customers/freeze/?customer=one", "ann", more_budgets, 6),
+    "unfreeze": MeasuredPage("/customers/unfreeze/?customer=one", "ann", more_budgets, 6),
+    "expenditure": MeasuredPage("/customers/expenditure/", "ann", more_reports, 7),
+    "export history": MeasuredPage("/customers/exports/", "ann", more_exports, 5),
+    "partner information as reseller": MeasuredPage("/partner-information/", "ann", customers_of_one, 3),
+    "partner information as distributor": MeasuredPage("/partner-information/", "dora", customers_of_many, 3),
+    "overview": MeasuredPage("/", "ann", customers_of_one, 2),
+    "grants in admin": MeasuredPage("/admin/partnercenter/grant/", "dora", customers_of_many, 5),
+    "partners in admin": MeasuredPage("/admin/partnercenter/partner/", "dora", customers_of_many, 5),
+    "users in admin": MeasuredPage("/admin/partnercenter/user/", "dora", more_users, 5),
+    "grant records in admin": MeasuredPage("/admin/partnercenter/grantrecord/", "dora", more_quotas, 5),
+    "all users in admin": MeasuredPage("/admin/partnercenter/user/", "platform", more_users, 5),
+    "customers in admin": MeasuredPage("/admin/customers/customer/", "platform", customers_of_one, 5),
+    "freeze records in admin": MeasuredPage("/admin/customers/freezerecord/", "platform", customers_of_one, 5),
+    "adjustment records in admin": MeasuredPage("/admin/budgets/adjustmentrecord/", "platform", more_budgets, 5),
 }
 
 
-def queries(client: Client, path: str) -> int:
+def count_queries(client: Client, path: str) -> int:
+    """The queries of the second request for a page; the first one fills caches."""
     assert client.get(path).status_code == 200
     with CaptureQueriesContext(connection) as captured:
         assert client.get(path).status_code == 200
     return len(captured)
 
 
-def few_and_many(measured: Measured, cast: Cast, client: Client) -> tuple[int, int]:
-    measured.fill(cast, FEW)
-    few = queries(client, measured.path)
-    measured.fill(cast, MANY - FEW)
-    return few, queries(client, measured.path)
+def few_and_many(page: MeasuredPage, cast: Cast, client: Client) -> tuple[int, int]:
+    page.fill(cast, FEW)
+    few = count_queries(client, page.path)
+    page.fill(cast, MANY - FEW)
+    return few, count_queries(client, page.path)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_number_of_queries_is_that_of_the_page_not_of_its_rows(name, cast, sign_in):
-    measured = PAGES[name]
-    client = sign_in(getattr(cast, measured.who))
-    assert few_and_many(measured, cast, client) == (measured.queries, measured.queries)
+def test_the_number_of_queries_of_a_page_does_not_grow_with_its_rows(name, cast, sign_in):
+    page = PAGES[name]
+    client = sign_in(getattr(cast, page.person))
+    assert few_and_many(page, cast, client) == (page.queries, page.queries)
 
 
 @pytest.mark.parametrize("name", ["list of a reseller", "list of a distributor", "records", "set budget", "customer"])
-def test_showing_names_costs_the_record_of_it_alone(name, cast, sign_in):
-    measured = PAGES[name]
-    client = sign_in(getattr(cast, measured.who))
+def test_showing_names_takes_one_more_query_for_its_record(name, cast, sign_in):
+    page = PAGES[name]
+    client = sign_in(getattr(cast, page.person))
     client.post("/customers/names/", {"shown": "1"})
-    assert few_and_many(measured, cast, client) == (measured.queries + 1, measured.queries + 1)
+    assert few_and_many(page, cast, client) == (page.queries + 1, page.queries + 1)
 
 
-def test_a_report_with_the_accounts_it_froze(cast, sign_in):
+def test_the_number_of_queries_of_a_reports_page_does_not_grow_with_the_accounts_it_froze(cast, sign_in):
     counted = []
     for number in (FEW, MANY):
         customers = factories.customers(cast.reseller, number)
         factories.budget(customers, cast.ann, "10")
         lines = [(customer, this_month(customers[0]), "12") for customer in customers]
-        taken = factories.report(*lines, operator=cast.ann, only=cast.reseller)
-        assert taken.frozen == number
-        counted.append(queries(sign_in(cast.ann), f"/customers/expenditure/{taken.report}/"))
+        result = factories.report(*lines, operator=cast.ann, only=cast.reseller)
+        assert result.frozen == number
+        counted.append(count_queries(sign_in(cast.ann), f"/customers/expenditure/{result.report}/"))
     assert counted == [6, 6]

@@ -1,4 +1,4 @@
-"""Each page and step of a batch asks the database as often for ten customers as for ten thousand."""
+"""Each page and step of a batch makes as many database queries for ten customers as for ten thousand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,12 @@ from partnercenter.models import BudgetType, Partner, User
 from tests import factories
 from tests.benchmarks.customers import fill
 
-# Not while a month turns: the first to ask in the new one restores budgets, which takes more queries.
+# In the middle of a month: the first request of a new month restores budgets, which takes more queries.
 pytestmark = pytest.mark.clock("2026-09-20 04:00", tick=True)
 
 FEW, MANY = 10, 10_000
-EVERYBODY = {"all_matching": "1"}
-# Some are used up by it, all that are not are unfrozen.
+ALL_MATCHING = {"all_matching": "1"}
+# These terms exhaust the budgets of some customers and unfreeze all the others.
 TERMS = {"budget_type": "MONTHLY", "amount": "90", "account_freezing": "AUTOMATIC", "unfreeze_now": "on"}
 
 
@@ -34,7 +34,7 @@ def many(db: None) -> User:
 
 @pytest.fixture
 def few(many: User) -> User:
-    """Administrator of a reseller with ten: without a budget, with one, used up, and frozen."""
+    """Administrator of a reseller with ten customers: without a budget, with one, exhausted, and frozen."""
     assert many.partner is not None
     assert many.partner.distributor is not None
     small = factories.reseller(many.partner.distributor, "small-reseller")
@@ -49,7 +49,7 @@ def few(many: User) -> User:
 
 
 class Steps:
-    """A person's way through the pages, from the list to the undo of a batch; each step with its number of queries."""
+    """Counts the queries of each step of a person who goes from the list to the undo of a batch."""
 
     def __init__(self, person: User, client: Client) -> None:
         self.partner, self.client, self.counted = person.partner, client, dict[str, int]()
@@ -57,18 +57,18 @@ class Steps:
 
     def take(self, name: str, path: str, status: int, form: dict[str, Any] | None = None) -> Any:
         with CaptureQueriesContext(connection) as captured:
-            answer = self.client.get(path) if form is None else self.client.post(path, form)
-        assert answer.status_code == status, answer.content.decode()
+            response = self.client.get(path) if form is None else self.client.post(path, form)
+        assert response.status_code == status, response.content.decode()
         self.counted[name] = len(captured)
-        return answer
+        return response
 
     def take_all(self) -> dict[str, int]:
         self.take("list", "/customers/?size=10", 200)
         self.take("list, sorted", "/customers/?size=10&sort=-associated_on", 200)
-        self.take("dialog", "/budgets/terms/", 200, EVERYBODY)
-        review = self.take("set", "/budgets/set/", 302, EVERYBODY | TERMS)["Location"]
+        self.take("dialog", "/budgets/terms/", 200, ALL_MATCHING)
+        review = self.take("set", "/budgets/set/", 302, ALL_MATCHING | TERMS)["Location"]
         self.take("review", f"{review}?group=ALL", 200)
-        review = self.take("edit", f"{review}edit/", 302, {f"amount_{self.anybody()}": "91"})["Location"]
+        review = self.take("edit", f"{review}edit/", 302, {f"amount_{self.some_customer_id()}": "91"})["Location"]
         self.take("OK", review, 302, {})
         batch = f"/budgets/batches/{review.split('/')[-2]}/"
         self.take("batches", "/budgets/batches/", 200)
@@ -78,21 +78,21 @@ class Steps:
         self.take("OK to undo", undo, 302, {})
         return self.counted
 
-    def anybody(self) -> str:
+    def some_customer_id(self) -> str:
         return Customer.objects.filter(partner=self.partner)[0].customer_id
 
 
-def test_every_step_takes_as_many_queries_for_ten_customers_as_for_ten_thousand(
+def test_every_step_makes_as_many_queries_for_ten_customers_as_for_ten_thousand(
     few: User, many: User, sign_in: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert numbers() == {"small-reseller": FEW, "acme": MANY}
-    # All of it in the request; then, as it is beyond a few thousand, as jobs.
-    for in_the_request in (MANY, 0):
-        monkeypatch.setattr(jobs, "WORKER_THRESHOLD", in_the_request)
-        one, other = [Steps(person, sign_in(person)).take_all() for person in (few, many)]
-        assert one == other
-        assert max(one.values()) < 80
+    assert customers_of_resellers() == {"small-reseller": FEW, "acme": MANY}
+    # First everything within the request, then everything as jobs.
+    for threshold in (MANY, 0):
+        monkeypatch.setattr(jobs, "WORKER_THRESHOLD", threshold)
+        queries_for_few, queries_for_many = [Steps(person, sign_in(person)).take_all() for person in (few, many)]
+        assert queries_for_few == queries_for_many
+        assert max(queries_for_few.values()) < 80
 
 
-def numbers() -> dict[str, int]:
+def customers_of_resellers() -> dict[str, int]:
     return {each.account_name: each.customers.count() for each in Partner.objects.filter(kind=Partner.Kind.RESELLER)}

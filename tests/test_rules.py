@@ -1,4 +1,4 @@
-"""docs/rules.md: every rule has tests that exist or says that it is not built yet, and every reference leads to one."""
+"""docs/rules.md: every row names existing tests or says that it is not built yet, and every reference leads to one."""
 
 import ast
 import re
@@ -13,24 +13,23 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "rules.md"
 HEAD = "| rule | what it says | held by |"
 NOT_BUILT_YET = "*not built yet*"
-A_ROW = re.compile(r"\| (?P<number>\d+\.\d+) \| (?P<rule>[^|]+) \| (?P<held_by>[^|]+) \|")
-A_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
-A_HEADING = re.compile(r"## (\d+)\. .+")
-# Between the words of a reference there may be the end of a line, with the sign of a comment.
+ROW = re.compile(r"\| (?P<number>\d+\.\d+) \| (?P<rule>[^|]+) \| (?P<held_by>[^|]+) \|")
+TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+HEADING = re.compile(r"## (\d+)\. .+")
+# Between the words of a reference a line may end and a comment sign follow.
 GAP = r"(?:\s|\#|//|\*)+"
-A_NUMBER = r"\d+(?:\.\d+)?"
+NUMBER = r"\d+(?:\.\d+)?"
 
 
-def listed(word: str, number: str) -> str:
-    """A pattern for such numbers after a word: one, a list, a range."""
+def word_with_numbers(word: str, number: str) -> str:
+    """A pattern for a word with one number, a list of numbers or a range."""
     return rf"{word}s?{GAP}{number}(?:(?:,|{GAP}(?:to|and)\b){GAP}{number})*"
 
 
-A_REFERENCE = re.compile(
-    rf"\b({listed('rule', r'[0-9]+[.][0-9]+')}|{listed('section', r'[0-9]+')}){GAP}\(docs/rules\.md\)", re.IGNORECASE
-)
-# A link of Markdown is no reference to a rule.
-A_MENTION = re.compile(r"(?<!\])\(docs/rules\.md\)")
+RULES, SECTIONS = word_with_numbers("rule", r"[0-9]+[.][0-9]+"), word_with_numbers("section", r"[0-9]+")
+REFERENCE = re.compile(rf"\b({RULES}|{SECTIONS}){GAP}\(docs/rules\.md\)", re.IGNORECASE)
+# The target of a Markdown link is not a reference to a rule.
+MENTION = re.compile(r"(?<!\])\(docs/rules\.md\)")
 SUFFIXES = {".py", ".html", ".jinja", ".js", ".md"}
 
 
@@ -39,21 +38,21 @@ def lines() -> list[str]:
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Number, rule and third cell of each row, as they are written."""
-    found = [A_ROW.fullmatch(line) for line in lines()]
+    """Number, rule and third cell of each row."""
+    found = [ROW.fullmatch(line) for line in lines()]
     return [(row["number"], row["rule"], row["held_by"]) for row in found if row]
 
 
 @cache
 def numbers() -> frozenset[str]:
-    """What a reference may name: each rule, and each section."""
-    sections = {found[1] for line in lines() if (found := A_HEADING.fullmatch(line))}
+    """The numbers that a reference may name: those of rules and of sections."""
+    sections = {found[1] for line in lines() if (found := HEADING.fullmatch(line))}
     return frozenset({number for number, _rule, _held_by in rows()} | sections)
 
 
 @cache
-def names_in(path: str) -> set[str]:
-    """The tests of a file; one that has parameters is one test."""
+def names_of_tests_in(path: str) -> set[str]:
+    """The names of the test functions of a file."""
     file = ROOT / path
     tree = ast.parse(file.read_text(encoding="utf-8") if file.exists() else "")
     return {each.name for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")}
@@ -66,9 +65,9 @@ def sources() -> Iterator[Path]:
             yield from (path for path in [top, *top.rglob("*")] if path.suffix in SUFFIXES and path.is_file())
 
 
-def named_in(reference: str) -> list[str]:
-    """The numbers that a reference names: those of a range one by one."""
-    words = re.findall(rf"{A_NUMBER}|\bto\b", reference, re.IGNORECASE)
+def numbers_in(reference: str) -> list[str]:
+    """The numbers that a reference names, with every number of a range."""
+    words = re.findall(rf"{NUMBER}|\bto\b", reference, re.IGNORECASE)
     named: list[str] = []
     for place, word in enumerate(words):
         if word.lower() == "to":
@@ -79,7 +78,7 @@ def named_in(reference: str) -> list[str]:
 
 
 def between(first: str, last: str) -> list[str]:
-    """The numbers inside a range; where its ends cannot belong together, a text that no rule has as its number."""
+    """The numbers of a range after its first one; for an invalid range a text that is not the number of any rule."""
     (head, _, low), (section, _, high) = first.rpartition("."), last.rpartition(".")
     if head != section or int(low) >= int(high):
         return [f"{first} to {last}"]
@@ -88,11 +87,11 @@ def between(first: str, last: str) -> list[str]:
 
 def unresolved(text: str) -> list[str]:
     """The numbers in the references of a text that have no row."""
-    named = [number for found in A_REFERENCE.finditer(text) for number in named_in(found[1])]
+    named = [number for found in REFERENCE.finditer(text) for number in numbers_in(found[1])]
     return [number for number in named if number not in numbers()]
 
 
-def test_every_line_of_a_table_of_rules_is_a_rule():
+def test_every_line_of_a_table_of_rules_is_a_row():
     inside = False
     bad = []
     for former, line in pairwise(["", *lines()]):
@@ -102,48 +101,48 @@ def test_every_line_of_a_table_of_rules_is_a_rule():
             assert line == "|---|---|---|"
         elif line == HEAD:
             inside = True
-        elif inside != bool(A_ROW.fullmatch(line)):
+        elif inside != bool(ROW.fullmatch(line)):
             bad.append(line)
     assert bad == []
     assert len(rows()) > 100
 
 
-def test_every_row_has_tests_or_is_not_built_yet():
-    without = [(number, rule) for number, rule, held_by in rows() if not A_TEST.search(held_by)]
+def test_every_row_names_tests_or_says_not_built_yet():
+    without = [(number, rule) for number, rule, held_by in rows() if not TEST_NAME.search(held_by)]
     assert [row for row in without if (*row, NOT_BUILT_YET) not in rows()] == []
 
 
-def test_nothing_else_is_said_to_hold_a_rule():
+def test_the_third_cell_of_a_row_names_nothing_but_tests():
     cells = [held_by for _number, _rule, held_by in rows() if held_by != NOT_BUILT_YET]
-    assert [held_by for held_by in cells if A_TEST.sub("", held_by).strip(" ,")] == []
+    assert [held_by for held_by in cells if TEST_NAME.sub("", held_by).strip(" ,")] == []
 
 
-def test_every_test_named_is_there():
-    named = {test for _number, _rule, held_by in rows() for test in A_TEST.findall(held_by)}
-    assert {(path, test) for path, test in named if test not in names_in(path)} == set()
+def test_every_named_test_exists():
+    named = {test for _number, _rule, held_by in rows() for test in TEST_NAME.findall(held_by)}
+    assert {(path, test) for path, test in named if test not in names_of_tests_in(path)} == set()
 
 
-def test_each_section_counts_its_rules_from_one_without_a_gap():
+def test_each_section_numbers_its_rules_from_one_without_gaps():
     section = 0
     sections: dict[int, list[str]] = {}
     for line in lines():
-        if heading := A_HEADING.fullmatch(line):
+        if heading := HEADING.fullmatch(line):
             section = int(heading[1])
             sections[section] = []
-        elif row := A_ROW.fullmatch(line):
+        elif row := ROW.fullmatch(line):
             sections[section].append(row["number"])
     assert list(sections) == list(range(1, len(sections) + 1))
     for section, found in sections.items():
         assert list(dict.fromkeys(found)) == [f"{section}.{number}" for number in range(1, len(set(found)) + 1)]
-        assert found == sorted(found, key=lambda number: int(number.partition(".")[2])), "a rule's rows stand together"
+        assert found == sorted(found, key=lambda number: int(number.partition(".")[2])), (
+            "the rows of one rule must follow each other"
+        )
 
 
 def test_every_reference_leads_to_a_rule():
     texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in sources()}
     assert {path: names for path, text in texts.items() if (names := unresolved(text))} == {}
-    assert [
-        path for path, text in texts.items() if len(A_REFERENCE.findall(text)) != len(A_MENTION.findall(text))
-    ] == []
+    assert [path for path, text in texts.items() if len(REFERENCE.findall(text)) != len(MENTION.findall(text))] == []
     assert "docs/rules.md" in texts
 
 
@@ -159,14 +158,14 @@ def test_every_reference_leads_to_a_rule():
         ("sections 3 to 5", ["3", "4", "5"]),
     ],
 )
-def test_a_reference_is_read_whole(words, named):
-    [found] = A_REFERENCE.findall(f"How it is done ({words} ({'docs/rules.md'})).")
-    assert sorted(named_in(found)) == sorted(named)
+def test_a_reference_is_read_with_all_its_numbers(words, named):
+    [found] = REFERENCE.findall(f"How it is done ({words} ({'docs/rules.md'})).")
+    assert sorted(numbers_in(found)) == sorted(named)
 
 
 @pytest.mark.parametrize(
     "words",
     ["rule 3.99", "rules 3.7, 4.99", "rules 3.15 to 3.99", "rules 3.9 to 3.7", "rules 3.7 to 4.2", "section 99"],
 )
-def test_a_reference_to_no_rule_is_found(words):
+def test_a_reference_to_an_unknown_rule_is_found(words):
     assert unresolved(f"{words} ({'docs/rules.md'})") != []

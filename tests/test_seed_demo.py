@@ -1,4 +1,4 @@
-"""The demo: what `seed_demo` promises of partners, people, quotas and the mix of states, and where it is refused."""
+"""The command seed_demo: partners, people, quotas, customers and expenditure of the demo, and when it is refused."""
 
 import csv
 import gzip
@@ -21,23 +21,25 @@ from partnercenter.models import BudgetType, Grant, GrantRecord, Partner, User
 from tests import factories
 
 NUMBER = 50
-FREE = Decimal("10000000.00")
+LEFT_AT_LEAST = Decimal("10000000.00")
 
 
 @pytest.fixture
 def development(db: None, settings: Any, tmp_path: Path) -> Any:
+    """The settings of an installation for development, which writes its files to a temporary folder."""
     settings.DEBUG = True
     settings.VAR = tmp_path
     return settings
 
 
 def seed(number: int = NUMBER) -> str:
-    told = StringIO()
-    call_command("seed_demo", customers=number, stdout=told)
-    return told.getvalue()
+    """Run seed_demo with this many customers; what it prints."""
+    output = StringIO()
+    call_command("seed_demo", customers=number, stdout=output)
+    return output.getvalue()
 
 
-def test_the_partners_and_their_people_can_sign_in(development, client):
+def test_partners_and_people_are_made_and_can_sign_in(development, sign_in):
     seed()
     kinds = dict(Partner.objects.values_list("account_name", "kind"))
     assert kinds == {
@@ -47,7 +49,7 @@ def test_the_partners_and_their_people_can_sign_in(development, client):
         "sol-solutions": "SOLUTION_PROVIDER",
     }
     rows = User.objects.values_list("username", "partner__account_name", "role", "is_staff")
-    people = {username: facts for username, *facts in rows}
+    people = {username: person for username, *person in rows}
     assert people == {
         "dora": ["dora-distribution", "ADMINISTRATOR", True],
         "ann": ["acme-reseller", "ADMINISTRATOR", False],
@@ -56,30 +58,30 @@ def test_the_partners_and_their_people_can_sign_in(development, client):
         "carl": ["borealis-reseller", "ADMINISTRATOR", False],
         "sol": ["sol-solutions", "ADMINISTRATOR", False],
     }
-    asks = Partner.objects.filter(verification_required=True).values_list("account_name", flat=True)
-    assert list(asks) == ["borealis-reseller"]
-    answer = client.post("/sign-in/", {"username": "vera", "password": "partner-center"})
-    assert (answer.status_code, answer.headers.get("Location")) == (302, "/")
+    with_code = Partner.objects.filter(verification_required=True).values_list("account_name", flat=True)
+    assert list(with_code) == ["borealis-reseller"]
+    response = sign_in(None).post("/sign-in/", {"username": "vera", "password": "partner-center"})
+    assert (response.status_code, response.headers.get("Location")) == (302, "/")
     assert User.objects.get(username="ben").check_password("partner-center")
 
 
 @pytest.mark.parametrize("day", ["2026-02-01 00:30", "2026-02-15 12:00", "2026-03-31 23:59"])
-def test_the_mix_of_states_is_there_on_any_day_of_the_month(development, day):
+def test_the_customers_have_the_same_mix_of_states_on_any_day_of_the_month(development, day):
     with time_machine.travel(factories.moment(day)):
         seed(100)
     frozen = Q(freeze_kind="ACCOUNT")
-    exhausted = Q(budget__level=100)
+    fully_used = Q(budget__level=100)
     states = Customer.objects.aggregate(
         without_budget=Count("pk", filter=Q(budget=None) & frozen & Q(freeze_origin=FreezeOrigin.ASSOCIATION)),
-        frozen=Count("pk", filter=exhausted & frozen & Q(freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)),
-        used_up=Count("pk", filter=exhausted & ~frozen),
+        frozen=Count("pk", filter=fully_used & frozen & Q(freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)),
+        exhausted=Count("pk", filter=fully_used & ~frozen),
         near=Count("pk", filter=Q(budget__level__in=[75, 90]) & ~frozen),
         below=Count("pk", filter=Q(budget__level=0) & ~frozen),
     )
-    assert states == {"without_budget": 8, "frozen": 8, "used_up": 4, "near": 12, "below": 68}
+    assert states == {"without_budget": 8, "frozen": 8, "exhausted": 4, "near": 12, "below": 68}
 
 
-def test_budgets_of_both_types_and_policies_and_names_of_both_languages(development):
+def test_there_are_budgets_of_both_types_and_policies_and_names_of_both_languages(development):
     seed()
     terms = set(Budget.objects.values_list("budget_type", "account_freezing"))
     assert terms == {(kind, policy) for kind in BudgetType.values for policy in ("AUTOMATIC", "MANUAL")}
@@ -91,28 +93,28 @@ def test_budgets_of_both_types_and_policies_and_names_of_both_languages(developm
 
 
 @pytest.mark.parametrize("number", [1, NUMBER, 600])
-def test_each_reseller_is_granted_by_its_distributor_with_ten_millions_of_each_quota_left(development, number):
+def test_each_reseller_has_a_grant_by_its_distributor_with_ten_million_of_each_quota_left(development, number):
     seed(number)
     for grant in Grant.objects.all():
         for kind in BudgetType.values:
             left = grant.pool(kind).left
             assert left is not None
-            assert left >= FREE
+            assert left >= LEFT_AT_LEAST
     assert set(GrantRecord.objects.values_list("partner__account_name", "operator_name")) == {
         ("acme-reseller", "dora"),
         ("borealis-reseller", "dora"),
     }
 
 
-def test_most_customers_are_acmes(development):
+def test_most_customers_belong_to_acme(development):
     seed(120)
     numbers = Customer.objects.values_list("partner__account_name").annotate(Count("pk"))
     assert dict(numbers.order_by()) == {"acme-reseller": 80, "borealis-reseller": 30, "sol-solutions": 10}
 
 
-def test_twelve_months_are_taken_in_from_a_focus_file_by_one_report(development):
+def test_twelve_months_are_imported_from_one_focus_report(development):
     with time_machine.travel(factories.moment("2026-03-15 12:00")):
-        told = seed()
+        output = seed()
     report = ExpenditureReport.objects.get()
     assert report.format == "focus"
     assert report.covers_until == factories.moment("2026-03-15 12:00")
@@ -124,29 +126,29 @@ def test_twelve_months_are_taken_in_from_a_focus_file_by_one_report(development)
     ]
     assert report.summary["unknown"] == 3
     assert report.summary["unattributed_lines"] == 24
-    assert f"{report.summary['lines']} lines of expenditure" in told
+    assert f"{report.summary['lines']} lines of expenditure" in output
     with gzip.open(development.VAR / "demo" / "expenditure.csv.gz", "rt") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == report.summary["lines"]
     stated = sum(Decimal(line["ListCost"]) for line in lines if line["SubAccountId"])
     stored = Expenditure.objects.aggregate(total=Sum("total"))["total"]
-    # One rounding to cents per customer and month.
+    # Each total of a customer and month is rounded to cents once.
     assert abs(stated - stored) <= Decimal("0.005") * Expenditure.objects.count()
     assert any(len(line["ListCost"].partition(".")[2]) > 2 for line in lines)
 
 
 @pytest.mark.parametrize("minutes", [0, 10, 40])
-def test_usage_ends_within_the_month_though_it_begins_in_the_middle_of_an_hour(development, minutes):
+def test_usage_ends_within_the_month_even_where_it_begins_in_the_middle_of_a_utc_hour(development, minutes):
     development.BILLING_TIME_ZONE = "Asia/Kolkata"
-    began = first_moment(202603)
-    with time_machine.travel(began + timedelta(minutes=minutes)):
+    month_start = first_moment(202603)
+    with time_machine.travel(month_start + timedelta(minutes=minutes)):
         seed(1)
     covered = ExpenditureReport.objects.get().covers_until
     assert covered is not None
-    assert began <= covered <= began + timedelta(minutes=minutes)
+    assert month_start <= covered <= month_start + timedelta(minutes=minutes)
 
 
-def test_what_budgets_have_used_equals_the_expenditure_behind_it(development):
+def test_used_equals_the_expenditure_of_the_counted_months(development):
     seed()
     budgets = Budget.objects.annotate(
         sum=expenditure_between("counted_from", month_of(ExpenditureReport.objects.get().reported_at), "customer_id")
@@ -156,7 +158,7 @@ def test_what_budgets_have_used_equals_the_expenditure_behind_it(development):
     call_command("check_budgets", stdout=StringIO())
 
 
-def test_the_report_froze_what_is_frozen_by_its_budget(development):
+def test_accounts_frozen_by_their_budget_were_frozen_by_the_report(development):
     seed()
     frozen = Customer.objects.filter(freeze_origin=FreezeOrigin.BUDGET_EXHAUSTED)
     records = FreezeRecord.objects.filter(report=ExpenditureReport.objects.get().pk)
@@ -164,24 +166,24 @@ def test_the_report_froze_what_is_frozen_by_its_budget(development):
     assert frozen.exists()
 
 
-def everything() -> dict[str, list[Any]]:
+def stored_rows() -> dict[str, list[Any]]:
     models = (Partner, User, Grant, GrantRecord, Customer, Budget, AdjustmentRecord, FreezeRecord, Expenditure)
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 
-def test_a_second_run_changes_nothing_says_so_and_tells_the_accounts_again(development):
+def test_a_second_run_changes_nothing_says_so_and_prints_the_accounts_again(development):
     first = seed()
-    before = everything()
+    before = stored_rows()
     second = seed(NUMBER + 10)
     assert "nothing was changed" in second
-    assert everything() == before
+    assert stored_rows() == before
     accounts = [line.split() for line in second.splitlines() if line.endswith("partner-center")]
     assert ["ben", "Operator", "acme-reseller", "partner-center"] in accounts
     assert [line.split() for line in first.splitlines() if line.endswith("partner-center")] == accounts
     assert len(accounts) == 6
 
 
-def test_it_is_refused_outside_debug(development):
+def test_the_command_is_refused_outside_debug(development):
     development.DEBUG = False
     with pytest.raises(CommandError, match="DEBUG"):
         seed()
@@ -189,7 +191,7 @@ def test_it_is_refused_outside_debug(development):
     assert not User.objects.exists()
 
 
-def test_it_is_refused_without_customers(development):
+def test_the_command_is_refused_without_customers(development):
     with pytest.raises(CommandError, match="at least 1"):
         seed(0)
     assert not Partner.objects.exists()

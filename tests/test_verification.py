@@ -1,10 +1,9 @@
-"""Values, OK, code, OK: critical operations are confirmed with a code good for one of them alone.
+"""Verification codes: how a critical operation is confirmed, and what a code by e-mail may and may not do.
 
 See section 6 (docs/rules.md).
 """
 
 import json
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -19,14 +18,14 @@ from budgets.models import AdjustmentRecord
 from customers.models import Customer
 from partnercenter.models import CodeRequest, Confirmation, Operation, Partner, User
 from tests import factories
+from tests.pages import IN_DIALOG, confirm, get_code, messages, start_undo
 
 pytestmark = pytest.mark.clock("2026-09-15 02:00")
 
-IN_DIALOG = {"HX-Request": "true", "HX-Target": "dialog-body"}
 TERMS = {"budget_type": "ONE_TIME", "amount": "200", "account_freezing": "AUTOMATIC", "unfreeze_now": "on"}
 
 
-class Unreachable(BaseEmailBackend):
+class UnreachableMailServer(BaseEmailBackend):
     """A mail server that does not answer."""
 
     def send_messages(self, email_messages: Any) -> int:
@@ -45,56 +44,42 @@ def client(carl: User, sign_in) -> Client:
 
 @pytest.fixture
 def path(client: Client, customer: Customer) -> str:
-    """The address of an operation that waits for its code."""
+    """The path of an operation that waits for its code."""
     return review(client, customer)
 
 
 def review(client: Client, customer: Customer, **changes: str) -> str:
+    """Send Set Budget for a customer; the path of the operation to confirm."""
     response = client.post(f"/budgets/set/?customer={customer.customer_id}", {**TERMS, **changes})
     assert response.status_code == 302
     return response["Location"]
 
 
-def get_code(client: Client, path: str) -> str:
-    """Press Get Code and read the mail."""
-    response = client.post(f"{path}code/", follow=True)
-    assert response.redirect_chain == [(path, 302)]
-    assert "A verification code has been sent to you by e-mail." in response.content.decode()
-    found = re.search(r"^ +([0-9]{6})$", str(mail.outbox[-1].body), re.MULTILINE)
-    assert found
-    return found[1]
-
-
 def wrong(code: str) -> str:
+    """A code other than this one."""
     return "111111" if code != "111111" else "222222"
 
 
-def confirm(client: Client, path: str, code: str, headers: dict[str, str] | None = None) -> Any:
-    return client.post(path, {"verification_code": code}, headers=headers or {})
-
-
-def refused(response: Any) -> str:
-    """What a 422 says, at the field of the code or above it, with nothing set."""
+def error_of(response: Any) -> str:
+    """The error of a refused confirmation, at the field of the code or above it; nothing was set."""
     assert response.status_code == 422
     assert not AdjustmentRecord.objects.exists()
     assert not Confirmation.objects.exists()
     return response.context["error"] or " ".join(response.context["form"].errors["verification_code"])
 
 
-def test_values_ok_code_ok_sets_the_budget_once_with_the_operation_as_batch(client, customer, path):
+def test_a_confirmed_code_sets_the_budget_with_the_operation_as_its_batch(client, customer, path):
     assert not AdjustmentRecord.objects.exists()
     response = client.post(path, {"verification_code": get_code(client, path)}, follow=True)
     assert response.redirect_chain == [("/customers/", 302)]
-    assert [str(each) for each in response.context["messages"]] == [
-        "The one-time budget is set. The account is unfrozen."
-    ]
+    assert messages(response) == ["The one-time budget is set. The account is unfrozen."]
     operation = Operation.objects.get()
     assert AdjustmentRecord.objects.get().batch == operation.pk
     assert Confirmation.objects.get().how == Confirmation.How.EMAIL
     assert factories.stored(customer).amount == 200
 
 
-def test_in_the_dialog_the_code_is_asked_for_in_it_and_success_closes_it(client, customer):
+def test_the_dialog_asks_for_the_code_and_closes_on_success(client, customer):
     posted = client.post(f"/budgets/set/?customer={customer.customer_id}", TERMS, headers=IN_DIALOG)
     assert posted.status_code == 302  # followed by the browser, headers included
     fragment = client.get(posted["Location"], headers=IN_DIALOG).content.decode()
@@ -123,24 +108,24 @@ def test_the_page_and_the_mail_say_what_is_confirmed_with_masked_names(client, c
 
 
 @pytest.mark.parametrize("typed", ["{}{}{} {}{}{}", " {}{}{}{}{}{} "])
-def test_spaces_in_a_code_do_no_harm(typed, client, path):
+def test_spaces_in_a_code_are_ignored(typed, client, path):
     assert confirm(client, path, typed.format(*get_code(client, path))).status_code == 302
 
 
-def test_each_way_of_setting_budgets_asks_for_a_code(client, borealis):
+def test_every_way_of_setting_budgets_needs_a_code(client, borealis):
     one, other = factories.customers(borealis, 2)
     ids = [one.customer_id, other.customer_id]
     rows = "customer_id,budget_type,amount\n" + "".join(f"{each},ONE_TIME,300\n" for each in ids)
     file = SimpleUploadedFile("budgets.csv", rows.encode())
-    asks_for_a_code(client, review(client, one))
-    asks_for_a_code(client, client.post("/budgets/set/", {**TERMS, "customer": ids})["Location"])
+    assert_needs_a_code(client, review(client, one))
+    assert_needs_a_code(client, client.post("/budgets/set/", {**TERMS, "customer": ids})["Location"])
     imported = client.post("/budgets/import/", {"file": file})["Location"]
-    asks_for_a_code(client, imported)
-    asks_for_a_code(client, client.post(f"/budgets/batches/{imported.split('/')[-2]}/undo/")["Location"])
+    assert_needs_a_code(client, imported)
+    assert_needs_a_code(client, start_undo(client, imported))
 
 
-def asks_for_a_code(client: Client, path: str) -> None:
-    """OK without a code does nothing; with it, it is done."""
+def assert_needs_a_code(client: Client, path: str) -> None:
+    """OK without a code is refused, OK with a code changes budgets."""
     records = AdjustmentRecord.objects.count()
     assert client.post(path).status_code == 422
     assert AdjustmentRecord.objects.count() == records
@@ -152,23 +137,23 @@ def asks_for_a_code(client: Client, path: str) -> None:
 def test_without_a_code_nothing_is_done(code, client, path):
     get_code(client, path)
     response = client.post(path, {} if code is None else {"verification_code": code})
-    assert refused(response) == "Enter the verification code."
+    assert error_of(response) == "Enter the verification code."
 
 
-def test_a_code_must_have_been_asked_for(client, path):
-    assert refused(confirm(client, path, "123456")) == "Get a verification code for this operation first."
+def test_a_code_must_be_requested_first(client, path):
+    assert error_of(confirm(client, path, "123456")) == "Get a verification code for this operation first."
 
 
 @pytest.mark.parametrize("code", ["12345", "abcdef", "1" * 32, "1" * 33, "1\0", "１２３４５６７", "' OR 1=1"])
-def test_a_code_that_is_none_is_incorrect(code, client, path):
+def test_a_malformed_code_is_incorrect(code, client, path):
     get_code(client, path)
-    assert refused(confirm(client, path, code)).endswith("Incorrect verification code.")
+    assert error_of(confirm(client, path, code)).endswith("Incorrect verification code.")
 
 
 def test_a_wrong_code_is_answered_in_the_same_dialog_and_counted(client, path, carl):
     code = get_code(client, path)
     response = confirm(client, path, wrong(code), IN_DIALOG)
-    assert refused(response) == "Incorrect verification code."
+    assert error_of(response) == "Incorrect verification code."
     assert "<html" not in response.content.decode()
     assert 'aria-invalid="true"' in response.content.decode()
     assert EmailDevice.objects.get(user=carl).throttling_failure_count == 1
@@ -177,8 +162,7 @@ def test_a_wrong_code_is_answered_in_the_same_dialog_and_counted(client, path, c
 def test_after_a_wrong_code_even_the_right_one_waits(client, path, clock):
     code = get_code(client, path)
     confirm(client, path, wrong(code))
-    said = refused(confirm(client, path, code))
-    assert said == "Wait 1 second before trying again."
+    assert error_of(confirm(client, path, code)) == "Wait 1 second before trying again."
     clock.shift(timedelta(seconds=1.1))
     assert confirm(client, path, code).status_code == 302
 
@@ -187,22 +171,21 @@ def test_the_wait_doubles_with_each_wrong_code_and_a_new_code_does_not_lift_it(c
     code = get_code(client, path)
     for seconds in (1, 2, 4, 8, 16, 32, 64, 128):
         confirm(client, path, wrong(code))
-        said = refused(confirm(client, path, code))
-        assert said.startswith(f"Wait {seconds} second")
+        assert error_of(confirm(client, path, code)).startswith(f"Wait {seconds} second")
         clock.shift(timedelta(seconds=seconds + 0.1))
     confirm(client, path, wrong(code))
-    assert refused(confirm(client, path, get_code(client, path))).startswith("Wait ")
+    assert error_of(confirm(client, path, get_code(client, path))).startswith("Wait ")
 
 
 def test_a_code_lives_ten_minutes(client, path, clock):
     code = get_code(client, path)
     clock.shift(timedelta(minutes=10))
-    assert refused(confirm(client, path, code)) == "The verification code has expired. Get a new one."
+    assert error_of(confirm(client, path, code)) == "The verification code has expired. Get a new one."
     clock.shift(timedelta(seconds=2))
     assert confirm(client, path, get_code(client, path)).status_code == 302
 
 
-def test_in_the_dialog_get_code_says_that_it_was_sent_and_how_long_until_the_next(client, path):
+def test_get_code_in_the_dialog_says_that_it_was_sent_and_when_the_next_is_possible(client, path):
     content = client.post(f"{path}code/", headers=IN_DIALOG).content.decode()
     assert "<html" not in content
     assert 'role="status">A verification code has been sent to you by e-mail.' in content
@@ -214,7 +197,7 @@ def test_a_new_code_replaces_the_earlier(client, path, clock):
     clock.shift(timedelta(minutes=1))
     second = get_code(client, path)
     if first != second:
-        assert refused(confirm(client, path, first)) == "Incorrect verification code."
+        assert error_of(confirm(client, path, first)) == "Incorrect verification code."
     clock.shift(timedelta(seconds=2))
     assert confirm(client, path, second).status_code == 302
 
@@ -222,19 +205,19 @@ def test_a_new_code_replaces_the_earlier(client, path, clock):
 def test_the_code_of_one_operation_confirms_no_other(client, customer, path, borealis):
     code = get_code(client, path)
     other = review(client, factories.customer(borealis))
-    assert refused(confirm(client, other, code)) == "Get a verification code for this operation first."
+    assert error_of(confirm(client, other, code)) == "Get a verification code for this operation first."
     same_again = review(client, customer)
-    assert refused(confirm(client, same_again, code)) == "Get a verification code for this operation first."
+    assert error_of(confirm(client, same_again, code)) == "Get a verification code for this operation first."
     assert confirm(client, path, code).status_code == 302
 
 
-def test_a_code_asked_for_another_operation_takes_the_place_of_the_first(client, path, borealis, clock):
+def test_a_code_for_another_operation_invalidates_the_first_code(client, path, borealis, clock):
     first = get_code(client, path)
     other = review(client, factories.customer(borealis))
     clock.shift(timedelta(minutes=1))
     second = get_code(client, other)
     for code in (first, second):
-        assert refused(confirm(client, path, code)) == "Get a verification code for this operation first."
+        assert error_of(confirm(client, path, code)) == "Get a verification code for this operation first."
     assert confirm(client, other, second).status_code == 302
 
 
@@ -247,40 +230,42 @@ def test_a_code_is_used_once(client, path, borealis):
     assert AdjustmentRecord.objects.count() == 1
 
 
-def test_a_minute_lies_between_two_codes(client, path, clock):
+def test_at_least_a_minute_lies_between_two_codes(client, path, clock):
     get_code(client, path)
     clock.shift(timedelta(seconds=13))
     assert client.get(path).context["wait_seconds"] == 47
-    assert refused(client.post(f"{path}code/")) == "Wait 47 seconds before trying again."
+    assert error_of(client.post(f"{path}code/")) == "Wait 47 seconds before trying again."
     assert len(mail.outbox) == 1
     clock.shift(timedelta(seconds=47))
     get_code(client, path)
 
 
 @pytest.mark.parametrize(("limit", "number", "span"), [("HOUR", 15, 3600), ("DAY", 60, 86400)])
-def test_only_so_many_codes_are_sent(limit, number, span, client, path, carl, clock, settings):
+def test_only_a_limited_number_of_codes_is_sent_per_hour_and_day(
+    limit, number, span, client, path, carl, clock, settings
+):
     assert getattr(settings, f"CODES_PER_{limit}") == number
     operation = Operation.objects.get()
     start = factories.moment("2026-09-15 02:00")
     step = timedelta(seconds=span / (number + 1))
     for sent in range(number):
         CodeRequest.objects.create(operation=operation, operator=carl, at=start - step * (number - 1 - sent))
-    assert refused(client.post(f"{path}code/")) == "Too many verification codes were sent to you. Try again later."
+    assert error_of(client.post(f"{path}code/")) == "Too many verification codes were sent to you. Try again later."
     clock.shift(2 * step + timedelta(seconds=1))
     get_code(client, review(client, factories.customer(carl.partner)))
 
 
-def test_mail_that_fails_uses_up_neither_the_wait_nor_a_sending(client, path, settings):
-    working, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, f"{__name__}.Unreachable"
+def test_a_mail_that_fails_counts_neither_for_the_wait_nor_for_the_limit(client, path, settings):
+    working, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, f"{__name__}.UnreachableMailServer"
     for _attempt in range(2):
-        said = refused(client.post(f"{path}code/"))
-        assert said == "The verification code could not be sent. Try again, or ask your administrator."
+        error = error_of(client.post(f"{path}code/"))
+        assert error == "The verification code could not be sent. Try again, or ask your administrator."
     settings.EMAIL_BACKEND = working
     assert not CodeRequest.objects.exists()
     assert confirm(client, path, get_code(client, path)).status_code == 302
 
 
-def test_without_an_e_mail_address_one_is_told_whom_to_ask(client, path, carl):
+def test_without_an_e_mail_address_the_error_says_whom_to_ask(client, path, carl):
     User.objects.filter(pk=carl.pk).update(email="")
-    said = refused(client.post(f"{path}code/"))
-    assert said == "Your account has no e-mail address. Ask your administrator to enter one."
+    error = error_of(client.post(f"{path}code/"))
+    assert error == "Your account has no e-mail address. Ask your administrator to enter one."
