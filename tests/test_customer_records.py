@@ -20,7 +20,7 @@ from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.transactions import lock_keys
 from partnercenter.models import Channel, Partner, User
 from tests import factories
-from tests.concurrency.threads import emptied_quickly, overtake, stop_before
+from tests.concurrency.threads import fast_flush, pause_before, race
 from tests.test_exports import sent
 
 pytestmark = pytest.mark.clock("2026-09-10 04:00")
@@ -292,9 +292,9 @@ def test_a_half_written_note_is_not_taken_away_when_something_changes(client, cu
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_note_pressed_twice_at_once_stands_once(customer, ann, monkeypatch):
-    stop = stop_before(monkeypatch, "customers.actions.notes.CustomerNote.objects.create")
-    with emptied_quickly():
-        overtake(*[lambda: add_note(customer, "Called.", operator=ann)] * 2, stop=stop)
+    pause = pause_before(monkeypatch, "customers.actions.notes.CustomerNote.objects.create")
+    with fast_flush():
+        race(*[lambda: add_note(customer, "Called.", operator=ann)] * 2, pause=pause)
     assert CustomerNote.objects.count() == 1
 
 

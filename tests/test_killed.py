@@ -20,7 +20,7 @@ from customers.models import AccountFreezing, Customer, FreezeRecord
 from partnercenter.models import Confirmation, Grant, Partner, User
 from tests import factories
 from tests.crash_process import STOPPED
-from tests.invariants import must_add_up
+from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,7 +115,7 @@ def is_all_or_nothing(elsewhere: Elsewhere, *words: object, tables: tuple[str, .
         elsewhere.kill(*words, table)
         assert everything() == before, table
     elsewhere.run(*words)
-    must_add_up()
+    check_invariants()
 
 
 # What is written last, the confirmation, stops the process when all the rest is done.

@@ -21,7 +21,7 @@ from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from partnercenter.lib.errors import ActionError, PermissionRefused
 from partnercenter.models import BudgetType, Operation, Partner, User
 from tests.account_states import KINDS, NOW, ORIGINS, STATES, Found, State, World, found, world_of
-from tests.invariants import must_add_up
+from tests.invariants import check_invariants
 from tests.state_machine import taken_back
 
 # By the budget and by how the account is frozen, in words that must all be true of them or `any`: what becomes of it,
@@ -204,7 +204,7 @@ def test_each_state_becomes_what_the_table_says_whatever_its_reseller_may(event,
             assert list(differences()) == []
             # Customer by customer: once is enough.
             if status == Partner.Status.NORMAL:
-                must_add_up()
+                check_invariants()
 
 
 def happens(event: str, world: World, *, forbidden: bool) -> None:
