@@ -1,4 +1,7 @@
-"""A customer in each state an account can be in, and what can happen to them, for tests of freezing as a whole."""
+"""One customer in each possible combination of budget and freeze state, and the actions that can change them.
+
+tests/test_state_machine_of_freezing.py uses them to test freezing as a whole.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -28,12 +31,13 @@ KINDS = dict(zip(("no", "account", "resources"), FreezeKind, strict=True))
 ORIGINS = dict(zip(("", "by association", "by partner", "by budget"), FreezeOrigin, strict=True))
 TYPES = dict(zip(("one-time", "monthly"), BudgetType, strict=True))
 POLICIES = dict(zip(("Automatic", "Manual", "Automatic, with resources"), AccountFreezing, strict=True))
-FREEZES = {"used up, Automatic": ("account", "resources"), "used up, Automatic, with resources": ("resources",)}
+# The kinds of freeze that an account can have while its budget is used up under this policy.
+REQUIRED_KINDS = {"used up, Automatic": ("account", "resources"), "used up, Automatic, with resources": ("resources",)}
 NOW = factories.moment("2026-09-20 04:00")
 
 
-class State(NamedTuple):
-    """What can be of a budget and an account, in words; together they are their customer's ID."""
+class AccountState(NamedTuple):
+    """A budget and a freeze state in words; as text it is the ID of the customer that is in this state."""
 
     budget: str
     frozen: str
@@ -42,90 +46,98 @@ class State(NamedTuple):
         return f"{self.budget} / {self.frozen}".replace(",", ";")
 
     @property
-    def can_be(self) -> bool:
-        """Used up under an automatic policy an account is frozen, and as strictly as the policy says (3.7)."""
-        _type, _comma, budget = self.budget.partition(", ")
-        return self.frozen.startswith(FREEZES.get(budget, ("",)))
+    def is_possible(self) -> bool:
+        """Whether the account is frozen as the policy requires while the budget is used up.
+
+        See rule 3.7 (docs/rules.md).
+        """
+        _type, _comma, usage_and_policy = self.budget.partition(", ")
+        return self.frozen.startswith(REQUIRED_KINDS.get(usage_and_policy, ("",)))
 
 
-BUDGETS = ["none", *map(", ".join, product(TYPES, ("suffices", "used up"), POLICIES))]
+BUDGETS = ["none", *map(", ".join, product(TYPES, ("partly used", "used up"), POLICIES))]
 FROZEN = ["no", *map(", ".join, product(("account", "resources"), ("by association", "by partner", "by budget")))]
-STATES = [state for state in (State(*words) for words in product(BUDGETS, FROZEN)) if state.can_be]
+STATES = [state for state in (AccountState(*words) for words in product(BUDGETS, FROZEN)) if state.is_possible]
 
 
 @dataclass(frozen=True)
-class World:
-    """The customers that are meant, who acts on them, and the clock."""
+class Scenario:
+    """The customers on which to act, the operator, and the clock."""
 
     customers: CustomerQuerySet
     operator: User
     clock: Any
 
-    def alone(self, state: State) -> "World":
+    def with_only(self, state: AccountState) -> "Scenario":
+        """The same scenario, with only the customer in this state to act on."""
         return replace(self, customers=_customers([state]))
 
-    def by_hand(self, act: Operation.Kind, kind: FreezeKind) -> None:
-        asked = FreezeRequest(kind, "Unpaid invoice", CURRENT_VERSION, freezes=act == Operation.Kind.FREEZE)
-        freeze_now(self.customers, asked, operator=self.operator)
+    def freeze_or_unfreeze(self, operation: Operation.Kind, kind: FreezeKind) -> None:
+        request = FreezeRequest(kind, "Unpaid invoice", CURRENT_VERSION, freezes=operation == Operation.Kind.FREEZE)
+        freeze_now(self.customers, request, operator=self.operator)
 
-    def set(self, terms: BudgetTerms | BudgetChange, *, unfreeze: bool = False) -> None:
+    def set_budgets(self, terms: BudgetTerms | BudgetChange, *, unfreeze: bool = False) -> None:
         set_budgets(
             self.customers, replace(terms, agreement=CURRENT_VERSION), operator=self.operator, unfreeze=unfreeze
         )
 
-    def report(self, total: str, month: str = "2026-09") -> None:
+    def import_report(self, total: str, month: str = "2026-09") -> None:
         factories.report(*[(customer, month, total) for customer in self.customers])
 
-    def next_month(self, *, used_up: bool = False, to_unfreeze: bool = False) -> None:
-        """Used up by what was reported for it before; to unfreeze is chosen wherever it can be."""
-        if to_unfreeze:
-            self.set(BudgetChange(unfreeze_on_restore=True))
+    def begin_month(self, *, used_up: bool = False, unfreeze_on_restore: bool = False) -> None:
+        """Move to the next month and restore the budgets.
+
+        With `used_up`, expenditure that was reported in advance uses up the budgets. With `unfreeze_on_restore`,
+        unfreezing with the restore is chosen for every budget that has this choice.
+        """
+        if unfreeze_on_restore:
+            self.set_budgets(BudgetChange(unfreeze_on_restore=True))
         if used_up:
-            self.report("120", "2026-10")
+            self.import_report("120", "2026-10")
         self.clock.move_to(factories.moment("2026-10-01 04:00"))
         current_month()
 
-    def status(self, status: Partner.Status) -> None:
+    def set_reseller_status(self, status: Partner.Status) -> None:
         partner = Partner.objects.get(users=self.operator)
         set_partner_status(partner, status=status, reason="Unpaid invoice", operator=None)
 
 
-def world_of(operator: User, clock: Any) -> World:
-    """A customer in each state, as of some days ago: 40 of a budget of 100 is used, or 120."""
+def create_scenario(operator: User, clock: Any) -> Scenario:
+    """Create a customer in each state some days ago: of a budget of 100, 40 is used, or 120."""
     clock.move_to(factories.moment("2026-09-10 04:00"), tick=False)
     partner = Partner.objects.get(users=operator)
     associate_customers(NewCustomer(str(state), "account", "Name", partner) for state in STATES)
     for frozen in FROZEN:
         _freeze([state for state in STATES if state.frozen == frozen], frozen)
     for budget in BUDGETS[1:]:
-        _give([state for state in STATES if state.budget == budget], budget, operator)
+        _set_budget([state for state in STATES if state.budget == budget], budget, operator)
     factories.report(*[(str(state), "2026-09", "120" if "used up" in state.budget else "40") for state in STATES])
     clock.move_to(NOW, tick=False)
-    return World(Customer.objects.all(), operator, clock)
+    return Scenario(Customer.objects.all(), operator, clock)
 
 
-def _freeze(states: list[State], frozen: str) -> None:
-    """From association on to how they are to be frozen."""
+def _freeze(states: list[AccountState], frozen: str) -> None:
+    """Bring accounts from the freeze since association to this freeze state."""
     kind, _comma, origin = frozen.partition(", ")
-    chosen, author = _customers(states), Author(None, Channel.SYSTEM, timezone.now())
+    customers, author = _customers(states), Author(None, Channel.SYSTEM, timezone.now())
     with transaction.atomic():
         if origin != "by association":
-            unfreeze_accounts(chosen, author=author)
+            unfreeze_accounts(customers, author=author)
         if kind != "no":
-            freeze_accounts(chosen, KINDS[kind], ORIGINS[origin], author=author)
+            freeze_accounts(customers, KINDS[kind], ORIGINS[origin], author=author)
 
 
-def _give(states: list[State], budget: str, operator: User) -> None:
-    budget_type, _used, policy = budget.split(", ", 2)
+def _set_budget(states: list[AccountState], budget: str, operator: User) -> None:
+    budget_type, _usage, policy = budget.split(", ", 2)
     factories.budget(_customers(states), operator, "100", TYPES[budget_type], POLICIES[policy], unfreeze=False)
 
 
-def _customers(states: list[State]) -> CustomerQuerySet:
+def _customers(states: list[AccountState]) -> CustomerQuerySet:
     return Customer.objects.filter(customer_id__in=list(map(str, states)))
 
 
-class Found(NamedTuple):
-    """How an account is frozen, and which freezings and unfreezings were recorded."""
+class AccountSnapshot(NamedTuple):
+    """How an account is frozen, and the operations of its new freeze records."""
 
     kind: str
     origin: str
@@ -134,13 +146,13 @@ class Found(NamedTuple):
     records: str
 
 
-def found(after: int) -> dict[str, Found]:
-    """All customers by ID, with the freeze records after this one."""
+def take_snapshots(after: int) -> dict[str, AccountSnapshot]:
+    """A snapshot of every customer by ID, with the freeze records after the one with this key."""
     records: dict[int, list[str]] = defaultdict(list)
     for record in FreezeRecord.objects.filter(pk__gt=after).order_by("pk"):
         records[record.customer_id].append(record.operation)
     return {
-        each.customer_id: Found(
+        each.customer_id: AccountSnapshot(
             each.freeze_kind, each.freeze_origin, each.frozen_since, each.retention_until, " ".join(records[each.pk])
         )
         for each in Customer.objects.all()

@@ -1,4 +1,4 @@
-"""The cast: a distributor, its resellers and their people; and what every test needs of the database."""
+"""The cast (a distributor, its resellers and their people), and fixtures for the database, the clock and browsers."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ from tests import factories
 
 pytest_plugins = ["tests.browser.chromium"]
 
-# Playwright keeps an event loop running, at which Django would refuse to touch the database.
+# Playwright keeps an event loop running, and Django refuses to use the database in one.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def flush_lifts_append_only() -> Iterator[None]:
-    """The flush after a transactional test may empty the record tables; nothing else ever may."""
+    """Let the flush after a transactional test empty the append-only tables, which nothing else may do."""
     case: Any = TransactionTestCase
     flush = case._fixture_teardown
 
@@ -40,7 +40,7 @@ def flush_lifts_append_only() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Before the database is dropped, whoever a browser's last request still holds it for is sent away."""
+    """Close connections left by a browser's last request, because they keep the database from being dropped."""
     yield
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
@@ -53,7 +53,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 @pytest.fixture(autouse=True)
 def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | None]:
-    """The clock, set by `@pytest.mark.clock("2026-09-20 04:00")` (UTC); it stands still unless `tick=True` is given."""
+    """The clock, set by `@pytest.mark.clock("2026-09-20 04:00")` (UTC). It stands still, except with `tick=True`."""
     if marker := request.node.get_closest_marker("clock"):
         with time_machine.travel(factories.moment(*marker.args), tick=marker.kwargs.get("tick", False)) as traveller:
             yield traveller
@@ -63,23 +63,24 @@ def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | N
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("postgres") and connection.vendor != "postgresql":
-        pytest.skip("needs PostgreSQL: rows are locked and writers meet there")
+        pytest.skip("needs PostgreSQL: SQLite has no row locks and lets only one transaction write at a time")
 
 
 @pytest.fixture
 def dora_distribution(db: None) -> Partner:
+    """A distributor."""
     return factories.distributor()
 
 
 @pytest.fixture
 def dora(dora_distribution: Partner) -> User:
-    """Distributor staff."""
+    """Administrator of the distributor, who may use the administration."""
     return factories.user("dora", dora_distribution, User.Role.ADMINISTRATOR, is_staff=True)
 
 
 @pytest.fixture
 def acme(dora_distribution: Partner) -> Partner:
-    """A reseller granted a million of each quota, verification code off."""
+    """A reseller with a grant: a quota of a million of each type. No verification code is required."""
     return factories.reseller(dora_distribution, "acme-reseller")
 
 
@@ -103,13 +104,13 @@ def vera(acme: Partner) -> User:
 
 @pytest.fixture
 def borealis(dora_distribution: Partner) -> Partner:
-    """Another reseller of the same distributor, verification code on."""
+    """Another reseller of the same distributor, with the same grant. A verification code is required."""
     return factories.reseller(dora_distribution, "borealis-reseller", verification_required=True)
 
 
 @pytest.fixture
 def carl(borealis: Partner) -> User:
-    """Administrator of borealis: a stranger to acme's customers."""
+    """Administrator of borealis, who may not see acme's customers."""
     return factories.user("carl", borealis, User.Role.ADMINISTRATOR)
 
 
@@ -127,6 +128,7 @@ def una(ungranted: Partner) -> User:
 
 @pytest.fixture
 def sol_solutions(db: None) -> Partner:
+    """A solution provider."""
     return Partner.objects.create(
         kind=Partner.Kind.SOLUTION_PROVIDER, account_name="sol-solutions", company="Sol Solutions"
     )
@@ -134,7 +136,7 @@ def sol_solutions(db: None) -> Partner:
 
 @pytest.fixture
 def sol(sol_solutions: Partner) -> User:
-    """Administrator of a solution provider: needs no grant, has no quota."""
+    """Administrator of a solution provider, which needs no grant and has no quota."""
     return factories.user("sol", sol_solutions, User.Role.ADMINISTRATOR)
 
 
@@ -146,7 +148,7 @@ def platform(db: None) -> User:
 
 @pytest.fixture
 def sign_in() -> Callable[[User | None], Client]:
-    """A browser of its own, signed in as this person; None: as nobody."""
+    """Call it to get a browser of its own, signed in as this person, or not signed in (None)."""
 
     def client_of(person: User | None) -> Client:
         client = Client()
@@ -159,13 +161,13 @@ def sign_in() -> Callable[[User | None], Client]:
 
 @pytest.fixture
 def client(ann: User, sign_in: Callable[[User | None], Client]) -> Client:
-    """Ann's browser; a file of tests about somebody else has a `client` of its own."""
+    """Ann's browser. A file with tests about another person defines its own `client`."""
     return sign_in(ann)
 
 
 @pytest.fixture
 def three(acme: Partner) -> list[Customer]:
-    """Customers of acme as association leaves them: frozen, without a budget."""
+    """Three customers of acme as association leaves them: frozen, without a budget."""
     return factories.customers(acme, 3)
 
 

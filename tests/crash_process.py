@@ -1,7 +1,7 @@
-"""A process that does one thing, and if told to stops in the middle of it, to be killed there.
+"""A process that runs one action and can be made to wait in the middle of it, so that a test can kill it there.
 
-`python -m tests.crash_process ok OPERATION`, `import FILE`; with a table's name behind it, it says so on its standard
-output and waits just before it first writes to this table.
+`python -m tests.crash_process confirm OPERATION` confirms an operation, `import FILE` imports a report. With the name
+of a table as a third argument, the process prints a line and waits just before it first writes to this table.
 """
 
 import re
@@ -13,23 +13,23 @@ from typing import Any
 
 import django
 
-STOPPED = "stopped"
+WAITING = "waiting to be killed"
 
 
-def stop_before(table: str) -> Callable[..., Any]:
-    """Something between the code and the database that never lets a write to this table through."""
+def wait_before_writing_to(table: str) -> Callable[..., Any]:
+    """A wrapper of database queries that never lets a write to this table through."""
     writes = re.compile(rf'\s*(INSERT INTO|UPDATE|DELETE FROM) "?{table}"?\s')
 
-    def stop(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def wait_or_execute(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if writes.match(sql):
-            print(STOPPED, flush=True)
+            print(WAITING, flush=True)
             time.sleep(600)
         return execute(sql, params, many, context)
 
-    return stop
+    return wait_or_execute
 
 
-def main(what: str, about: str, table: str = "") -> None:
+def main(action: str, target: str, table: str = "") -> None:
     django.setup()
     from django.core.management import call_command
     from django.db import connection
@@ -37,11 +37,11 @@ def main(what: str, about: str, table: str = "") -> None:
     from partnercenter.models import Operation
     from tests import factories
 
-    with connection.execute_wrapper(stop_before(table)) if table else nullcontext():
-        if what == "import":
-            call_command("import_expenditure", about)
+    with connection.execute_wrapper(wait_before_writing_to(table)) if table else nullcontext():
+        if action == "import":
+            call_command("import_expenditure", target)
         else:
-            factories.confirmed(Operation.objects.get(pk=about))
+            factories.confirmed(Operation.objects.get(pk=target))
 
 
 if __name__ == "__main__":

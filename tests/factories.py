@@ -1,4 +1,4 @@
-"""Making partners, people and customers, by the actions the console itself uses wherever there is one."""
+"""Make partners, people, customers, budgets and reports for tests, by the console's own actions where there is one."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ def distributor(account_name: str = "dora-distribution") -> Partner:
 
 
 def reseller(of: Partner, account_name: str, *, quota: Decimal | None = MILLION, **more: Any) -> Partner:
-    """A reseller that is granted this quota of each type; None: nothing."""
+    """A reseller with a grant of this quota of each type, or without a grant (None)."""
     company = account_name.title().replace("-", " ")
     partner = Partner.objects.create(
         kind=Partner.Kind.RESELLER, account_name=account_name, company=company, distributor=of, **more
@@ -70,6 +70,7 @@ def customer(partner: Partner, customer_id: str = "", **more: Any) -> Customer:
 
 
 def customers(partner: Partner, number: int, *, customer_id: str = "", **more: Any) -> list[Customer]:
+    """This many customers as association leaves them: frozen, without a budget."""
     newcomers = []
     for _each in range(number):
         n = next(_numbers)
@@ -100,7 +101,10 @@ def budget(
     unfreeze_on_restore: bool | None = None,
     **more: Any,
 ) -> BatchResult:
-    """Set a budget, the agreement accepted, unfreezing from association unless told otherwise."""
+    """Set a budget without a review, with Unfreeze Now ticked unless `unfreeze` is False.
+
+    The agreement is accepted where the policy needs it.
+    """
     agreement = CURRENT_VERSION if account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES else ""
     return set_budgets(
         queryset_of(customers),
@@ -112,20 +116,20 @@ def budget(
 
 
 def reviewed(customers: Iterable[Customer], operator: User, amount: str, *, unfreeze: bool = True) -> Operation:
-    """A batch that gives these customers a one-time budget with automatic freezing, waiting for its OK."""
+    """A review of a one-time budget with automatic freezing for these customers, waiting for its OK."""
     terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(amount), AccountFreezing.AUTOMATIC)
     return review_budgets(queryset_of(customers), terms, operator=operator, unfreeze=unfreeze)
 
 
 def confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
-    """Press OK, where no code is asked for."""
+    """Confirm a batch of budgets or an undo with OK, where no verification code is required."""
     return confirm_operation(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
 
 
 def freeze_confirmed(operation: Operation, *, only_unchanged: bool = False) -> BatchResult:
-    """Press OK on a review of freezing or unfreezing, where no code is asked for."""
-    asked = freeze_request_from(operation.terms, freezes=operation.kind == Operation.Kind.FREEZE)
-    return confirm_operation(operation, "", lambda: apply_freeze(operation, asked, only_unchanged=only_unchanged))
+    """Confirm a review of freezing or unfreezing with OK, where no verification code is required."""
+    request = freeze_request_from(operation.terms, freezes=operation.kind == Operation.Kind.FREEZE)
+    return confirm_operation(operation, "", lambda: apply_freeze(operation, request, only_unchanged=only_unchanged))
 
 
 def freeze(
@@ -153,23 +157,24 @@ def queryset_of(customers: Customer | Iterable[Customer]) -> CustomerQuerySet:
 
 
 def read(*lines: tuple[str, ...]) -> ReadReport:
-    """A plain report of customer ID, month and total, as if read from a file."""
+    """Lines of customer ID, month and total, as the console reads them from a file of a report."""
     text = "customer_id,month,list_price_total\n" + "".join(f"{','.join(line)}\n" for line in lines)
     return read_report([("plain.csv", BytesIO(text.encode()))])
 
 
 def report(*lines: tuple[Customer | str, str, str], at: datetime | None = None, **more: Any) -> ReportResult:
-    """Import a report of customer (or its ID), month "2026-09" and total."""
+    """Import a report; each line is a customer or a customer ID, a month such as "2026-09", and a total."""
     named = [(each.customer_id if isinstance(each, Customer) else each, *rest) for each, *rest in lines]
     return import_report(read(*named), operator=more.pop("operator", None), reported_at=at, **more)
 
 
 def fresh(customer: Customer) -> Customer:
-    """The customer as the database has it now, with its budget."""
+    """The customer as it is now stored, with its budget."""
     return Customer.objects.select_related("budget").get(pk=customer.pk)
 
 
 def stored(customer: Customer) -> Budget:
+    """The budget of the customer as it is now stored."""
     return Budget.objects.get(customer=customer)
 
 
@@ -180,5 +185,5 @@ def terms(customer: Customer) -> tuple[str, Decimal, str]:
 
 
 def moment(text: str) -> datetime:
-    """`2026-09-15 10:00` in UTC."""
+    """The time in UTC of a text such as "2026-09-15 10:00"."""
     return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=UTC)

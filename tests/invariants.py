@@ -1,4 +1,4 @@
-"""Whether all that is stored adds up, computed anew from the rows behind it; for tests of what happens at once."""
+"""Check that all stored data is consistent: figures are computed again from their rows, and records form chains."""
 
 from decimal import Decimal
 from itertools import pairwise
@@ -15,98 +15,102 @@ from partnercenter.models import BudgetType, Confirmation, Grant, GrantRecord, P
 TERMS = ("budget_type", "amount", "account_freezing")
 FREEZE = ("kind", "origin")
 QUOTAS = ("monthly_quota", "one_time_quota")
-LEFT = Customer.objects.exclude(disassociated_on=None)
+DISASSOCIATED = Customer.objects.exclude(disassociated_on=None)
 
 
-def must_add_up() -> None:
-    """Used equals the expenditure behind it, allocated the budgets behind it, and records follow on each other.
+def check_invariants() -> None:
+    """Check every customer, grant and partner, every confirmed batch, and what `manage.py check_budgets` checks.
 
-    A confirmed batch has set what was reviewed, each customer once.
+    The used part of a budget is the sum of its expenditure, the allocated part of a quota the sum of its budgets. Each
+    record begins with the state in which the one before it ended, and the last one ends with the present state. A
+    confirmed batch has set the budgets that were reviewed, once per customer.
     """
     month = current_month()
     for customer in Customer.objects.select_related("budget"):
-        _adjustment_records_follow(customer)
+        _check_adjustment_records(customer)
         if hasattr(customer, "budget"):
-            _budget_adds_up(customer.budget, month)
-        _freeze_records_follow(customer)
-        _expenditure_is_theirs(customer)
+            _check_budget(customer.budget, month)
+        _check_freeze_records(customer)
+        _check_expenditure(customer)
     for grant in Grant.objects.all():
-        _grant_adds_up(grant)
+        _check_grant(grant)
     for partner in Partner.objects.all():
-        _status_records_follow(partner)
-    _batches_are_as_reviewed()
+        _check_status_records(partner)
+    _check_batches()
     assert list(differences()) == []
 
 
-def _adjustment_records_follow(customer: Customer) -> None:
-    """Each finds the budget as the one before left it, and the last left it as it stands; none: no budget."""
+def _check_adjustment_records(customer: Customer) -> None:
+    """The records form a chain that ends with the present budget, or with no budget."""
     records = list(AdjustmentRecord.objects.filter(customer=customer).order_by("pk"))
-    _follow(records, TERMS)
-    stands = getattr(customer, "budget", None)
-    assert (records[-1].pk if stands else None) == (stands and stands.record_id)
-    assert (_after(records[-1], TERMS) if records else [None] * 3) == _terms(stands)
+    _check_chain(records, TERMS)
+    budget = getattr(customer, "budget", None)
+    assert (records[-1].pk if budget else None) == (budget and budget.record_id)
+    assert (_after(records[-1], TERMS) if records else [None] * 3) == _terms(budget)
 
 
-def _budget_adds_up(budget: Budget, month: int) -> None:
+def _check_budget(budget: Budget, month: int) -> None:
     counted = range(budget.counted_from, month + 1)
-    spent = Expenditure.objects.filter(account=budget.customer.customer_id).exclude(customer__in=LEFT)
+    spent = Expenditure.objects.filter(account=budget.customer.customer_id).exclude(customer__in=DISASSOCIATED)
     assert budget.used == sum((each.total for each in spent if each.month in counted), Decimal(0))
     assert budget.budget_type == BudgetType.ONE_TIME or budget.counted_from == month
     if budget.exhausted and budget.account_freezing in FREEZE_KIND_BY_POLICY:
         assert budget.customer.is_frozen
 
 
-def _freeze_records_follow(customer: Customer) -> None:
-    """Each freezing finds the account as the one before left it: none is frozen twice."""
+def _check_freeze_records(customer: Customer) -> None:
+    """The records form a chain that ends with the present freeze state, and each of them changes the kind."""
     records = list(FreezeRecord.objects.filter(customer=customer).order_by("pk"))
-    _follow(records, FREEZE)
+    _check_chain(records, FREEZE)
     assert all(record.kind_before != record.kind_after for record in records)
     assert _after(records[-1], FREEZE) == [customer.freeze_kind, customer.freeze_origin]
 
 
-def _expenditure_is_theirs(customer: Customer) -> None:
-    """All of it, but for the months of those who had the ID before."""
-    stated = Expenditure.objects.filter(account=customer.customer_id).exclude(customer__in=LEFT)
-    assert customer.disassociated_on or not stated.exclude(customer=customer).exists()
+def _check_expenditure(customer: Customer) -> None:
+    """All expenditure of the customer ID is this customer's, except that of customers who had the ID before."""
+    reported = Expenditure.objects.filter(account=customer.customer_id).exclude(customer__in=DISASSOCIATED)
+    assert customer.disassociated_on or not reported.exclude(customer=customer).exists()
 
 
-def _grant_adds_up(grant: Grant) -> None:
-    for kind in BudgetType.values:
-        budgets = Budget.objects.filter(customer__partner=grant.partner_id, budget_type=kind)
-        assert grant.pool(kind).allocated == sum((budget.amount for budget in budgets), Decimal(0))
+def _check_grant(grant: Grant) -> None:
+    for budget_type in BudgetType.values:
+        budgets = Budget.objects.filter(customer__partner=grant.partner_id, budget_type=budget_type)
+        assert grant.pool(budget_type).allocated == sum((budget.amount for budget in budgets), Decimal(0))
     records = list(GrantRecord.objects.filter(partner=grant.partner_id).order_by("pk"))
-    _follow(records, QUOTAS)
+    _check_chain(records, QUOTAS)
     if records:
         assert _after(records[-1], QUOTAS) == [getattr(grant, name) for name in QUOTAS]
 
 
-def _batches_are_as_reviewed() -> None:
-    once = AdjustmentRecord.objects.order_by().values("batch", "customer").annotate(times=Count("pk"))
-    assert {each["times"] for each in once} <= {1}
-    for confirmed in Confirmation.objects.select_related("operation"):
-        reviewed = {row.customer_id: _terms(row) for row in included_items(confirmed.operation)}
-        for record in AdjustmentRecord.objects.filter(batch=confirmed.pk):
+def _check_status_records(partner: Partner) -> None:
+    """The records form a chain that ends with the present status, its time and its reason."""
+    records = list(partner.status_records.order_by("pk"))
+    _check_chain(records, ("status",))
+    last = records[-1] if records and records[-1].status_after else None
+    expected = (last.status_after, last.at, last.reason) if last else ("", None, "")
+    assert (partner.status, partner.status_since, partner.status_reason) == expected
+
+
+def _check_batches() -> None:
+    """No batch has two records of one customer, and each record has the terms that were reviewed."""
+    per_customer = AdjustmentRecord.objects.order_by().values("batch", "customer").annotate(records=Count("pk"))
+    assert {each["records"] for each in per_customer} <= {1}
+    for confirmation in Confirmation.objects.select_related("operation"):
+        reviewed = {item.customer_id: _terms(item) for item in included_items(confirmation.operation)}
+        for record in AdjustmentRecord.objects.filter(batch=confirmation.pk):
             assert reviewed[record.customer_id] == _after(record, TERMS)
 
 
 def _terms(row: object) -> list:
-    """Of a budget or a reviewed customer; of None: three times None."""
+    """The terms of a budget or a review item; None for each term if there is neither."""
     return [getattr(row, name, None) for name in TERMS]
 
 
-def _follow(records: list, names: tuple[str, ...]) -> None:
+def _check_chain(records: list, names: tuple[str, ...]) -> None:
+    """Each record begins with the values with which the one before it ended."""
     for former, latter in pairwise(records):
         assert [getattr(latter, f"{name}_before") for name in names] == _after(former, names)
 
 
 def _after(record: object, names: tuple[str, ...]) -> list:
     return [getattr(record, f"{name}_after") for name in names]
-
-
-def _status_records_follow(partner: Partner) -> None:
-    """Each finds the reseller as the one before left it, and the last left it as it stands, since then and why."""
-    records = list(partner.status_records.order_by("pk"))
-    _follow(records, ("status",))
-    last = records[-1] if records and records[-1].status_after else None
-    stands = (last.status_after, last.at, last.reason) if last else ("", None, "")
-    assert (partner.status, partner.status_since, partner.status_reason) == stands

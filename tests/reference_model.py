@@ -1,6 +1,7 @@
-"""Domain 3 in plain Python: what the console is compared with in test_state_machine.
+"""The rules of budgets in plain Python. The state machine tests compare the console with this model.
 
-Amounts have two decimals; months are numbers that count from January of year 0, so that they can be added to.
+See section 3 (docs/rules.md). Amounts have two decimals. Months are numbers that count from January of year 0, so that
+they can be added to.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,130 +14,145 @@ from budgets.actions.terms import BudgetChange, BudgetTerms, RelativeAmount
 from customers.models import AccountFreezing, ExclusionReason, FreezeEffect, FreezeKind, FreezeOrigin
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType
-from tests.reference_accounts import FREEZES, Account
+from tests.reference_accounts import KIND_BY_POLICY, Account
 
 CENT = Decimal("0.01")
 
 
 @dataclass
-class Reviewed:
-    """A customer of a review: what it gets (no type: no budget), how it was seen, and what was said to happen.
+class Item:
+    """A customer in a review: the new terms, the state in which it was first reviewed, and the predicted effects.
 
-    `counted_from` None follows the rules.
+    Without a budget type the budget is removed. `counted_from` is None where it follows from rule 3.2 (docs/rules.md).
+    `predicted` says whether the new budget would be used up immediately, and what would happen to the account.
     """
 
     budget_type: BudgetType | None
     amount: Decimal | None
     account_freezing: AccountFreezing | None
     unfreeze: bool
-    seen: tuple[Any, ...]
+    state: tuple[Any, ...]
     on_restore: bool = False
     counted_from: int | None = None
-    left_out: ExclusionReason = ExclusionReason.NONE
-    said: tuple[bool, FreezeEffect] = (False, FreezeEffect.NONE)
+    exclusion: ExclusionReason = ExclusionReason.NONE
+    predicted: tuple[bool, FreezeEffect] = (False, FreezeEffect.NONE)
 
     @property
     def terms(self) -> BudgetTerms | None:
         if self.budget_type is None or self.amount is None:
             return None
-        return BudgetTerms(self.budget_type, self.amount, self.account_freezing, self.keeps_on_restore)
+        return BudgetTerms(self.budget_type, self.amount, self.account_freezing, self.unfreeze_on_restore)
 
     @property
-    def keeps_on_restore(self) -> bool:
-        """Only a monthly budget with automatic freezing has a freeze to be lifted at restore (3.11)."""
-        automatic = bool(self.account_freezing and FREEZES[self.account_freezing])
+    def unfreeze_on_restore(self) -> bool:
+        """Whether a month restore unfreezes the account.
+
+        Only a monthly budget with automatic freezing has this choice; see rule 3.11 (docs/rules.md).
+        """
+        automatic = bool(self.account_freezing and KIND_BY_POLICY[self.account_freezing])
         return self.on_restore and automatic and self.budget_type == BudgetType.MONTHLY
 
 
 @dataclass
-class Done:
-    """What an OK did, when: per customer the number of the record and the budget that stood before; who was frozen."""
+class AppliedBatch:
+    """What a confirmed batch did: when, its records, and the customers whose accounts it froze.
+
+    `records` has for each customer that was changed the number of the record, and the terms and `counted_from` before.
+    """
 
     at: datetime
     records: dict[str, tuple[int, BudgetTerms | None, int]] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)
 
 
-Review = dict[str, Reviewed]
+Review = dict[str, Item]
 
 
 @dataclass
 class Model:
-    """The rules of section 3 (docs/rules.md).
+    """All accounts by customer ID, and all reported totals.
 
-    `totals` are time and amount per account and month; `gone` are those of who has left.
+    `totals` has the time and the amount of each customer ID and month. `former_totals` are those of them that belong to
+    customers that have been disassociated.
     """
 
     now: datetime
     month: int = 0
     accounts: dict[str, Account] = field(default_factory=dict)
     totals: dict[tuple[str, int], tuple[datetime, Decimal]] = field(default_factory=dict)
-    gone: set[tuple[str, int]] = field(default_factory=set)
+    former_totals: set[tuple[str, int]] = field(default_factory=set)
 
     def used(self, name: str) -> Decimal:
-        """The sum of the months that count, up to the current one (3.2)."""
+        """The expenditure from the first month that counts to the current one; see rule 3.2 (docs/rules.md)."""
         return self.spent(name, self.accounts[name].counted_from, self.month)
 
     def spent(self, name: str, first: int, last: int) -> Decimal:
-        months = {(name, month) for month in range(first, last + 1)} & (self.totals.keys() - self.gone)
+        months = {(name, month) for month in range(first, last + 1)} & (self.totals.keys() - self.former_totals)
         return sum((self.totals[month][1] for month in months), Decimal("0.00"))
 
-    def due(self, name: str) -> FreezeKind:
-        """What the policy asks for while the budget is used up (3.7)."""
+    def required_kind(self, name: str) -> FreezeKind:
+        """The kind of freeze that the policy requires, if the budget is used up; see rule 3.7 (docs/rules.md)."""
         terms = self.accounts[name].terms
-        exhausted = terms is not None and self.used(name) >= terms.amount
-        return FREEZES[terms.account_freezing] if terms and terms.account_freezing and exhausted else FreezeKind.NONE
+        if terms is None or terms.account_freezing is None or self.used(name) < terms.amount:
+            return FreezeKind.NONE
+        return KIND_BY_POLICY[terms.account_freezing]
 
-    def follow(self) -> None:
-        """Freezing follows the state, not the crossing (3.7)."""
+    def freeze_exhausted(self) -> None:
+        """Freeze every account whose budget is used up and requires it; see rule 3.7 (docs/rules.md)."""
         for name, account in self.accounts.items():
-            account.freeze(self.due(name), FreezeOrigin.BUDGET_EXHAUSTED, self.now)
+            account.freeze(self.required_kind(name), FreezeOrigin.BUDGET_EXHAUSTED, self.now)
 
     def restore(self, month: int) -> None:
-        """Monthly budgets start anew; a freeze is lifted where the budget did it and was to lift it (3.2, 3.11)."""
-        moves, self.month = month != self.month, month
+        """Restore the monthly budgets if this is a new month, and lift the freezes that end with that.
+
+        See rules 3.2 and 3.11 (docs/rules.md).
+        """
+        is_new, self.month = month != self.month, month
         for account in self.accounts.values():
-            if moves and account.terms and account.terms.budget_type == BudgetType.MONTHLY:
+            if is_new and account.terms and account.terms.budget_type == BudgetType.MONTHLY:
                 account.counted_from = month
                 lifts = account.terms.unfreeze_on_restore and account.origin == FreezeOrigin.BUDGET_EXHAUSTED
-                if lifts and not account.worsened:
+                if lifts and not account.escalated_by_hand:
                     account.unfreeze()
-        self.follow()
+        self.freeze_exhausted()
 
-    def leave(self, name: str) -> None:
-        """It goes with its budget; the months before this one stay what it spent, whoever has the ID then (8.4)."""
+    def disassociate(self, name: str) -> None:
+        """Remove the account with its budget; its totals before this month will never be those of another customer.
+
+        See rule 8.4 (docs/rules.md).
+        """
         del self.accounts[name]
-        self.gone |= {(its, month) for its, month in self.totals if its == name and month < self.month}
+        self.former_totals |= {(its, month) for its, month in self.totals if its == name and month < self.month}
 
     def review(self, names: Iterable[str], terms: BudgetTerms | BudgetChange, *, unfreeze: bool) -> Review:
-        """What each would get by what it has; who cannot be given it is left out."""
-        review = {name: self._reviewed(name, terms, unfreeze=unfreeze) for name in names}
-        self._say(review)
+        """The budget that each customer would get; those that cannot get it are excluded."""
+        review = {name: self._item(name, terms, unfreeze=unfreeze) for name in names}
+        self._predict_all(review)
         return review
 
-    def _reviewed(self, name: str, given: BudgetTerms | BudgetChange, *, unfreeze: bool) -> Reviewed:
-        """Without a policy: unchanged, at first Manual (3.6)."""
-        stands = self.accounts[name].terms
-        policy = given.account_freezing or (stands.account_freezing if stands else AccountFreezing.MANUAL)
-        goes_by_budget = not isinstance(given.amount, Decimal) and not (given.amount and given.amount.last_month_times)
-        row = Reviewed(given.budget_type, None, policy, unfreeze, self.accounts[name].seen)
-        row.on_restore = bool(stands and stands.unfreeze_on_restore)
+    def _item(self, name: str, given: BudgetTerms | BudgetChange, *, unfreeze: bool) -> Item:
+        """Without a policy the present one stays; a first budget is then Manual. See rule 3.6 (docs/rules.md)."""
+        present = self.accounts[name].terms
+        policy = given.account_freezing or (present.account_freezing if present else AccountFreezing.MANUAL)
+        needs_budget = not isinstance(given.amount, Decimal) and not (given.amount and given.amount.last_month_times)
+        item = Item(given.budget_type, None, policy, unfreeze, self.accounts[name].state)
+        item.on_restore = bool(present and present.unfreeze_on_restore)
         if given.unfreeze_on_restore is not None:
-            row.on_restore = given.unfreeze_on_restore
-        if stands and row.budget_type is None:
-            row.budget_type = stands.budget_type
-        if not stands and (goes_by_budget or given.budget_type is None):
-            row.left_out = ExclusionReason.NO_BUDGET
+            item.on_restore = given.unfreeze_on_restore
+        if present and item.budget_type is None:
+            item.budget_type = present.budget_type
+        if not present and (needs_budget or given.budget_type is None):
+            item.exclusion = ExclusionReason.NO_BUDGET
         else:
-            row.amount = self._amount(name, given.amount)
-            row.left_out = possible(row)
-        return row
+            item.amount = self._amount(name, given.amount)
+            item.exclusion = exclusion_by_terms(item)
+        return item
 
     def _amount(self, name: str, given: Decimal | RelativeAmount | None) -> Decimal:
         if isinstance(given, Decimal):
             return given
-        stands = self.accounts[name].terms
-        present = stands.amount if stands else Decimal(0)
+        terms = self.accounts[name].terms
+        present = terms.amount if terms else Decimal(0)
         if given is None:
             return present
         exact = present + (given.plus or 0)
@@ -149,129 +165,147 @@ class Model:
         return (amount / step).to_integral_value(ROUND_CEILING) * step if step else amount
 
     def edit(self, review: Review, leave_out: set[str], take_in: set[str], amounts: Mapping[str, Decimal]) -> None:
-        """Left out, taken in again or given another amount. The states seen stay, what will happen is said anew."""
-        for name, row in review.items():
-            row.amount = amounts.get(name, row.amount)
-            if row.left_out == ExclusionReason.MOVED_ON:
+        """Exclude customers, include them again or give them other amounts; predict the effects again.
+
+        Each item keeps the state in which the customer was first reviewed.
+        """
+        for name, item in review.items():
+            item.amount = amounts.get(name, item.amount)
+            if item.exclusion == ExclusionReason.MOVED_ON:
                 continue
             if name in leave_out:
-                row.left_out = ExclusionReason.BY_OPERATOR
+                item.exclusion = ExclusionReason.BY_OPERATOR
             elif name in take_in or name in amounts:
-                row.left_out = possible(row)
-        self._say(review)
+                item.exclusion = exclusion_by_terms(item)
+        self._predict_all(review)
 
-    def _say(self, review: Review) -> None:
-        for name, row in review.items():
-            row.said = self.foresee(name, row)
+    def _predict_all(self, review: Review) -> None:
+        for name, item in review.items():
+            item.predicted = self.predict(name, item)
 
-    def counts_from(self, name: str, row: Reviewed) -> int:
-        """A budget that stays one-time counts on (3.2)."""
-        if row.counted_from is not None:
-            return row.counted_from
-        stands = self.accounts[name].terms
-        stays = stands and stands.budget_type == row.budget_type == BudgetType.ONE_TIME
-        return self.accounts[name].counted_from if stays else self.month
+    def new_counted_from(self, name: str, item: Item) -> int:
+        """The first month that the new budget counts: a budget that stays one-time keeps the month it counts from.
 
-    def foresee(self, name: str, row: Reviewed) -> tuple[bool, FreezeEffect]:
-        """Whether the budget would be used up at once, and what would become of the account."""
-        spent = self.spent(name, self.counts_from(name, row), self.month)
-        exhausts = row.amount is not None and spent >= row.amount
-        freezes = bool(exhausts and row.account_freezing and FREEZES[row.account_freezing])
+        See rule 3.2 (docs/rules.md).
+        """
+        if item.counted_from is not None:
+            return item.counted_from
+        present = self.accounts[name].terms
+        stays_one_time = present and present.budget_type == item.budget_type == BudgetType.ONE_TIME
+        return self.accounts[name].counted_from if stays_one_time else self.month
+
+    def predict(self, name: str, item: Item) -> tuple[bool, FreezeEffect]:
+        """Whether the new budget would be used up immediately, and what would happen to the account."""
+        spent = self.spent(name, self.new_counted_from(name, item), self.month)
+        exhausted = item.amount is not None and spent >= item.amount
+        freezes = bool(exhausted and item.account_freezing and KIND_BY_POLICY[item.account_freezing])
         if self.accounts[name].kind:
-            if row.unfreeze and not freezes:
-                return exhausts, FreezeEffect.UNFROZEN
-            with_resources = row.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES
-            escalates = exhausts and with_resources and self.accounts[name].kind == FreezeKind.ACCOUNT
-            return exhausts, FreezeEffect.ESCALATED if escalates else FreezeEffect.STAYS_FROZEN
-        return exhausts, FreezeEffect.FROZEN if freezes else FreezeEffect.NONE
+            if item.unfreeze and not freezes:
+                return exhausted, FreezeEffect.UNFROZEN
+            with_resources = item.account_freezing == AccountFreezing.AUTOMATIC_WITH_RESOURCES
+            escalates = exhausted and with_resources and self.accounts[name].kind == FreezeKind.ACCOUNT
+            return exhausted, FreezeEffect.ESCALATED if escalates else FreezeEffect.STAYS_FROZEN
+        return exhausted, FreezeEffect.FROZEN if freezes else FreezeEffect.NONE
 
-    def standing(self, review: Review) -> set[str]:
-        """Who is as reviewed, and to whom the same would happen."""
+    def unchanged(self, review: Review) -> set[str]:
+        """The included customers that are in the reviewed state and have the same predicted effects."""
         return {
-            name for name in included(review)
-            if (self.accounts[name].seen, self.foresee(name, review[name])) == (review[name].seen, review[name].said)
-        }  # fmt: skip
+            name
+            for name in included(review)
+            if self.accounts[name].state == review[name].state
+            and self.predict(name, review[name]) == review[name].predicted
+        }
 
-    def apply(self, review: Review, names: Iterable[str]) -> Done:
-        """What stands already is not written again (3.1); who would be frozen again stays frozen (3.9)."""
-        done, freezes = Done(self.now), {name: account.freezes for name, account in self.accounts.items()}
+    def apply(self, review: Review, names: Iterable[str]) -> AppliedBatch:
+        """Set the reviewed budgets of these customers, unfreeze where that is allowed, and freeze exhausted accounts.
+
+        A budget that stays the same gets no record. See rules 3.1 and 3.9 (docs/rules.md).
+        """
+        batch, freezes = AppliedBatch(self.now), {name: account.freezes for name, account in self.accounts.items()}
         for name in names:
-            account, row = self.accounts[name], review[name]
-            if account.terms != row.terms or row.counted_from not in (None, account.counted_from):
+            account, item = self.accounts[name], review[name]
+            if account.terms != item.terms or item.counted_from not in (None, account.counted_from):
                 account.adjustments += 1
-                done.records[name] = (account.adjustments, account.terms, account.counted_from)
-            account.counted_from, account.terms = self.counts_from(name, row), row.terms
-            if row.unfreeze and not self.due(name):
+                batch.records[name] = (account.adjustments, account.terms, account.counted_from)
+            account.counted_from, account.terms = self.new_counted_from(name, item), item.terms
+            if item.unfreeze and not self.required_kind(name):
                 account.unfreeze()
-        self.follow()
-        done.frozen = {name for name, account in self.accounts.items() if account.freezes > freezes[name]}
-        return done
+        self.freeze_exhausted()
+        batch.frozen = {name for name, account in self.accounts.items() if account.freezes > freezes[name]}
+        return batch
 
-    def review_undo(self, done: Done, *, unfreeze: bool, left_out: Iterable[str] = ()) -> Review:
-        """Who still stands as the batch left it goes back to what it had; whom the batch froze is unfrozen if asked."""
+    def review_undo(self, batch: AppliedBatch, *, unfreeze: bool, excluded: Iterable[str] = ()) -> Review:
+        """The budget that each customer of the batch had before; those that were changed since then are excluded.
+
+        With `unfreeze`, accounts that the batch froze are unfrozen.
+        """
         review: Review = {}
-        for name, (number, before, counted_from) in done.records.items():
+        for name, (number, before, counted_from) in batch.records.items():
             account = self.accounts[name]
-            thaws = unfreeze and name in done.frozen and account.since == done.at
-            review[name] = row = Reviewed(None, None, None, thaws, account.seen)
+            unfreezes = unfreeze and name in batch.frozen and account.since == batch.at
+            review[name] = item = Item(None, None, None, unfreezes, account.state)
             if before:
-                row.budget_type, row.amount = before.budget_type, before.amount
-                row.account_freezing, row.on_restore = before.account_freezing, bool(before.unfreeze_on_restore)
-                row.counted_from = counted_from if before.budget_type == BudgetType.ONE_TIME else None
+                item.budget_type, item.amount = before.budget_type, before.amount
+                item.account_freezing, item.on_restore = before.account_freezing, bool(before.unfreeze_on_restore)
+                item.counted_from = counted_from if before.budget_type == BudgetType.ONE_TIME else None
             if account.adjustments != number:
-                row.left_out = ExclusionReason.MOVED_ON
-            elif name in left_out:
-                row.left_out = ExclusionReason.BY_OPERATOR
-        self._say(review)
+                item.exclusion = ExclusionReason.MOVED_ON
+            elif name in excluded:
+                item.exclusion = ExclusionReason.BY_OPERATOR
+        self._predict_all(review)
         return review
 
-    def take_in(self, at: datetime, stated: dict[tuple[str, int], Decimal]) -> None:
-        """A total of the same time or newer replaces the earlier one (8.1)."""
-        for key, total in stated.items():
+    def import_report(self, at: datetime, totals: dict[tuple[str, int], Decimal]) -> None:
+        """A total of the same time or newer replaces the earlier one; see rule 8.1 (docs/rules.md)."""
+        for key, total in totals.items():
             if key not in self.totals or self.totals[key][0] <= at:
                 self.totals[key] = (at, total)
-        self.follow()
+        self.freeze_exhausted()
 
-    def shown(self, name: str) -> dict[str, Any]:
-        """A customer as it must be stored: freeze, numbers of records, and its budget with all that follows from it."""
+    def expected(self, name: str) -> dict[str, Any]:
+        """How the customer must be stored: its freeze, the numbers of its records, and its budget with all figures."""
         account = self.accounts[name]
         return {
             "frozen": (account.kind, account.origin, account.since),
             "records": (account.adjustments, account.freezes, account.unfreezes),
-            "budget": account.terms and budget(account.terms, account.counted_from, self.used(name)),
+            "budget": account.terms and expected_budget(account.terms, account.counted_from, self.used(name)),
         }
 
 
 def included(review: Review) -> list[str]:
-    return [name for name, row in review.items() if not row.left_out]
+    return [name for name, item in review.items() if not item.exclusion]
 
 
-def possible(row: Reviewed) -> ExclusionReason:
-    """Why a customer cannot be given this; nothing where it can, or where its budget is taken away."""
-    if row.account_freezing is None:
+def exclusion_by_terms(item: Item) -> ExclusionReason:
+    """Why a customer cannot get this budget; NONE where it can, or where its budget is removed."""
+    if item.account_freezing is None:
         return ExclusionReason.NONE
-    if row.budget_type is None or row.amount is None:
+    if item.budget_type is None or item.amount is None:
         return ExclusionReason.NO_BUDGET
-    if row.amount <= 0:
+    if item.amount <= 0:
         return ExclusionReason.NOT_POSITIVE
-    return ExclusionReason.TOO_LARGE if row.amount > LARGEST_BUDGET else ExclusionReason.NONE
+    return ExclusionReason.TOO_LARGE if item.amount > LARGEST_BUDGET else ExclusionReason.NONE
 
 
-def refused(review: Review, *, unfreeze: bool, may_unfreeze: bool) -> bool:
-    """Nobody to set; one alone who cannot be unfrozen (3.9); somebody unfrozen by a frozen reseller's people (4.7)."""
-    effects = [review[name].said[1] for name in included(review)]
-    stuck = unfreeze and effects in ([FreezeEffect.STAYS_FROZEN], [FreezeEffect.ESCALATED])
-    return not effects or stuck or (FreezeEffect.UNFROZEN in effects and not may_unfreeze)
+def is_refused(review: Review, *, unfreeze: bool, may_unfreeze: bool) -> bool:
+    """Whether the review is refused: it includes no customer, or it must not unfreeze an account.
+
+    A single customer that is to be unfrozen must not stay frozen (rule 3.9 (docs/rules.md)). The people of a frozen
+    reseller unfreeze no customer (rule 4.7 (docs/rules.md)).
+    """
+    effects = [review[name].predicted[1] for name in included(review)]
+    stays_frozen = unfreeze and effects in ([FreezeEffect.STAYS_FROZEN], [FreezeEffect.ESCALATED])
+    return not effects or stays_frozen or (FreezeEffect.UNFROZEN in effects and not may_unfreeze)
 
 
-def budget(terms: BudgetTerms, counted_from: int, used: Decimal) -> tuple[Any, ...]:
-    """Type, amount, policy, unfreezing at restore, first month that counts, used, whole percents, highest mark."""
+def expected_budget(terms: BudgetTerms, counted_from: int, used: Decimal) -> tuple[Any, ...]:
+    """How a budget must be stored: its terms, first month that counts, used, usage in whole percents, and level."""
     level = max(mark for mark in (0, 75, 90, 100) if mark == 0 or used * 100 >= terms.amount * mark)
-    percents = int(used * 100 // terms.amount)
-    asked = (terms.budget_type, terms.amount, terms.account_freezing, terms.unfreeze_on_restore)
-    return *asked, as_stored(counted_from), used, percents, level
+    usage = int(used * 100 // terms.amount)
+    stored_terms = (terms.budget_type, terms.amount, terms.account_freezing, terms.unfreeze_on_restore)
+    return *stored_terms, stored_month(counted_from), used, usage, level
 
 
-def as_stored(month: int) -> int:
-    """The month as the console writes it: YYYYMM."""
+def stored_month(month: int) -> int:
+    """The month as the console stores it: YYYYMM."""
     return month // 12 * 100 + month % 12 + 1

@@ -1,4 +1,7 @@
-"""The console beside the model of plain_model, step by step; what steps there are besides these says each test."""
+"""A state machine that takes random steps in the console and in the reference model, and compares the two.
+
+The tests of state machines add their own steps to these; tests/reference_model.py has the model.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +16,7 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 from django.db.models import Count, Q
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,6 +24,7 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from budgets.actions.billing_month import current_month
@@ -31,12 +36,13 @@ from budgets.models import Expenditure
 from budgets.queries.integrity import differences
 from customers.agreement import CURRENT_VERSION
 from customers.models import AccountFreezing, Customer, FreezeKind
+from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import ActionError
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
 from tests.reference_accounts import Account
-from tests.reference_model import Done, Model, as_stored, refused
+from tests.reference_model import AppliedBatch, Model, is_refused, stored_month
 
 BILLING_ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 10, 30, 9, 0, tzinfo=UTC)
@@ -44,13 +50,9 @@ QUOTA = Decimal("99999999999.00")
 CENT = Decimal("0.01")
 
 
-def amount_of(cents: int) -> Decimal:
-    return Decimal(cents).scaleb(-2)
-
-
 def amounts(smallest: int, *special: int) -> st.SearchStrategy[Decimal]:
-    """From so many cents up to 300.00, and some special ones."""
-    return st.one_of(st.integers(smallest, 30_000), st.sampled_from(special)).map(amount_of)
+    """Amounts from this number of cents up to 300.00, and special ones that are also given in cents."""
+    return st.one_of(st.integers(smallest, 30_000), st.sampled_from(special)).map(lambda n: Decimal(n).scaleb(-2))
 
 
 NAMES = ("a", "b", "c", "d")
@@ -58,40 +60,40 @@ TOTALS = amounts(-5_000, 0, 7_499, 7_500, 8_999, 9_000, 9_999, 10_000, 12_345, 1
 AMOUNTS = amounts(1, 1, 10_000, 12_345, int(LARGEST_BUDGET * 100))
 POLICIES = st.one_of(st.none(), st.sampled_from(AccountFreezing))
 ON_RESTORE = st.sampled_from([None, True, False])
-AGREED = st.just(CURRENT_VERSION)
-TERMS = st.builds(BudgetTerms, st.sampled_from(BudgetType), AMOUNTS, POLICIES, ON_RESTORE, AGREED)
-BY_HAND = st.builds(
+AGREEMENT = st.just(CURRENT_VERSION)
+TERMS = st.builds(BudgetTerms, st.sampled_from(BudgetType), AMOUNTS, POLICIES, ON_RESTORE, AGREEMENT)
+FREEZE_REQUESTS = st.builds(
     FreezeRequest,
     st.sampled_from([FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE]),
     st.just("Unpaid invoice"),
-    AGREED,
+    AGREEMENT,
     freezes=st.booleans(),
 )
-# Mostly: an account that stays frozen as it came shows little.
+# Mostly True, because accounts that stay frozen since association show little.
 UNFREEZE = st.sampled_from([True, True, True, False])
 AGES = st.sampled_from([0, 0, 1, 2, 60]).map(lambda minutes: timedelta(minutes=minutes))
-STATED = st.dictionaries(st.tuples(st.sampled_from(NAMES), st.integers(-3, 2)), TOTALS, min_size=1, max_size=5)
+REPORTED_TOTALS = st.dictionaries(st.tuples(st.sampled_from(NAMES), st.integers(-3, 2)), TOTALS, min_size=1, max_size=5)
 
 
-class Console(RuleBasedStateMachine):
-    """The console beside the model: each step is taken by both. At the end the database is as it was."""
+class BudgetMachine(RuleBasedStateMachine):
+    """Takes each step in the console and in the model. At the end everything in the database is rolled back."""
 
     def __init__(self, operator: User, partner: Partner) -> None:
         super().__init__()
         self.operator, self.partner, self.model = operator, partner, Model(START)
-        self.batches: list[tuple[UUID, Done]] = []
+        self.batches: list[tuple[UUID, AppliedBatch]] = []
         self.may_unfreeze = True
-        self.now, self.undo = START, ExitStack()
-        self.undo.enter_context(taken_back())
-        self.clock = self.undo.enter_context(time_machine.travel(START, tick=False))
+        self.now, self.cleanup = START, ExitStack()
+        self.cleanup.enter_context(rolled_back())
+        self.clock = self.cleanup.enter_context(time_machine.travel(START, tick=False))
 
     def teardown(self) -> None:
-        with self.undo:
+        with self.cleanup:
             connection.check_constraints()
 
     @property
-    def current(self) -> int:
-        """The month it is, by the clock."""
+    def month(self) -> int:
+        """The billing month by the clock; the model may still be in an earlier one."""
         local = self.now.astimezone(BILLING_ZONE)
         return local.year * 12 + local.month - 1
 
@@ -107,88 +109,88 @@ class Console(RuleBasedStateMachine):
     @precondition(lambda self: 0 < len(self.model.accounts) < len(NAMES))
     @rule()
     def associate(self) -> None:
-        """The next one comes, whatever was reported for it before."""
+        """Associate the next free customer ID, whatever was reported for it before."""
         name = next(name for name in NAMES if name not in self.model.accounts)
         factories.customer(self.partner, name)
-        self.model.restore(self.current)
+        self.model.restore(self.month)
         self.model.accounts[name] = Account(self.now)
 
     @rule(data=st.data(), terms=TERMS, unfreeze=UNFREEZE)
-    def set_any(self, data: Any, terms: BudgetTerms, *, unfreeze: bool) -> None:
-        """For one customer or several."""
+    def set_any_budgets(self, data: Any, terms: BudgetTerms, *, unfreeze: bool) -> None:
+        """Set the budgets of one customer or several."""
         names = data.draw(st.sets(st.sampled_from(sorted(self.model.accounts)), min_size=1))
         self.set_budgets(names, terms, unfreeze=unfreeze)
 
-    def with_budget(self) -> list[str]:
+    def names_with_budget(self) -> list[str]:
         return [name for name, account in self.model.accounts.items() if account.terms]
 
     def set_budgets(self, names: set[str], terms: BudgetTerms, *, unfreeze: bool) -> None:
-        """What is refused leaves both as they were, the month too."""
+        """Set budgets without a review. If that is refused nothing changes, not even the month."""
         customers = Customer.objects.filter(customer_id__in=names)
-        after = self.after_restore()
+        after = self.restored_model()
         review = after.review(names, terms, unfreeze=unfreeze)
-        if refused(review, unfreeze=unfreeze, may_unfreeze=self.may_unfreeze):
-            with pytest.raises(ActionError, match=r"cannot be unfrozen|frozen by its distributor"):
+        if is_refused(review, unfreeze=unfreeze, may_unfreeze=self.may_unfreeze):
+            with pytest.raises(ActionError, match=r"cannot be unfrozen|you cannot unfreeze customers"):
                 set_budgets(customers, terms, operator=self.operator, unfreeze=unfreeze)
         else:
-            outcome = set_budgets(customers, terms, operator=self.operator, unfreeze=unfreeze)
-            self.model, done = after, after.apply(review, names)
-            self.batches.append((outcome.batch, done))
+            result = set_budgets(customers, terms, operator=self.operator, unfreeze=unfreeze)
+            self.model, applied = after, after.apply(review, names)
+            self.batches.append((result.batch, applied))
 
-    def after_restore(self) -> Model:
-        """What an action finds that has seen to the current month."""
+    def restored_model(self) -> Model:
+        """A copy of the model in the current month, as an action finds it; the model itself stays as it is."""
         after = deepcopy(self.model)
-        after.restore(self.current)
+        after.restore(self.month)
         return after
 
-    @rule(stated=STATED, age=AGES)
-    def take_in_any(self, stated: dict[tuple[str, int], Decimal], age: timedelta) -> None:
-        """Of now or earlier; for months past, current and to come; for accounts that nobody knows too."""
-        self.take_in({(name, self.current + offset): total for (name, offset), total in stated.items()}, age)
+    @rule(totals=REPORTED_TOTALS, age=AGES)
+    def import_any_report(self, totals: dict[tuple[str, int], Decimal], age: timedelta) -> None:
+        """A report of now or earlier, for past, current and coming months, also for unassociated accounts."""
+        self.import_report({(name, self.month + offset): total for (name, offset), total in totals.items()}, age)
 
-    def take_in(self, totals: dict[tuple[str, int], Decimal], age: timedelta) -> None:
+    def import_report(self, totals: dict[tuple[str, int], Decimal], age: timedelta) -> None:
+        """Import it; the same report again writes nothing, see rule 8.1 (docs/rules.md)."""
         lines = [(name, f"{month // 12}-{month % 12 + 1:02}", f"{total}") for (name, month), total in totals.items()]
-        taken = factories.report(*lines, at=self.now - age)
+        result = factories.report(*lines, at=self.now - age)
         before = dict(self.model.totals)
-        self.model.restore(self.current)
-        self.model.take_in(self.now - age, totals)
-        # The same report again writes nothing (8.1).
-        assert (taken.report is not None) == (self.model.totals != before)
+        self.model.restore(self.month)
+        self.model.import_report(self.now - age, totals)
+        assert (result.report is not None) == (self.model.totals != before)
 
-    @rule(data=st.data(), asked=BY_HAND)
-    def freeze_or_unfreeze(self, data: Any, asked: FreezeRequest) -> None:
-        """One customer or several."""
-        self.act_by_hand(data.draw(st.sets(st.sampled_from(sorted(self.model.accounts)), min_size=1)), asked)
+    @rule(data=st.data(), request=FREEZE_REQUESTS)
+    def freeze_or_unfreeze(self, data: Any, request: FreezeRequest) -> None:
+        """Freeze or unfreeze one customer or several by hand."""
+        self.freeze_by_hand(data.draw(st.sets(st.sampled_from(sorted(self.model.accounts)), min_size=1)), request)
 
-    def act_by_hand(self, names: set[str], asked: FreezeRequest) -> None:
-        """To whom it does not apply nothing is done."""
-        customers, after = Customer.objects.filter(customer_id__in=names), self.after_restore()
-        meant = [name for name in names if not after.accounts[name].why_not(asked, after.due(name))]
-        if not meant or not (asked.freezes or self.may_unfreeze):
+    def freeze_by_hand(self, names: set[str], request: FreezeRequest) -> None:
+        """Freeze or unfreeze without a review; customers to whom the request does not apply stay unchanged."""
+        customers, after = Customer.objects.filter(customer_id__in=names), self.restored_model()
+        included = [name for name in names if not after.accounts[name].exclusion(request, after.required_kind(name))]
+        if not included or not (request.freezes or self.may_unfreeze):
             with pytest.raises(ActionError):
-                freeze_now(customers, asked, operator=self.operator)
+                freeze_now(customers, request, operator=self.operator)
         else:
-            assert freeze_now(customers, asked, operator=self.operator).customers == len(meant)
-            for name in meant:
-                after.accounts[name].act(asked, self.now)
+            assert freeze_now(customers, request, operator=self.operator).customers == len(included)
+            for name in included:
+                after.accounts[name].apply(request, self.now)
             self.model = after
 
     @rule(minutes=st.sampled_from([1, 2, 60]))
     def minutes_pass(self, minutes: int) -> None:
         self.move_clock(self.now + timedelta(minutes=minutes))
 
-    @rule(months=st.sampled_from([1, 1, 2, 3]), looked_at=st.booleans())
-    def months_pass(self, months: int, *, looked_at: bool) -> None:
-        """To 00:00:00 on day 1. A page comes first and restores the budgets, or the next action does."""
-        month = self.current + months
+    @rule(months=st.sampled_from([1, 1, 2, 3]), opens_page=st.booleans())
+    def months_pass(self, months: int, *, opens_page: bool) -> None:
+        """Move to 00:00:00 on day 1 of a later month. Opening a page restores the budgets, or the next action does."""
+        month = self.month + months
         self.move_clock(datetime(month // 12, month % 12 + 1, 1, tzinfo=BILLING_ZONE))
-        if looked_at:
-            assert current_month() == as_stored(month)
+        if opens_page:
+            assert current_month() == stored_month(month)
             self.model.restore(month)
 
     @invariant()
-    def every_customer_is_as_the_model_says(self) -> None:
-        stored = (
+    def every_customer_is_as_in_the_model(self) -> None:
+        customers = (
             Customer.objects.filter(disassociated_on=None)
             .select_related("budget")
             .annotate(
@@ -197,28 +199,28 @@ class Console(RuleBasedStateMachine):
                 unfreezes=Count("freeze_records", Q(freeze_records__operation="UNFREEZE"), distinct=True),
             )
         )
-        modelled = {name: self.model.shown(name) for name in self.model.accounts}
-        assert {each.customer_id: shown(each) for each in stored} == modelled
+        expected = {name: self.model.expected(name) for name in self.model.accounts}
+        assert {each.customer_id: stored_customer(each) for each in customers} == expected
 
     @invariant()
     def every_total_is_as_last_reported(self) -> None:
         stored = Expenditure.objects.values_list("account", "month", "reported_at", "total", "customer__customer_id")
         assert set(stored) == {
-            (name, as_stored(month), at, total, self.whose(name, month))
+            (name, stored_month(month), at, total, self.customer_of_total(name, month))
             for (name, month), (at, total) in self.model.totals.items()
         }
 
-    def whose(self, name: str, month: int) -> str | None:
-        """Nobody's, where nobody has the ID or had it then."""
-        return name if name in self.model.accounts or (name, month) in self.model.gone else None
+    def customer_of_total(self, name: str, month: int) -> str | None:
+        """The ID of the customer that has this total, None where no customer has the ID or had it in this month."""
+        return name if name in self.model.accounts or (name, month) in self.model.former_totals else None
 
     @invariant()
-    def what_is_stored_equals_what_it_is_derived_from(self) -> None:
+    def stored_figures_equal_what_they_are_derived_from(self) -> None:
         assert list(differences()) == []
 
 
-def shown(customer: Any) -> dict[str, Any]:
-    """A customer as it is stored, in the form of the model."""
+def stored_customer(customer: Any) -> dict[str, Any]:
+    """A customer as it is stored, in the form of `Model.expected`."""
     terms = ("budget_type", "amount", "account_freezing", "unfreeze_on_restore")
     names = (*terms, "counted_from", "used", "usage", "level")
     budget = getattr(customer, "budget", None)
@@ -230,7 +232,25 @@ def shown(customer: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def taken_back() -> Iterator[None]:
+def rolled_back() -> Iterator[None]:
+    """Roll back everything that is written inside."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+def run_machine(machine: type[BudgetMachine], operator: User, partner: Partner, *, examples: int, steps: int) -> None:
+    """Run the machine with this number of examples, each of at most this number of steps.
+
+    The examples are the same in each run, so a build that fails fails again. They change with the rules and strategies.
+    """
+    give_grant(partner, monthly_quota=QUOTA, one_time_quota=QUOTA, operator=None)
+    run_state_machine_as_test(
+        lambda: machine(operator, partner),  # type: ignore[arg-type]  # Any callable that makes a machine will do.
+        settings=settings(
+            settings.get_profile("ci"),
+            max_examples=examples,
+            stateful_step_count=steps,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )

@@ -13,7 +13,7 @@ from customers.models import Customer, CustomerNote, ExportRecord
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.models import Channel, Partner
 from tests import factories
-from tests.concurrency.threads import emptied_quickly, overtake, stop_before
+from tests.concurrency.threads import fast_flush, pause_before, race
 from tests.pages import csv_rows, downloaded_text, htmx, visible_text
 
 pytestmark = pytest.mark.clock("2026-09-10 04:00")
@@ -278,9 +278,9 @@ def test_a_change_of_the_customer_does_not_replace_the_tab_of_notes_with_its_for
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_note_sent_twice_at_the_same_time_is_stored_once(customer, ann, monkeypatch):
-    stop = stop_before(monkeypatch, "customers.actions.notes.CustomerNote.objects.create")
-    with emptied_quickly():
-        overtake(*[lambda: add_note(customer, "Called.", operator=ann)] * 2, stop=stop)
+    pause = pause_before(monkeypatch, "customers.actions.notes.CustomerNote.objects.create")
+    with fast_flush():
+        race(*[lambda: add_note(customer, "Called.", operator=ann)] * 2, pause=pause)
     assert CustomerNote.objects.count() == 1
 
 

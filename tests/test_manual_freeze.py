@@ -31,7 +31,7 @@ from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished
 from partnercenter.models import Confirmation, Operation, Partner, User
 from tests import factories
 from tests.factories import freeze_confirmed, queryset_of
-from tests.invariants import must_add_up
+from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.clock("2026-09-20 04:00")
 
@@ -73,7 +73,7 @@ def test_a_person_freezes_an_account_with_a_reason(unfrozen, ann):
     assert (record.operator, record.reason, record.channel) == (ann, "Unpaid invoice", "CONSOLE")
     assert (record.batch, record.amount) == (result.batch, None)
     assert factories.fresh(unfrozen).state & factories.stored(unfrozen).state & AccountFlags.FROZEN
-    must_add_up()
+    check_invariants()
 
 
 def test_a_person_unfreezes_an_account_with_a_reason(unfrozen, ann, ben):
@@ -82,7 +82,7 @@ def test_a_person_unfreezes_an_account_with_a_reason(unfrozen, ann, ben):
     record = FreezeRecord.objects.latest("pk")
     assert freeze_state(unfrozen) == ("", "", "")
     assert (record.operation, record.operator, record.reason) == ("UNFREEZE", ben, "Paid")
-    must_add_up()
+    check_invariants()
 
 
 def test_with_its_resources_an_account_has_a_retention_deadline(unfrozen, ann, settings):
@@ -131,7 +131,7 @@ def test_escalation_keeps_origin_since_and_reason(unfrozen, ann, clock):
         FreezeOrigin.BUDGET_EXHAUSTED,
         FreezeOrigin.BUDGET_EXHAUSTED,
     )
-    must_add_up()
+    check_invariants()
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_customers_it_does_not_apply_to_are_excluded_from_the_review_with_a_reas
     }
     assert freeze_confirmed(operation).unfrozen == 2
     assert set(Customer.objects.frozen()) == {exhausted, with_resources}
-    must_add_up()
+    check_invariants()
 
 
 def test_where_it_applies_to_no_customer_the_error_says_how_many_and_why(acme, ann, unfrozen):

@@ -1,31 +1,34 @@
-"""No decision is ever missing: whatever happens, each is open or snoozed, and a snooze ends when it is to."""
+"""Whatever happens, each decision is open or snoozed and none is missing; a snooze ends on its day.
+
+Hypothesis takes random steps in the console and in a model; see rule 10.3 (docs/rules.md).
+"""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from django.http import QueryDict
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from budgets.actions.decisions import snooze_decisions, wake_decisions
 from budgets.actions.terms import BudgetTerms
 from budgets.queries.decisions import Decisions
 from customers.models import AccountFreezing, Customer, FreezeKind
-from partnercenter.actions.partners import give_grant
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
-from tests.state_machine import BILLING_ZONE, CENT, QUOTA, Console
+from tests.state_machine import BILLING_ZONE, CENT, BudgetMachine, run_machine
 
 
-class Deciding(Console):
-    """What Console does, and decisions put off and woken: until when, and about which using up, is kept beside."""
+class DecisionMachine(BudgetMachine):
+    """The steps of BudgetMachine, and decisions that are snoozed and woken.
+
+    `snoozes` has for each customer when the snooze ends, and since when the budget that it is about is used up.
+    """
 
     def __init__(self, operator: User, partner: Partner) -> None:
         super().__init__(operator, partner)
-        self.put_off: dict[str, tuple[datetime, datetime]] = {}
+        self.snoozes: dict[str, tuple[datetime, datetime]] = {}
 
     @initialize()
     def begin_used_up(self) -> None:
@@ -33,61 +36,65 @@ class Deciding(Console):
             self.use_up(name)
 
     def use_up(self, name: str) -> None:
-        """A budget under Manual of what was spent already is used up at once."""
-        self.take_in({(name, self.current): Decimal(100)}, timedelta(0))
-        self.set_manual(name, Decimal(0))
+        """Set a budget under Manual of exactly what has been spent, so it is used up immediately."""
+        self.import_report({(name, self.month): Decimal(100)}, timedelta(0))
+        self.set_manual_budget(name, Decimal(0))
 
-    def set_manual(self, name: str, more: Decimal) -> None:
-        amount = self.after_restore().used(name) + more
+    def set_manual_budget(self, name: str, more: Decimal) -> None:
+        amount = self.restored_model().used(name) + more
         if 0 < amount <= LARGEST_BUDGET:
             self.set_budgets({name}, BudgetTerms(BudgetType.ONE_TIME, amount, AccountFreezing.MANUAL), unfreeze=True)
 
     @rule(data=st.data())
-    def use_up_one(self, data: Any) -> None:
+    def use_up_any_budget(self, data: Any) -> None:
         self.use_up(data.draw(st.sampled_from(sorted(self.model.accounts))))
 
-    @precondition(lambda self: self.to_decide())
+    @precondition(lambda self: self.expected_decisions())
     @rule(data=st.data())
-    def use_up_once_more(self, data: Any) -> None:
-        """Raised, and a minute later used up again."""
-        name = data.draw(st.sampled_from(sorted(self.to_decide())))
-        self.set_manual(name, CENT)
+    def use_up_again(self, data: Any) -> None:
+        """Raise a used up budget, and use it up again a minute later."""
+        name = data.draw(st.sampled_from(sorted(self.expected_decisions())))
+        self.set_manual_budget(name, CENT)
         self.move_clock(self.now + timedelta(minutes=1))
-        self.set_manual(name, Decimal(0))
+        self.set_manual_budget(name, Decimal(0))
 
-    @precondition(lambda self: self.to_decide())
+    @precondition(lambda self: self.expected_decisions())
     @rule(data=st.data(), days=st.lists(st.sampled_from([1, 3, 40]), min_size=1, max_size=2))
-    def snooze(self, data: Any, days: list[int]) -> None:
-        """Once, or twice in a row: the second counts."""
+    def snooze_any(self, data: Any, days: list[int]) -> None:
+        """Snooze once, or twice in a row, of which the second counts."""
         names = data.draw(st.sets(st.sampled_from(sorted(self.model.accounts)), min_size=1))
         for each in days:
-            self.put_off_until(self.now.astimezone(BILLING_ZONE).date() + timedelta(days=each), names)
+            self.snooze(self.now.astimezone(BILLING_ZONE).date() + timedelta(days=each), names)
 
-    def put_off_until(self, until: date, names: set[str]) -> None:
-        chosen = Customer.objects.filter(customer_id__in=names)
-        number = snooze_decisions(chosen, until=until, reason="Pays on Friday", operator=self.operator)
-        self.model.restore(self.current)
-        meant = {name: since for name, since in self.to_decide().items() if name in names}
-        assert number == len(meant)
-        begins = datetime(until.year, until.month, until.day, tzinfo=BILLING_ZONE)
-        self.put_off |= {name: (begins, since) for name, since in meant.items()}
+    def snooze(self, until: date, names: set[str]) -> None:
+        """Snooze the decisions of these customers; customers that need no decision stay unchanged."""
+        customers = Customer.objects.filter(customer_id__in=names)
+        number = snooze_decisions(customers, until=until, reason="Pays on Friday", operator=self.operator)
+        self.model.restore(self.month)
+        snoozed = {name: since for name, since in self.expected_decisions().items() if name in names}
+        assert number == len(snoozed)
+        ends_at = datetime(until.year, until.month, until.day, tzinfo=BILLING_ZONE)
+        self.snoozes |= {name: (ends_at, since) for name, since in snoozed.items()}
 
-    @precondition(lambda self: self.put_off)
+    @precondition(lambda self: self.snoozes)
     @rule(data=st.data())
     def wake(self, data: Any) -> None:
-        name = data.draw(st.sampled_from(sorted(self.put_off)))
+        name = data.draw(st.sampled_from(sorted(self.snoozes)))
         wake_decisions(Customer.objects.filter(customer_id=name), operator=self.operator)
-        self.model.restore(self.current)
-        if name in self.to_decide():
-            del self.put_off[name]
+        self.model.restore(self.month)
+        if name in self.expected_decisions():
+            del self.snoozes[name]
 
-    @precondition(lambda self: self.put_off)
+    @precondition(lambda self: self.snoozes)
     @rule(days=st.sampled_from([1, 2, 5]))
     def days_pass(self, days: int) -> None:
         self.move_clock(self.now + timedelta(days=days))
 
-    def to_decide(self) -> dict[str, datetime]:
-        """Customer by customer in plain Python: used up under Manual and not frozen, and since when."""
+    def expected_decisions(self) -> dict[str, datetime]:
+        """The customers with a used up budget under Manual that are not frozen, and since when it is used up.
+
+        Computed customer by customer in plain Python.
+        """
         customers = Customer.objects.filter(budget__isnull=False).select_related("budget")
         return {
             each.customer_id: each.budget.exhausted_since
@@ -99,34 +106,21 @@ class Deciding(Console):
         }
 
     def listed(self, query: str) -> set[str]:
+        """The customers that the decisions page lists for this query string."""
         page = Decisions(self.operator, QueryDict(query), self.now).page(0)
         return {row.customer_id for row in page.object_list}
 
     @invariant()
-    def each_is_open_or_snoozed_and_none_is_missing(self) -> None:
-        decisions = self.to_decide()
-        asleep = {
+    def each_decision_is_open_or_snoozed_and_none_is_missing(self) -> None:
+        decisions = self.expected_decisions()
+        snoozed = {
             name
             for name, since in decisions.items()
-            if name in self.put_off and self.now < self.put_off[name][0] and self.put_off[name][1] == since
+            if name in self.snoozes and self.now < self.snoozes[name][0] and self.snoozes[name][1] == since
         }
-        assert self.listed("snoozed=1") == asleep
-        assert self.listed("") == decisions.keys() - asleep
+        assert self.listed("snoozed=1") == snoozed
+        assert self.listed("") == decisions.keys() - snoozed
 
 
-@pytest.fixture
-def console(ann: User, acme: Partner) -> Any:
-    give_grant(acme, monthly_quota=QUOTA, one_time_quota=QUOTA, operator=None)
-    return lambda: Deciding(ann, acme)
-
-
-def test_each_decision_is_open_or_snoozed_and_none_is_ever_missing(console: Any) -> None:
-    run_state_machine_as_test(
-        console,
-        settings=settings(
-            settings.get_profile("ci"),
-            max_examples=20,
-            stateful_step_count=25,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        ),
-    )
+def test_each_decision_is_open_or_snoozed_and_none_is_ever_missing(ann: User, acme: Partner) -> None:
+    run_machine(DecisionMachine, ann, acme, examples=20, steps=25)

@@ -1,6 +1,6 @@
-"""Freezing whole: each state of an account, and all that can happen to it, against one table.
+"""Every event changes an account in every state exactly as one table says, whatever the status of its reseller is.
 
-See sections 3 and 4 (docs/rules.md).
+The events are freezing, unfreezing, budgets, reports, months and statuses. See sections 3 and 4 (docs/rules.md).
 """
 
 import re
@@ -20,13 +20,23 @@ from budgets.queries.standing import Action, standing_of
 from customers.models import AccountFreezing, Customer, FreezeKind, FreezeRecord
 from partnercenter.lib.errors import ActionError, PermissionRefused
 from partnercenter.models import BudgetType, Operation, Partner, User
-from tests.account_states import KINDS, NOW, ORIGINS, STATES, Found, State, World, found, world_of
-from tests.invariants import must_add_up
-from tests.state_machine import taken_back
+from tests.account_states import (
+    KINDS,
+    NOW,
+    ORIGINS,
+    STATES,
+    AccountSnapshot,
+    AccountState,
+    Scenario,
+    create_scenario,
+    take_snapshots,
+)
+from tests.invariants import check_invariants
+from tests.state_machine import rolled_back
 
-# By the budget and by how the account is frozen, in words that must all be true of them or `any`: what becomes of it,
-# since when it is that, the records written, and what is told where it is meant alone and nothing can be done. The
-# first line that fits counts. `kept`: the origin it had.
+# For each event, what happens to an account. Columns: the budget; how the account is frozen; how it is frozen then;
+# since when; the new freeze records; and the error if the event is an action on this customer only. The first line
+# counts whose words on budget and freeze are all true of the account; `any` is always true. `kept`: the same origin.
 NOTHING = "any | any | same | same | |"
 TABLE = {
     "Freeze Account": """
@@ -56,16 +66,16 @@ TABLE = {
         any                     | no        | same                  | same |                 |
         any                     | any       | no                    | none | UNFREEZE        |
     """,
-    "Set less than is used, Manual": NOTHING,
-    "Set less than is used, Automatic": """
+    "Set less than used, Manual": NOTHING,
+    "Set less than used, Automatic": """
         any                     | no        | account, by budget    | new  | FREEZE          |
         any                     | any       | same                  | same |                 |
     """,
-    "Set less than is used, Automatic, Unfreeze Now": """
+    "Set less than used, Automatic, Unfreeze Now": """
         any                     | no        | account, by budget    | new  | FREEZE          |
         any                     | any       | same                  | same |                 | of a budget of 10.00
     """,
-    "Set less than is used, with resources": """
+    "Set less than used, with resources": """
         any                     | no        | resources, by budget  | new  | FREEZE          |
         any                     | account   | resources, kept       | same | FREEZE          |
         any                     | resources | same                  | same |                 |
@@ -78,17 +88,17 @@ TABLE = {
     """,
     "A report refunds everything": NOTHING,
     "A month begins": NOTHING,
-    "A month begins, its budgets used up": """
+    "A month begins, its budgets are used up": """
         with resources          | no        | resources, by budget  | new  | FREEZE          |
         with resources          | account   | resources, kept       | same | FREEZE          |
         Automatic               | no        | account, by budget    | new  | FREEZE          |
         any                     | any       | same                  | same |                 |
     """,
-    "A month begins, to unfreeze was chosen": """
+    "A month begins, Unfreeze on restore is chosen": """
         monthly, Automatic      | by budget | no                    | none | UNFREEZE        |
         any                     | any       | same                  | same |                 |
     """,
-    "A month begins, its budgets used up, to unfreeze was chosen": """
+    "A month begins, its budgets are used up, Unfreeze on restore is chosen": """
         monthly, with resources | by budget | resources, by budget  | new  | UNFREEZE FREEZE |
         monthly, Automatic      | by budget | account, by budget    | new  | UNFREEZE FREEZE |
         with resources          | no        | resources, by budget  | new  | FREEZE          |
@@ -98,7 +108,7 @@ TABLE = {
     """,
     "Its reseller is restricted": NOTHING,
     "Its reseller is frozen": NOTHING,
-    "Its reseller is let be": NOTHING,
+    "The status of its reseller is lifted": NOTHING,
     "The association ends": NOTHING,
 }
 
@@ -107,32 +117,34 @@ ACCOUNT, RESOURCES = FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE
 FREEZE, UNFREEZE = Operation.Kind.FREEZE, Operation.Kind.UNFREEZE
 RAISED = BudgetTerms(BudgetType.ONE_TIME, Decimal(1000))
 LESS = BudgetTerms(BudgetType.ONE_TIME, Decimal(10), AUTOMATIC)
-EVENTS: dict[str, Callable[[World], object]] = {
-    "Freeze Account": lambda world: world.by_hand(FREEZE, ACCOUNT),
-    "Freeze Account and Resources": lambda world: world.by_hand(FREEZE, RESOURCES),
-    "Unfreeze, kind account": lambda world: world.by_hand(UNFREEZE, ACCOUNT),
-    "Unfreeze, kind account and resources": lambda world: world.by_hand(UNFREEZE, RESOURCES),
-    "Raise the amount": lambda world: world.set(RAISED),
-    "Raise the amount, Unfreeze Now": lambda world: world.set(RAISED, unfreeze=True),
-    "Set less than is used, Manual": lambda world: world.set(replace(LESS, account_freezing=MANUAL)),
-    "Set less than is used, Automatic": lambda world: world.set(LESS),
-    "Set less than is used, Automatic, Unfreeze Now": lambda world: world.set(LESS, unfreeze=True),
-    "Set less than is used, with resources": lambda world: world.set(replace(LESS, account_freezing=WITH_RESOURCES)),
-    "A report uses up every budget": lambda world: world.report("120"),
-    "A report refunds everything": lambda world: world.report("-5"),
-    "A month begins": lambda world: world.next_month(),
-    "A month begins, its budgets used up": lambda world: world.next_month(used_up=True),
-    "A month begins, to unfreeze was chosen": lambda world: world.next_month(to_unfreeze=True),
-    "A month begins, its budgets used up, to unfreeze was chosen": lambda world: world.next_month(
-        used_up=True, to_unfreeze=True
+EVENTS: dict[str, Callable[[Scenario], object]] = {
+    "Freeze Account": lambda scenario: scenario.freeze_or_unfreeze(FREEZE, ACCOUNT),
+    "Freeze Account and Resources": lambda scenario: scenario.freeze_or_unfreeze(FREEZE, RESOURCES),
+    "Unfreeze, kind account": lambda scenario: scenario.freeze_or_unfreeze(UNFREEZE, ACCOUNT),
+    "Unfreeze, kind account and resources": lambda scenario: scenario.freeze_or_unfreeze(UNFREEZE, RESOURCES),
+    "Raise the amount": lambda scenario: scenario.set_budgets(RAISED),
+    "Raise the amount, Unfreeze Now": lambda scenario: scenario.set_budgets(RAISED, unfreeze=True),
+    "Set less than used, Manual": lambda scenario: scenario.set_budgets(replace(LESS, account_freezing=MANUAL)),
+    "Set less than used, Automatic": lambda scenario: scenario.set_budgets(LESS),
+    "Set less than used, Automatic, Unfreeze Now": lambda scenario: scenario.set_budgets(LESS, unfreeze=True),
+    "Set less than used, with resources": lambda scenario: scenario.set_budgets(
+        replace(LESS, account_freezing=WITH_RESOURCES)
     ),
-    "Its reseller is restricted": lambda world: world.status(Partner.Status.RESTRICTED),
-    "Its reseller is frozen": lambda world: world.status(Partner.Status.FROZEN),
-    "Its reseller is let be": lambda world: world.status(Partner.Status.NORMAL),
-    "The association ends": lambda world: disassociate_customers(world.customers),
+    "A report uses up every budget": lambda scenario: scenario.import_report("120"),
+    "A report refunds everything": lambda scenario: scenario.import_report("-5"),
+    "A month begins": lambda scenario: scenario.begin_month(),
+    "A month begins, its budgets are used up": lambda scenario: scenario.begin_month(used_up=True),
+    "A month begins, Unfreeze on restore is chosen": lambda scenario: scenario.begin_month(unfreeze_on_restore=True),
+    "A month begins, its budgets are used up, Unfreeze on restore is chosen": lambda scenario: scenario.begin_month(
+        used_up=True, unfreeze_on_restore=True
+    ),
+    "Its reseller is restricted": lambda scenario: scenario.set_reseller_status(Partner.Status.RESTRICTED),
+    "Its reseller is frozen": lambda scenario: scenario.set_reseller_status(Partner.Status.FROZEN),
+    "The status of its reseller is lifted": lambda scenario: scenario.set_reseller_status(Partner.Status.NORMAL),
+    "The association ends": lambda scenario: disassociate_customers(scenario.customers),
 }
-# What a frozen reseller's own people may not do (4.7).
-UNFREEZES = ["Unfreeze, kind account", "Unfreeze, kind account and resources", "Raise the amount, Unfreeze Now"]
+# The people of a frozen reseller cannot cause these events; see rule 4.7 (docs/rules.md).
+UNFREEZING_EVENTS = ["Unfreeze, kind account", "Unfreeze, kind account and resources", "Raise the amount, Unfreeze Now"]
 
 
 class Line(NamedTuple):
@@ -140,14 +152,14 @@ class Line(NamedTuple):
 
     budget: str
     frozen: str
-    becomes: str
+    new_state: str
     since: str
     records: str
-    alone: str
+    error: str
 
-    def fits(self, state: State) -> bool:
-        pairs = ((self.budget, state.budget), (self.frozen, state.frozen))
-        return all(asked == "any" or set(asked.split(", ")) <= set(its.split(", ")) for asked, its in pairs)
+    def matches(self, state: AccountState) -> bool:
+        columns = ((self.budget, state.budget), (self.frozen, state.frozen))
+        return all(words == "any" or set(words.split(", ")) <= set(of_state.split(", ")) for words, of_state in columns)
 
 
 LINES = {
@@ -157,20 +169,20 @@ LINES = {
 
 
 @pytest.fixture
-def world(ann: User, time_machine: Any) -> World:
-    return world_of(ann, time_machine)
+def scenario(ann: User, time_machine: Any) -> Scenario:
+    return create_scenario(ann, time_machine)
 
 
-def line_of(event: str, state: State) -> Line:
-    return next(line for line in LINES[event] if line.fits(state))
+def matching_line(event: str, state: AccountState) -> Line:
+    return next(line for line in LINES[event] if line.matches(state))
 
 
-def expected(line: Line, before: Found) -> Found:
-    """What the line says of an account that was found like this."""
-    if line.becomes == "same":
+def expected_snapshot(line: Line, before: AccountSnapshot) -> AccountSnapshot:
+    """How an account must be after the event, by the line of the table and how the account was before."""
+    if line.new_state == "same":
         return before
-    kind, _comma, origin = line.becomes.partition(", ")
-    return Found(
+    kind, _comma, origin = line.new_state.partition(", ")
+    return AccountSnapshot(
         KINDS[kind],
         before.origin if origin == "kept" else ORIGINS[origin],
         {"new": timezone.now(), "same": before.since, "none": None}[line.since],
@@ -179,55 +191,61 @@ def expected(line: Line, before: Found) -> Found:
     )
 
 
-def buys(customer: Customer) -> tuple[bool, bool]:
-    """Whether it may purchase yearly/monthly, and pay-per-use (4.8, 3.7, 3.13)."""
+def expected_purchases(customer: Customer) -> tuple[bool, bool]:
+    """Whether the customer may purchase yearly or monthly, and pay-per-use.
+
+    See rules 3.7, 3.13 and 4.8 (docs/rules.md).
+    """
     budget = getattr(customer, "budget", None)
     if customer.is_frozen or customer.partner.status or budget is None:
         return False, False
     return budget.used < budget.amount, True
 
 
-def test_the_table_has_a_line_for_each_state_and_no_line_is_idle():
+def test_the_table_has_a_line_for_each_state_and_needs_every_line():
     assert list(LINES) == list(EVENTS)
     for event, lines in LINES.items():
-        assert {line_of(event, state) for state in STATES} == set(lines)
+        assert {matching_line(event, state) for state in STATES} == set(lines)
     assert len(STATES) == 81
 
 
 @pytest.mark.parametrize("event", TABLE)
-def test_each_state_becomes_what_the_table_says_whatever_its_reseller_may(event, world, subtests):
+def test_an_event_changes_each_account_state_as_the_table_says(event, scenario, subtests):
     for status in Partner.Status:
-        with subtests.test(reseller=status.label), taken_back():
-            world.clock.move_to(NOW)
-            world.status(status)
-            happens(event, world, forbidden=status == Partner.Status.FROZEN and event in UNFREEZES)
+        with subtests.test(reseller=status.label), rolled_back():
+            scenario.clock.move_to(NOW)
+            scenario.set_reseller_status(status)
+            check_event(event, scenario, forbidden=status == Partner.Status.FROZEN and event in UNFREEZING_EVENTS)
             assert list(differences()) == []
-            # Customer by customer: once is enough.
+            # These checks go customer by customer and take long, so they run for one status only.
             if status == Partner.Status.NORMAL:
-                must_add_up()
+                check_invariants()
 
 
-def happens(event: str, world: World, *, forbidden: bool) -> None:
+def check_event(event: str, scenario: Scenario, *, forbidden: bool) -> None:
     last = FreezeRecord.objects.latest("pk").pk
-    before = found(last)
+    before = take_snapshots(last)
     if forbidden:
-        with pytest.raises(PermissionRefused, match="has frozen your company"):
-            EVENTS[event](world)
-        assert found(last) == before
+        with pytest.raises(PermissionRefused, match="you cannot unfreeze customers"):
+            EVENTS[event](scenario)
+        assert take_snapshots(last) == before
     else:
-        EVENTS[event](world)
-        assert found(last) == {str(state): expected(line_of(event, state), before[str(state)]) for state in STATES}
+        EVENTS[event](scenario)
+        assert take_snapshots(last) == {
+            str(state): expected_snapshot(matching_line(event, state), before[str(state)]) for state in STATES
+        }
     for customer in Customer.objects.select_related("partner", "budget"):
         standing = standing_of(customer)
-        assert (standing.may(Action.PURCHASE), standing.may(Action.PURCHASE_PAY_PER_USE)) == buys(customer)
+        purchases = (standing.may(Action.PURCHASE), standing.may(Action.PURCHASE_PAY_PER_USE))
+        assert purchases == expected_purchases(customer)
 
 
-@pytest.mark.parametrize("event", [event for event, lines in LINES.items() if any(line.alone for line in lines)])
-def test_where_one_customer_is_meant_it_is_told_why_nothing_is_done(event, world):
+@pytest.mark.parametrize("event", [event for event, lines in LINES.items() if any(line.error for line in lines)])
+def test_an_action_that_does_not_apply_to_the_only_customer_says_why_and_changes_nothing(event, scenario):
     last = FreezeRecord.objects.latest("pk").pk
-    before = found(last)
+    before = take_snapshots(last)
     for state in STATES:
-        if told := line_of(event, state).alone:
-            with pytest.raises(ActionError, match=re.escape(told)):
-                EVENTS[event](world.alone(state))
-    assert found(last) == before
+        if error := matching_line(event, state).error:
+            with pytest.raises(ActionError, match=re.escape(error)):
+                EVENTS[event](scenario.with_only(state))
+    assert take_snapshots(last) == before

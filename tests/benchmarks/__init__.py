@@ -1,1 +1,1 @@
-"""How fast the product is, beside bare SQL and Django admin: `make bench`; docs/performance.md has the table."""
+"""How fast the product is, compared with bare SQL and Django admin: `make bench`. See docs/performance.md."""

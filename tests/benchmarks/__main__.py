@@ -1,6 +1,7 @@
-"""`python -m tests.benchmarks`: measure everything, print the table, leave it as JSON in var/benchmarks.json.
+"""`python -m tests.benchmarks`: measure everything, print the table, and write it to var/benchmarks.json.
 
-SIZES names the numbers of customers, DATABASE_URL the engine; the databases are the benchmark's own and dropped again.
+SIZES lists the numbers of customers, DATABASE_URL names the database server. The benchmark makes databases of its own
+and drops them at the end.
 """
 
 import json
@@ -16,7 +17,7 @@ SIZES = "1000,100000,1000000"
 
 def main() -> None:
     os.environ["DATABASE_URL"] = os.environ.get("DATABASE_URL") or SERVER
-    # As in production, but for what a client in the same process cannot have: TLS and a public name.
+    # The settings of production, without TLS and a public name, which a client in the same process cannot use.
     os.environ |= {"DJANGO_SETTINGS_MODULE": "partnercenter.settings", "DEBUG": "0", "SECURE_SSL": "0"}
     os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1"
     django.setup()
@@ -29,15 +30,15 @@ def main() -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
     sizes = sorted({int(size) for size in (os.environ.get("SIZES") or SIZES).split(",")})
     rows: list[table.Row] = []
-    with databases.filled(sizes) as by_size:
-        for subject in (pages, budgets, imports, reports, months, load, memory):
-            for row in subject.measure(by_size):
-                table.tell(row)
+    with databases.filled_databases(sizes) as by_size:
+        for module in (pages, budgets, imports, reports, months, load, memory):
+            for row in module.measure(by_size):
+                table.print_progress(row)
                 rows.append(row)
-    kept = {"at": datetime.now(UTC).isoformat(), "database": databases.ENGINE, "sizes": sizes}
-    kept["rows"] = [asdict(row) | {"value": row.value, "met": row.met} for row in rows]
-    (settings.VAR / "benchmarks.json").write_text(json.dumps(kept, indent=1))
-    print(table.markdown(rows))
+    results = {"at": datetime.now(UTC).isoformat(), "database": databases.ENGINE, "sizes": sizes}
+    results["rows"] = [asdict(row) | {"value": row.value, "met": row.met} for row in rows]
+    (settings.VAR / "benchmarks.json").write_text(json.dumps(results, indent=1))
+    print(table.markdown_table(rows))
 
 
 main()

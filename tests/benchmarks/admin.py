@@ -1,4 +1,4 @@
-"""The Django admin way, on the product's own tables, registered for the benchmark only; with it the addresses."""
+"""The baseline Django admin: the product's tables in an admin site that exists only in the benchmark, and its URLs."""
 
 import uuid
 from decimal import Decimal
@@ -20,7 +20,7 @@ site = admin.AdminSite(name="bench")
 
 @admin.register(Customer, site=site)
 class CustomerAdmin(admin.ModelAdmin):
-    """The columns of the console's list, 50 a page, written as one writes a changelist."""
+    """A changelist with the columns of the console's list, 50 customers a page, written in the usual way."""
 
     list_display = ["account_name", "name", "freeze_kind", "type", "amount", "used", "usage", "policy", "associated_on"]
     list_select_related = ["budget"]
@@ -52,7 +52,7 @@ class CustomerAdmin(admin.ModelAdmin):
 
 @admin.register(Budget, site=site)
 class BudgetAdmin(admin.ModelAdmin):
-    """A change form, and an action that loops over `save()`; each budget gets its adjustment record."""
+    """A change form, and an action that loops over `save()`. Each change writes an adjustment record."""
 
     fields = ["amount"]
     actions = ["raise_amount"]
@@ -70,7 +70,7 @@ class BudgetAdmin(admin.ModelAdmin):
 
 
 def save(budget: Budget, amount_before: Decimal, operator: Any) -> None:
-    """The record, then the budget, one at a time."""
+    """Write the record of one budget, and then the budget."""
     terms = {f"{name}_{side}": getattr(budget, name) for name in TERMS for side in ("before", "after")}
     budget.record = AdjustmentRecord.objects.create(
         customer_id=budget.pk,

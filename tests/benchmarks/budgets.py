@@ -1,14 +1,14 @@
-"""Set Budget: the action beside bare SQL that locks, records and writes the same, its pages beside loops over `save()`.
+"""Setting budgets and undoing it, compared with bare SQL that does the same work, and with Django admin.
 
-The action is what OK does to a review that was written when the dialog was sent; the review is measured by itself.
-Everybody gets a monthly budget high enough that nobody's freeze state changes, each time another amount.
+The review, which is stored when the dialog is sent, and its application at OK are measured separately. All customers
+get a monthly budget, each time of another amount, that is high enough to change no freeze state.
 """
 
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
-from itertools import count
+from itertools import count, permutations
 from typing import Any
 
 from django.db import connection
@@ -25,19 +25,20 @@ from partnercenter.models import BudgetType, Operation, User
 from tests.benchmarks import raw
 from tests.benchmarks.databases import Database
 from tests.benchmarks.pages import client_of
-from tests.benchmarks.table import Row, growth, interleaved, timed
+from tests.benchmarks.table import Row, growth_rows, median_seconds, seconds_of
 
-BATCHES = {1_000: 2.0, 10_000: 1.5, 100_000: 1.5}
+# The goals by the number of customers in the batch.
+BATCH_GOALS = {1_000: 2.0, 10_000: 1.5, 100_000: 1.5}
+HTTP_GOALS = {1_000: 1 / 10, 10_000: 1 / 20}
 UNDONE = 10_000
-OVER_HTTP = {1_000: 1 / 10, 10_000: 1 / 20}
 amounts = (Decimal(100_000) + Decimal(n).scaleb(-2) for n in count())
 
-LOCK = """
+LOCK_CUSTOMERS = """
 SELECT count(*) FROM (
     SELECT id FROM customers_customer WHERE id <= %(up_to)s ORDER BY id {for_update}
 ) AS locked
 """
-RECORD = """
+WRITE_RECORDS = """
 INSERT INTO budgets_adjustmentrecord (
     customer_id, at, operator_id, operator_name, partner_company, partner_account_name, operation,
     budget_type_before, budget_type_after, amount_before, amount_after, account_freezing_before, account_freezing_after,
@@ -49,18 +50,18 @@ SELECT customer_id, %(at)s, %(operator)s, 'ann', 'Acme', 'acme', 'SETTING',
     unfreeze_on_restore, unfreeze_on_restore, used, %(no)s, 'CONSOLE', %(batch)s, ''
 FROM budgets_budget WHERE customer_id <= %(up_to)s
 """
-SET = """
+WRITE_BUDGETS = """
 UPDATE budgets_budget SET amount = r.amount_after, account_freezing = r.account_freezing_after, record_id = r.id,
     usage = r.used * 100 / r.amount_after, level = CASE WHEN r.used * 100 >= r.amount_after * 75 THEN 75 ELSE 0 END
 FROM budgets_adjustmentrecord r WHERE r.batch = %(batch)s AND r.customer_id = budgets_budget.customer_id
 """
-TAKE = """
+ALLOCATE_QUOTA = """
 UPDATE partnercenter_grant SET monthly_allocated = monthly_allocated + (
     SELECT SUM(amount_after - amount_before) FROM budgets_adjustmentrecord WHERE batch = %(batch)s
 )
 """
-# All that a record says but when, in which batch and how much.
-SAID = """
+# The columns of a record without key, time, batch and amounts, which differ between any two batches.
+RECORDED_VALUES = """
 SELECT customer_id, operator_id, operator_name, partner_company, partner_account_name, operation, budget_type_before,
     budget_type_after, account_freezing_before, account_freezing_after, counted_from_before, counted_from_after,
     unfreeze_on_restore_before, unfreeze_on_restore_after, used, unfreeze, channel, note
@@ -69,53 +70,54 @@ FROM budgets_adjustmentrecord WHERE batch = %({batch})s
 
 
 def measure(by_size: dict[int, Database]) -> Iterator[Row]:
-    """On the largest installation: so many customers at once, their undo, through the pages; then one over HTTP."""
+    """Measure the largest database: batches by action, their undo, batches over HTTP, and one customer over HTTP."""
     database = by_size[max(by_size)].use()
-    numbers = {number: goal for number, goal in BATCHES.items() if number <= database.size}
-    taken: dict[int, list[float]] = {}
-    for number, goal in numbers.items():
-        by_action(number)
-        same_records(number)
-        database.settle()
-        ways = (confirming, partial(by_sql, number), partial(review, number), partial(by_action, number))
-        taken[number] = interleaved(*ways, prepare=(partial(reviewed_for, number), tuple, tuple, tuple))
-        applied, bare, reviewed, both = taken[number]
-        yield Row("set budgets, the action", number, applied, "bare SQL", bare, goal)
-        yield Row("set budgets, its review", number, reviewed, "bare SQL", bare)
-        yield Row("set budgets, both in one", number, both, "bare SQL", bare)
-    yield from growth("set budgets, the action", taken)
-    yield from _undone(database)
+    goals = {number: goal for number, goal in BATCH_GOALS.items() if number <= database.size}
+    measured: dict[int, list[float]] = {}
+    for number, goal in goals.items():
+        set_by_action(number)
+        ensure_same_records(number)
+        database.vacuum_and_analyze()
+        functions = (confirm, partial(set_by_sql, number), partial(review, number), partial(set_by_action, number))
+        measured[number] = median_seconds(*functions, prepare=(partial(review_args, number), tuple, tuple, tuple))
+        applying, by_sql, reviewing, both = measured[number]
+        yield Row("set budgets, applying a review", number, applying, "bare SQL", by_sql, goal)
+        yield Row("set budgets, the review", number, reviewing, "bare SQL", by_sql)
+        yield Row("set budgets, both in one action", number, both, "bare SQL", by_sql)
+    yield from growth_rows("set budgets, applying a review", measured)
+    yield from _undo(database)
     yield from _over_http(database)
 
 
-def _undone(database: Database) -> Iterator[Row]:
-    """Each batch is set and then undone, both through a review."""
+def _undo(database: Database) -> Iterator[Row]:
+    """Set and undo batches alternately, both with a review."""
     batches: list[uuid.UUID] = []
     ann = User.objects.select_related("partner").get(username="ann")
 
     def set_them() -> None:
-        batches.append(confirming(review(UNDONE)))
+        batches.append(confirm(review(UNDONE)))
 
     def undo_them() -> None:
-        confirming(review_undo(batches.pop(), operator=ann, unfreeze=False))
+        confirm(review_undo(batches.pop(), operator=ann, unfreeze=False))
 
     if database.size >= UNDONE:
-        setting, undoing = interleaved(set_them, undo_them)
+        setting, undoing = median_seconds(set_them, undo_them)
         yield Row("undo, reviewed and applied", UNDONE, undoing, "setting them", setting, 1.5)
 
 
 def _over_http(database: Database) -> Iterator[Row]:
-    """The dialog for all that match, its review and OK; beside admin's action, which at ten thousand is run once."""
+    """Set Budget for all customers with a tag, and for one; Django admin's action takes long and runs once."""
     ann, admin = client_of("ann"), client_of("root")
-    for number, goal in OVER_HTTP.items():
+    for number, goal in HTTP_GOALS.items():
         if number <= database.size:
             Customer.objects.filter(pk__lte=number).update(tags=f";{number};")
-            (product,) = interleaved(partial(by_pages, ann, number), rounds=3)
-            other = timed(partial(by_looping, admin, number))
-            yield Row("set budgets over HTTP", number, product, "Django admin action", other, goal)
+            (product,) = median_seconds(partial(set_by_pages, ann, number), rounds=3)
+            baseline = seconds_of(partial(set_by_admin_action, admin, number))
+            yield Row("set budgets over HTTP", number, product, "Django admin action", baseline, goal)
     customer = Customer.objects.get(pk=database.size // 2)
-    product, other = interleaved(partial(by_dialog, ann, customer), partial(by_change_form, admin, customer))
-    yield Row("set a budget over HTTP", 1, product, "Django admin", other)
+    functions = (partial(set_by_dialog, ann, customer), partial(set_by_change_form, admin, customer))
+    product, baseline = median_seconds(*functions)
+    yield Row("set a budget over HTTP", 1, product, "Django admin", baseline)
 
 
 def review(number: int) -> Operation:
@@ -127,75 +129,79 @@ def review(number: int) -> Operation:
     )
 
 
-def reviewed_for(number: int) -> tuple[Operation]:
+def review_args(number: int) -> tuple[Operation]:
+    """The arguments of `confirm`: a new review."""
     return (review(number),)
 
 
-def confirming(operation: Operation) -> uuid.UUID:
-    """OK without a code: raises AssertionError unless everybody in the review is set."""
-    outcome = apply_budgets(operation)
-    if outcome.changed != operation.reviewed.count():
-        raise AssertionError(f"{outcome.changed} of {operation.reviewed.count()} budgets were set")
-    return outcome.batch
+def confirm(operation: Operation) -> uuid.UUID:
+    """Do what OK does after the code. Raises AssertionError unless the budgets of all customers are set."""
+    result = apply_budgets(operation)
+    if result.changed != operation.reviewed.count():
+        raise AssertionError(f"{result.changed} of {operation.reviewed.count()} budgets were set")
+    return result.batch
 
 
-def by_action(number: int) -> uuid.UUID:
-    """Reviewed and set in one."""
-    outcome = set_budgets(
+def set_by_action(number: int) -> uuid.UUID:
+    """Review and set budgets in one action."""
+    result = set_budgets(
         Customer.objects.filter(pk__lte=number),
         BudgetTerms(BudgetType.MONTHLY, next(amounts), AccountFreezing.MANUAL),
         operator=User.objects.select_related("partner").get(username="ann"),
     )
-    if outcome.changed != number:
-        raise AssertionError(f"{outcome.changed} of {number} budgets were set")
-    return outcome.batch
+    if result.changed != number:
+        raise AssertionError(f"{result.changed} of {number} budgets were set")
+    return result.batch
 
 
-def by_sql(number: int) -> uuid.UUID:
+def set_by_sql(number: int) -> uuid.UUID:
     batch = uuid.uuid4()
     params: dict[str, Any] = {
         "up_to": number,
         "amount": to_cents(next(amounts)),
-        "at": raw.value(AdjustmentRecord, "at", timezone.now()),
+        "at": raw.db_value(AdjustmentRecord, "at", timezone.now()),
         "operator": User.objects.get(username="ann").pk,
-        "batch": raw.value(AdjustmentRecord, "batch", batch),
+        "batch": raw.db_value(AdjustmentRecord, "batch", batch),
         "no": False,
     }
     for_update = "FOR NO KEY UPDATE" if connection.vendor == "postgresql" else ""
-    raw.run((each, params) for each in (LOCK.format(for_update=for_update), RECORD, SET, TAKE))
+    statements = (LOCK_CUSTOMERS.format(for_update=for_update), WRITE_RECORDS, WRITE_BUDGETS, ALLOCATE_QUOTA)
+    raw.run((each, params) for each in statements)
     return batch
 
 
-def same_records(number: int) -> None:
-    """Raises AssertionError unless both leave the same records; the second time round, as all are set by then."""
-    made = {"a": by_action(number), "b": by_sql(number)}
-    batches = {name: raw.value(AdjustmentRecord, "batch", batch) for name, batch in made.items()}
-    for one, other in ("ab", "ba"):
-        if raw.fetch(f"{SAID.format(batch=one)} EXCEPT {SAID.format(batch=other)}", batches):
-            raise AssertionError("the action and bare SQL leave different records")
+def ensure_same_records(number: int) -> None:
+    """Raises AssertionError unless the action and bare SQL write the same records. All budgets must be set before."""
+    written = {"product": set_by_action(number), "baseline": set_by_sql(number)}
+    batches = {name: raw.db_value(AdjustmentRecord, "batch", batch) for name, batch in written.items()}
+    for first, second in permutations(batches):
+        if raw.fetch(f"{RECORDED_VALUES.format(batch=first)} EXCEPT {RECORDED_VALUES.format(batch=second)}", batches):
+            raise AssertionError("the action and bare SQL write different records")
 
 
-def by_looping(admin: Any, number: int) -> None:
-    given = {"action": "raise_amount", "select_across": "1", "_selected_action": "1", "up_to": number}
-    sent(admin.post("/bench/budgets/budget/", given | {"amount": next(amounts)}))
+def set_by_admin_action(admin: Any, number: int) -> None:
+    data = {"action": "raise_amount", "select_across": "1", "_selected_action": "1", "up_to": number}
+    ensure_redirect(admin.post("/bench/budgets/budget/", data | {"amount": next(amounts)}))
 
 
-def by_pages(ann: Any, number: int) -> None:
-    given = {"all_matching": "1", "budget_type": "MONTHLY", "amount": next(amounts), "account_freezing": "MANUAL"}
-    reviewed = ann.post(f"/budgets/set/?tag={number}", given)
-    sent(reviewed)
-    sent(ann.post(reviewed["Location"]))
+def set_by_pages(ann: Any, number: int) -> None:
+    """Send the dialog for all customers with the tag, which leads to a review, and press OK."""
+    data = {"all_matching": "1", "budget_type": "MONTHLY", "amount": next(amounts), "account_freezing": "MANUAL"}
+    review = ann.post(f"/budgets/set/?tag={number}", data)
+    ensure_redirect(review)
+    ensure_redirect(ann.post(review["Location"]))
 
 
-def by_dialog(ann: Any, customer: Customer) -> None:
-    given = {"budget_type": "MONTHLY", "amount": next(amounts), "account_freezing": "MANUAL"}
-    sent(ann.post(f"/budgets/set/?customer={customer.customer_id}", given))
+def set_by_dialog(ann: Any, customer: Customer) -> None:
+    data = {"budget_type": "MONTHLY", "amount": next(amounts), "account_freezing": "MANUAL"}
+    ensure_redirect(ann.post(f"/budgets/set/?customer={customer.customer_id}", data))
 
 
-def by_change_form(admin: Any, customer: Customer) -> None:
-    sent(admin.post(f"/bench/budgets/budget/{customer.pk}/change/", {"amount": next(amounts)}))
+def set_by_change_form(admin: Any, customer: Customer) -> None:
+    ensure_redirect(admin.post(f"/bench/budgets/budget/{customer.pk}/change/", {"amount": next(amounts)}))
 
 
-def sent(response: Any) -> None:
+def ensure_redirect(response: Any) -> None:
+    """Raises AssertionError unless the form was accepted."""
     if response.status_code != 302:
         raise AssertionError(f"{response.request['PATH_INFO']}: {response.status_code}")

@@ -1,4 +1,4 @@
-"""Filling a database: the product makes the first thousand customers, set-based SQL as many copies as it takes."""
+"""Fill a database: the product makes the first thousand customers, and SQL copies them as often as needed."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -27,8 +27,8 @@ from partnercenter.models import BudgetType, Grant, Partner, User
 THOUSAND = 1_000
 QUOTA = Decimal(10**13)
 COPIED: tuple[type[models.Model], ...] = (Customer, FreezeRecord, AdjustmentRecord, Budget, Expenditure)
-# What must differ from copy to copy; the search text of a copy is that of its name and account name.
-DIFFERS = {
+# The fields that must differ from copy to copy, as SQL. The search text consists of the name and the account name.
+VALUES_OF_COPIES = {
     "customer_id": "{column} || '-' || n.k",
     "account": "{column} || '-' || n.k",
     "account_name": "{column} || '_' || n.k",
@@ -38,14 +38,17 @@ DIFFERS = {
 
 
 def fill(size: int) -> None:
-    """So many customers (thousands) of one reseller: the mix of the demo, each with its records and two months."""
+    """Make this number of customers (a multiple of 1,000) of one reseller, with records and two months' expenditure.
+
+    Their budgets and freeze states are mixed as in the demo.
+    """
     if size % THOUSAND:
-        raise SystemExit(f"SIZES: {size} is no multiple of {THOUSAND}")
+        raise SystemExit(f"SIZES: {size} is not a multiple of {THOUSAND}")
     make_sample()
     steps = {model: last_key(model) for model in COPIED}
     for model in COPIED if size > THOUSAND else ():
         copy(model, steps, size // THOUSAND)
-    allocate()
+    allocate_quota()
     call_command("check_budgets", stdout=StringIO())
 
 
@@ -58,28 +61,30 @@ def make_sample() -> None:
     give_grant(reseller, monthly_quota=QUOTA, one_time_quota=QUOTA, operator=None)
     ann = User.objects.create(username="ann", partner=reseller, role=User.Role.ADMINISTRATOR)
     User.objects.create(username="root", is_staff=True, is_superuser=True)
-    made = make_customers(THOUSAND)
+    sample = make_customers(THOUSAND)
     associate_customers(
         NewCustomer(each.customer_id, each.account_name, each.name, reseller, email=each.email, mobile=each.mobile)
-        for each in made
+        for each in sample
     )
-    spread_in_time()
-    for (_partner, terms), ids in group_by_terms(made).items():
+    spread_associations()
+    for (_partner, terms), ids in group_by_terms(sample).items():
         set_budgets(Customer.objects.filter(customer_id__in=ids), terms, operator=ann, unfreeze=True)
-    import_report(expenditure_of(made), operator=None)
+    import_report(report_about(sample), operator=None)
 
 
-def spread_in_time() -> None:
+def spread_associations() -> None:
+    """Spread the times of association over more than two years."""
     customers = list(Customer.objects.order_by("pk"))
     for number, customer in enumerate(customers):
         customer.associated_on -= timedelta(hours=number * 7919 % 20_000)
     Customer.objects.bulk_update(customers, ["associated_on"])
 
 
-def expenditure_of(made: list[DemoCustomer]) -> ReadReport:
+def report_about(sample: list[DemoCustomer]) -> ReadReport:
+    """A report about this month and the last one."""
     month = current_month()
     months = (previous_month(month), month)
-    spent = [(f"{each_month}{each.customer_id}", each.spent * 100) for each_month in months for each in made]
+    spent = [(f"{each_month}{each.customer_id}", each.spent * 100) for each_month in months for each in sample]
     return ReadReport(format="focus", lines=len(spent), summed=dict(spent), sources=["sample.csv"])
 
 
@@ -88,7 +93,7 @@ def last_key(model: type[models.Model]) -> int:
 
 
 def copy(model: type[models.Model], steps: dict[type[models.Model], int], copies: int) -> None:
-    """Insert the sample's rows again and again, their keys moved on by the sample's last one."""
+    """Insert the rows of the sample again and again. The keys of each copy follow those of the copy before."""
     table, fields = model._meta.db_table, model._meta.concrete_fields
     columns = ", ".join(f'"{field.column}"' for field in fields)
     values = ", ".join(_value(field, steps) for field in fields)
@@ -104,15 +109,15 @@ def copy(model: type[models.Model], steps: dict[type[models.Model], int], copies
 def _value(field: Any, steps: dict[type[models.Model], int]) -> str:
     column = f't."{field.column}"'
     step = steps.get(field.related_model if field.is_relation else field.model) if _is_key(field) else None
-    return f"{column} + n.k * {step}" if step else DIFFERS.get(field.name, "{column}").format(column=column)
+    return f"{column} + n.k * {step}" if step else VALUES_OF_COPIES.get(field.name, "{column}").format(column=column)
 
 
 def _is_key(field: Any) -> bool:
     return field.is_relation or field.primary_key
 
 
-def allocate() -> None:
-    """What the copies' budgets allocate of the quota."""
-    for kind in BudgetType.values:
-        total = Budget.objects.filter(budget_type=kind).aggregate(total=Sum("amount"))["total"]
-        Grant.objects.update(**{f"{kind.lower()}_allocated": total})
+def allocate_quota() -> None:
+    """Store how much of the quota all budgets allocate, those of the copies included."""
+    for budget_type in BudgetType.values:
+        total = Budget.objects.filter(budget_type=budget_type).aggregate(total=Sum("amount"))["total"]
+        Grant.objects.update(**{f"{budget_type.lower()}_allocated": total})

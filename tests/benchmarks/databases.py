@@ -1,4 +1,4 @@
-"""A database of its own for every size, side by side, so that they can be measured in turns."""
+"""A database for each number of customers, all open at the same time, so that they can be measured alternately."""
 
 import sys
 from collections.abc import Iterator
@@ -15,69 +15,69 @@ from psycopg.conninfo import make_conninfo
 
 from tests.benchmarks.customers import fill
 
-GIVEN = settings.DATABASES["default"]
-ENGINE = "PostgreSQL" if "postgresql" in GIVEN["ENGINE"] else "SQLite"
+CONFIGURED = settings.DATABASES["default"]
+ENGINE = "PostgreSQL" if "postgresql" in CONFIGURED["ENGINE"] else "SQLite"
 
 
 class Database:
-    """One database with so many customers; `use()` makes it the one the product sees."""
+    """A database with this number of customers; `use()` makes it the one that the product works on."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.name = f"partnercenter_bench_{size}" if ENGINE == "PostgreSQL" else f"{GIVEN['NAME']}_bench_{size}"
-        described: dict[str, Any] = {**connections.settings["default"], "NAME": self.name}
-        self.connection = load_backend(GIVEN["ENGINE"]).DatabaseWrapper(described, alias="default")
+        self.name = f"partnercenter_bench_{size}" if ENGINE == "PostgreSQL" else f"{CONFIGURED['NAME']}_bench_{size}"
+        alias_settings: dict[str, Any] = {**connections.settings["default"], "NAME": self.name}
+        self.connection = load_backend(CONFIGURED["ENGINE"]).DatabaseWrapper(alias_settings, alias="default")
 
     def use(self) -> "Database":
         connections["default"] = self.connection
         return self
 
     def __enter__(self) -> "Database":
-        self._remove()
+        self._drop()
         if ENGINE == "PostgreSQL":
-            _on_server(f'CREATE DATABASE "{self.name}"')
+            _run_on_server(f'CREATE DATABASE "{self.name}"')
         self.use()
         print(f"filling {self.name}", file=sys.stderr, flush=True)
         call_command("migrate", verbosity=0)
         fill(self.size)
-        self.settle()
+        self.vacuum_and_analyze()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.connection.close()
-        self._remove()
+        self._drop()
 
-    def settle(self) -> None:
-        """Give the planner its statistics and take dead rows away, as an installation that runs for a while has it."""
+    def vacuum_and_analyze(self) -> None:
+        """Collect the planner's statistics and remove dead rows, as happens by itself in a running installation."""
         with self.use().connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE" if ENGINE == "PostgreSQL" else "ANALYZE")
 
-    def _remove(self) -> None:
+    def _drop(self) -> None:
         if ENGINE == "PostgreSQL":
-            _on_server(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+            _run_on_server(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
         else:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self.name}{suffix}").unlink(missing_ok=True)
 
 
-def _on_server(statement: str) -> None:
+def _run_on_server(statement: str) -> None:
     address = make_conninfo(
-        dbname=GIVEN["NAME"],
-        host=GIVEN["HOST"] or None,
-        port=GIVEN["PORT"] or None,
-        user=GIVEN["USER"] or None,
-        password=GIVEN["PASSWORD"] or None,
+        dbname=CONFIGURED["NAME"],
+        host=CONFIGURED["HOST"] or None,
+        port=CONFIGURED["PORT"] or None,
+        user=CONFIGURED["USER"] or None,
+        password=CONFIGURED["PASSWORD"] or None,
     )
     with psycopg.connect(address, autocommit=True) as server:
         server.execute(statement)
 
 
 @contextmanager
-def filled(sizes: list[int]) -> Iterator[dict[int, Database]]:
-    """A database of each size, smallest first; all are dropped at the end, come what may."""
+def filled_databases(sizes: list[int]) -> Iterator[dict[int, Database]]:
+    """A filled database of each size, smallest first; all are dropped at the end, also after an error."""
     if not sizes:
         yield {}
         return
     *smaller, largest = sizes
-    with filled(smaller) as by_size, Database(largest) as database:
+    with filled_databases(smaller) as by_size, Database(largest) as database:
         yield {**by_size, largest: database}

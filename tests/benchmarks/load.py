@@ -1,7 +1,7 @@
-"""Requests a second: the list served by gunicorn as docs/operating.md says, two workers, asked by four clients.
+"""Requests per second: four clients open the list, which gunicorn serves as docs/operating.md says, with two workers.
 
-Server, database and clients share the machine. Beside it how much CPU a request costs (Linux), which stays the same
-when others use the machine as well.
+Server, database and clients share the machine. The CPU time per request is measured too (Linux), because it stays the
+same when other programs use the machine.
 """
 
 import os
@@ -24,80 +24,87 @@ from tests.benchmarks.pages import client_of
 from tests.benchmarks.table import Row
 
 WORKERS, CLIENTS, ROUNDS, SECONDS = 2, 4, 3, 5
-PAGES = {"list page": "", "list alone, for HTMX": "HX-Request: true\r\nHX-Target: customer-list\r\n"}
+PAGES = {"list page": "", "list fragment for HTMX": "HX-Request: true\r\nHX-Target: customer-list\r\n"}
 GOALS = {"list page": 200}
 
 
 @dataclass(frozen=True)
-class Served:
-    """A gunicorn that serves, and the processes that work for it."""
+class Server:
+    """A running gunicorn: its port, and the processes of its workers."""
 
     port: int
     workers: list[int]
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Of one round: requests a second, and the seconds of CPU a request took of the console and of PostgreSQL."""
+class Round:
+    """Results of one round: requests per second, and CPU seconds per request of the console and of PostgreSQL."""
 
-    a_second: float
-    console: float
-    database: float
+    per_second: float
+    console_cpu: float
+    database_cpu: float
 
 
 def measure(by_size: dict[int, Database]) -> Iterator[Row]:
-    """The first page of the largest installation, whole and as HTMX asks for it, in turns; medians."""
+    """Measure the first page of the largest database, as a page and as a fragment for HTMX, alternately."""
     database = by_size[max(by_size)].use()
     cookie = f"{settings.SESSION_COOKIE_NAME}={client_of('ann').cookies[settings.SESSION_COOKIE_NAME].value}"
     head = f"GET /customers/ HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n"
     requests = {name: f"{head}{more}\r\n".encode() for name, more in PAGES.items()}
-    rounds: dict[str, list[Answered]] = {name: [] for name in PAGES}
-    with served(database) as server:
+    rounds: dict[str, list[Round]] = {name: [] for name in PAGES}
+    with running_server(database) as server:
         for _round in range(ROUNDS):
             for name, request in requests.items():
-                rounds[name].append(answered(server, request))
-    for name, answers in rounds.items():
-        a_second, console, of_database = (
-            statistics.median(getattr(each, field) for each in answers) for field in ("a_second", "console", "database")
+                rounds[name].append(run_round(server, request))
+    for name, results in rounds.items():
+        per_second, console_cpu, database_cpu = (
+            statistics.median(getattr(each, field) for each in results)
+            for field in ("per_second", "console_cpu", "database_cpu")
         )
-        yield Row(f"{name}, requests a second", database.size, a_second, goal=GOALS.get(name), unit="/s")
-        yield Row(f"{name}, CPU a request: console", database.size, console)
-        if of_database:
-            yield Row(f"{name}, CPU a request: PostgreSQL", database.size, of_database)
+        yield Row(f"{name}, requests per second", database.size, per_second, goal=GOALS.get(name), unit="/s")
+        yield Row(f"{name}, CPU per request: console", database.size, console_cpu)
+        if database_cpu:
+            yield Row(f"{name}, CPU per request: PostgreSQL", database.size, database_cpu)
 
 
-def answered(server: Served, request: bytes) -> Answered:
-    """One round by all clients, after some requests for warmth."""
+def run_round(server: Server, request: bytes) -> Round:
+    """Let all clients send this request for some seconds, after a few requests to warm up."""
     for _each in range(5 * WORKERS):
         get(server.port, request)
-    working = backends()
-    before = cpu(server.workers), cpu(working)
+    backends = database_processes()
+    console_before, database_before = cpu_seconds(server.workers), cpu_seconds(backends)
     began = time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as clients:
-        asked = sum(clients.map(lambda _: ask(server.port, request, began + SECONDS), range(CLIENTS)))
-    took = time.monotonic() - began
-    return Answered(asked / took, (cpu(server.workers) - before[0]) / asked, (cpu(working) - before[1]) / asked)
+        number = sum(clients.map(lambda _: send_until(began + SECONDS, server.port, request), range(CLIENTS)))
+    elapsed = time.monotonic() - began
+    console = cpu_seconds(server.workers) - console_before
+    database = cpu_seconds(backends) - database_before
+    return Round(number / elapsed, console / number, database / number)
 
 
-def ask(port: int, request: bytes, until: float) -> int:
-    asked = 0
-    while time.monotonic() < until:
+def send_until(end: float, port: int, request: bytes) -> int:
+    """Send requests one after the other until this time; return how many."""
+    number = 0
+    while time.monotonic() < end:
         get(port, request)
-        asked += 1
-    return asked
+        number += 1
+    return number
 
 
 def get(port: int, request: bytes) -> None:
-    """One request, one connection, as gunicorn's workers have it. By socket: a client must cost next to nothing."""
-    with socket.create_connection(("127.0.0.1", port)) as connected:
-        connected.sendall(request)
-        answer = b"".join(iter(lambda: connected.recv(1 << 18), b""))
-    if not answer.startswith(b"HTTP/1.1 200 ") or b'id="customer-list"' not in answer:
-        raise AssertionError(f"the list answers {answer[:200]!r}")
+    """Send one request on a connection of its own, because gunicorn's workers close it after each request.
+
+    It uses a plain socket, so that the client itself takes hardly any CPU time.
+    """
+    with socket.create_connection(("127.0.0.1", port)) as connection_to_server:
+        connection_to_server.sendall(request)
+        response = b"".join(iter(lambda: connection_to_server.recv(1 << 18), b""))
+    if not response.startswith(b"HTTP/1.1 200 ") or b'id="customer-list"' not in response:
+        raise AssertionError(f"the server does not return the list: {response[:200]!r}")
 
 
-def backends() -> list[int]:
-    """PostgreSQL's processes for the connections of the server."""
+def database_processes() -> list[int]:
+    """The processes of PostgreSQL that serve the connections of gunicorn."""
     if ENGINE != "PostgreSQL":
         return []
     with connection.cursor() as cursor:
@@ -107,8 +114,8 @@ def backends() -> list[int]:
         return [pid for (pid,) in cursor.fetchall()]
 
 
-def cpu(processes: Iterable[int]) -> float:
-    """The seconds of CPU these processes of this machine have used; 0 where that cannot be known."""
+def cpu_seconds(processes: Iterable[int]) -> float:
+    """The CPU time that these processes of this machine have used; 0 where there is no /proc."""
     ticks = 0
     for process in processes:
         stat = Path(f"/proc/{process}/stat")
@@ -119,10 +126,10 @@ def cpu(processes: Iterable[int]) -> float:
 
 
 @contextmanager
-def served(database: Database) -> Iterator[Served]:
-    """Gunicorn serving this database, with the settings of production."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+def running_server(database: Database) -> Iterator[Server]:
+    """Run gunicorn on this database, with the settings of production."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free_port:
+        port = free_port.getsockname()[1]
     command = ["-m", "gunicorn", "partnercenter.wsgi", f"--bind=127.0.0.1:{port}", f"--workers={WORKERS}"]
     url = os.environ["DATABASE_URL"]
     url = f"{url.rsplit('/', 1)[0]}/{database.name}" if ENGINE == "PostgreSQL" else f"sqlite:///{database.name}"
@@ -131,14 +138,14 @@ def served(database: Database) -> Iterator[Served]:
     )
     try:
         wait_for(port)
-        yield Served(port, workers_of(server.pid))
+        yield Server(port, workers_of(server.pid))
     finally:
         server.terminate()
         server.wait()
 
 
 def workers_of(master: int) -> list[int]:
-    """Gunicorn's workers, all of them: the port is open before they are there. Empty where there is no /proc."""
+    """The workers of gunicorn, which start after the port is open; empty where there is no /proc."""
     children = Path(f"/proc/{master}/task/{master}/children")
     for _try in range(300 if children.exists() else 0):
         workers = [int(pid) for pid in children.read_text().split()]
@@ -149,10 +156,11 @@ def workers_of(master: int) -> list[int]:
 
 
 def wait_for(port: int) -> None:
+    """Wait until the server listens on this port."""
     for _try in range(100):
         try:
             socket.create_connection(("127.0.0.1", port)).close()
             return
         except OSError:
             time.sleep(0.1)
-    raise TimeoutError("gunicorn does not answer")
+    raise TimeoutError("gunicorn does not listen")

@@ -1,4 +1,4 @@
-"""Memory while a report is read: a process of its own reads a million lines and tells its peak above idle (Linux)."""
+"""The memory that reading a report takes: a process of its own reads a million lines and prints its peak (Linux)."""
 
 import csv
 import subprocess
@@ -21,25 +21,25 @@ HEADER = ("SubAccountId", "BillingPeriodStart", "ChargePeriodEnd", "ListCost", "
 
 
 def measure(by_size: "dict[int, Database]") -> "Iterator[Row]":
-    """A million lines over 100,000 and over 1,000,000 customers, whichever of them there are."""
+    """A million lines about 100,000 and about 1,000,000 customers, if these sizes are measured at all."""
     from tests.benchmarks.table import Row
 
     for customers in [size for size in by_size if size in GOALS]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "focus.csv"
             write(path, customers)
-            told = subprocess.run([sys.executable, "-m", __name__, path], check=True, capture_output=True, text=True)
+            result = subprocess.run([sys.executable, "-m", __name__, path], check=True, capture_output=True, text=True)
         yield Row(
             "memory above idle, reading a million lines",
             customers,
-            int(told.stdout) / 1024,
+            int(result.stdout) / 1024,
             goal=GOALS[customers],
             unit="MB",
         )
 
 
 def write(path: Path, customers: int) -> None:
-    """Lines of so many accounts in turn, named as the clouds name them."""
+    """Write a report with one line of each account in turn, until it has a million lines."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
@@ -49,7 +49,7 @@ def write(path: Path, customers: int) -> None:
 
 
 def account(n: int) -> str:
-    """Mostly long numbers, some Azure subscriptions, some Oracle tenancies."""
+    """A customer ID as the clouds name accounts: mostly a long number, or an Azure subscription or Oracle tenancy."""
     if n % 20 == 7:
         return f"/subscriptions/{uuid.UUID(int=n)}"
     if n % 20 == 13:
@@ -58,7 +58,7 @@ def account(n: int) -> str:
 
 
 def kilobytes(name: str) -> int:
-    """VmRSS is what this process holds now, VmHWM the most it ever held."""
+    """A figure of /proc/self/status: VmRSS is the memory of this process now, VmHWM the most that it ever had."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name))
 

@@ -1,4 +1,4 @@
-"""What hand-written SQL needs on both engines: values in the database's own form, and one transaction."""
+"""Run hand-written SQL on both engines: parameters in the database's own form, and one transaction."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,16 +7,16 @@ from django.db import connection, models, transaction
 
 
 def run(statements: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    """The statements with their named parameters in one transaction."""
+    """Run the statements with their named parameters in one transaction."""
     with transaction.atomic(), connection.cursor() as cursor:
         for statement, params in statements:
             cursor.execute(statement, params)
 
 
-def value(model: type[models.Model], name: str, given: Any) -> Any:
-    """What the column of the model's field of this name holds for it."""
+def db_value(model: type[models.Model], name: str, value: Any) -> Any:
+    """The value as the column of this field of the model stores it."""
     field: Any = model._meta.get_field(name)
-    return field.get_db_prep_value(given, connection)
+    return field.get_db_prep_value(value, connection)
 
 
 def fetch(sql: str, params: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Measuring side by side, and the table of what came out."""
+"""Measure things alternately, and print the results as a table."""
 
 import gc
 import statistics
@@ -13,23 +13,24 @@ ROUNDS, SECONDS = 15, 20
 
 @dataclass(frozen=True)
 class Row:
-    """One line: what the product took, what it is compared with, and what of it the goal bounds.
+    """One line of the table: a figure of the product, the baseline that it is compared with, and the goal.
 
-    The goal bounds product / other, or where there is no other the product's figure itself; None: there is no goal.
-    `unit` is "s", "MB", "rows" or "/s"; only for "/s" a goal is a least.
+    The goal is the largest product / baseline, or without a baseline the largest figure of the product itself. Only for
+    the unit "/s" it is the smallest. Without a goal (None) nothing is met or missed. `unit` is "s", "MB", "rows" or
+    "/s".
     """
 
-    what: str
+    label: str
     customers: int
     product: float
-    beside: str = ""
-    other: float | None = None
+    baseline_name: str = ""
+    baseline: float | None = None
     goal: float | None = None
     unit: str = "s"
 
     @property
     def value(self) -> float:
-        return self.product if self.other is None else self.product / self.other
+        return self.product if self.baseline is None else self.product / self.baseline
 
     @property
     def met(self) -> bool | None:
@@ -38,21 +39,21 @@ class Row:
         return self.value >= self.goal if self.unit == "/s" else self.value <= self.goal
 
     def cells(self) -> list[str]:
-        is_ratio = self.other is not None
+        is_ratio = self.baseline is not None
         sign = "≥" if self.unit == "/s" else "≤"
         goal = "" if self.goal is None else f"{sign} {_ratio(self.goal) if is_ratio else _figure(self.goal, self.unit)}"
         return [
-            self.what,
+            self.label,
             f"{self.customers:,}",
             _figure(self.product, self.unit),
-            "" if self.other is None else f"{_figure(self.other, self.unit)} {self.beside}",
+            "" if self.baseline is None else f"{_figure(self.baseline, self.unit)} {self.baseline_name}",
             _ratio(self.value) if is_ratio else "",
             goal,
             {None: "", True: "met", False: "**missed**"}[self.met],
         ]
 
 
-HEAD = ["what", "customers", "product", "beside", "ratio", "goal", ""]
+HEADINGS = ["measurement", "customers", "product", "baseline", "ratio", "goal", "result"]
 
 
 def _figure(value: float, unit: str) -> str:
@@ -65,53 +66,53 @@ def _ratio(value: float) -> str:
     return f"1/{1 / value:.0f}" if value <= 0.1 else f"{value:.2f}x"
 
 
-def interleaved(
-    *ways: Callable[..., object],
+def median_seconds(
+    *functions: Callable[..., object],
     prepare: Callable[[], Any] | Sequence[Callable[[], Any]] = tuple,
     rounds: int = ROUNDS,
     seconds: float = SECONDS,
 ) -> list[float]:
-    """The median seconds of each way, run in turns A B A B after one turn for warmth.
+    """The median seconds of each function. They run alternately (A B A B), after a warm-up round.
 
-    At least three rounds; no further one is begun after `seconds`. What `prepare`, one for all ways or one for each,
-    gives before each is handed to it and not timed.
+    There are at least three rounds, and no new one begins after `seconds`. `prepare`, one for all functions or one for
+    each, runs before each call; it is not timed, and the function gets what it returns as arguments.
     """
-    prepares = [prepare] * len(ways) if callable(prepare) else prepare
-    taken: list[list[float]] = [[] for _way in ways]
+    prepares = [prepare] * len(functions) if callable(prepare) else prepare
+    measured: list[list[float]] = [[] for _function in functions]
     began = time.perf_counter()
     for turn in range(rounds + 1):
         if turn > 3 and time.perf_counter() - began > seconds:
             break
-        for times, way, given in zip(taken, ways, prepares, strict=True):
-            times.append(timed(way, *given()))
-    return [statistics.median(times[1:]) for times in taken]
+        for times, function, prepare_args in zip(measured, functions, prepares, strict=True):
+            times.append(seconds_of(function, *prepare_args()))
+    return [statistics.median(times[1:]) for times in measured]
 
 
-def timed(way: Callable[..., object], *given: Any) -> float:
-    """How many seconds it takes, once."""
+def seconds_of(function: Callable[..., object], *args: Any) -> float:
+    """The seconds that one call takes."""
     gc.collect()
     start = time.perf_counter()
-    way(*given)
+    function(*args)
     return time.perf_counter() - start
 
 
-def growth(what: str, taken: dict[int, list[float]]) -> list[Row]:
-    """A row for each tenfold number of customers; `taken` has the seconds of the product and of bare SQL."""
+def growth_rows(label: str, measured: dict[int, list[float]]) -> list[Row]:
+    """A row for each two sizes of which one is ten times the other; `measured` has the seconds of product and SQL."""
     rows = []
-    for size in sorted(taken):
-        if before := taken.get(size // 10):
-            beside = f"for {size // 10:,} (bare SQL grows {_ratio(taken[size][1] / before[1])})"
-            rows.append(Row(f"growth tenfold: {what}", size, taken[size][0], beside, before[0], 11))
+    for size in sorted(measured):
+        if before := measured.get(size // 10):
+            name = f"for {size // 10:,} (bare SQL grows {_ratio(measured[size][1] / before[1])})"
+            rows.append(Row(f"tenfold growth: {label}", size, measured[size][0], name, before[0], 11))
     return rows
 
 
-def tell(row: Row) -> None:
-    """While it goes on, on standard error."""
+def print_progress(row: Row) -> None:
+    """Print a row on standard error as soon as it is measured."""
     print(" | ".join(row.cells()), file=sys.stderr, flush=True)
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    cells = [HEAD, *(row.cells() for row in rows)]
+def markdown_table(rows: Iterable[Row]) -> str:
+    cells = [HEADINGS, *(row.cells() for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells

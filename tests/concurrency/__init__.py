@@ -1,1 +1,1 @@
-"""Actions of several people at the same time, on PostgreSQL with real threads."""
+"""Several people act at the same time, in real threads on PostgreSQL."""

@@ -1,4 +1,4 @@
-"""What happens at once on PostgreSQL: customers leave beside reports, budgets, batches, grants, in a forced order."""
+"""Disassociating customers while a report, a batch, a grant or another association is in progress (on PostgreSQL)."""
 
 from typing import Any
 
@@ -11,102 +11,112 @@ from customers.models import Customer
 from partnercenter.lib.errors import Conflict
 from partnercenter.models import Grant, Partner, User
 from tests import factories
-from tests.concurrency.acts import BATCH_IS_RECORDED, REPORT_HAS_MOVED_USED, granting, ok, reporting, single
-from tests.concurrency.threads import overtake, stop_after, stop_before
+from tests.concurrency.actions import (
+    FREEZE_AFTER_REPORT,
+    WRITE_BUDGETS,
+    WRITE_REPORT,
+    confirming,
+    granting,
+    reporting,
+    setting,
+)
+from tests.concurrency.threads import pause_after, pause_before, race
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
-REPORT_IS_COMPARED = "budgets.actions.import_report._apply"
-# Whoever leaves is locked, and nothing is written yet.
-LEAVING_IS_LOCKED = "budgets.actions.association._remove_budgets"
+# Customers are being disassociated: they are locked, and nothing is written yet.
+REMOVE_BUDGETS = "budgets.actions.association._remove_budgets"
 
 
 @pytest.fixture
 def four(acme: Partner, ann: User) -> list[Customer]:
-    """Customers with a budget of 50 each, of which 20 is used; their accounts not frozen."""
+    """Four customers with a budget of 50 each, of which 20 is used; their accounts are not frozen."""
     customers = factories.customers(acme, 4)
     factories.budget(customers, ann, "50")
     factories.report(*[(customer, "2026-09", "20") for customer in customers])
     return customers
 
 
-def leaving(*customers: Customer):
+def disassociating(*customers: Customer):
     return lambda: disassociate_customers(Customer.objects.filter(pk__in=[each.pk for each in customers]))
 
 
-def september_of(customer: Customer) -> Any:
-    """Whose the month's total is, and how much."""
+def september_expenditure(customer: Customer) -> Any:
+    """The customer to whom the month's total of this customer ID belongs, and the total."""
     return Expenditure.objects.values_list("customer", "total").get(account=customer.customer_id)
 
 
-def operations(customer: Customer) -> list[str]:
+def recorded_operations(customer: Customer) -> list[str]:
     return list(customer.adjustment_records.order_by("pk").values_list("operation", flat=True))
 
 
-def test_a_report_that_comes_while_customers_leave_finds_them_gone(four, monkeypatch):
-    stop = stop_before(monkeypatch, LEAVING_IS_LOCKED)
-    number, taken = overtake(leaving(*four[:2]), reporting(four, "60"), stop=stop)
-    assert (number, taken.unknown, taken.frozen) == (2, 2, 2)
-    assert [september_of(each) for each in four[:2]] == [(None, 60)] * 2
-    assert [operations(each) for each in four] == [["SETTING", "DELETE"]] * 2 + [["SETTING"]] * 2
+def test_a_report_imported_during_a_disassociation_finds_the_customers_gone(four, monkeypatch):
+    pause = pause_before(monkeypatch, REMOVE_BUDGETS)
+    number, report = race(disassociating(*four[:2]), reporting(four, "60"), pause=pause)
+    assert (number, report.unknown, report.frozen) == (2, 2, 2)
+    assert [september_expenditure(each) for each in four[:2]] == [(None, 60)] * 2
+    assert [recorded_operations(each) for each in four] == [["SETTING", "DELETE"]] * 2 + [["SETTING"]] * 2
 
 
-@pytest.mark.parametrize("stopped_at", [REPORT_IS_COMPARED, REPORT_HAS_MOVED_USED])
-def test_customers_who_leave_while_a_report_is_taken_in_take_along_what_it_said(four, monkeypatch, stopped_at):
-    taken, number = overtake(reporting(four, "60"), leaving(*four[:2]), stop=stop_before(monkeypatch, stopped_at))
-    assert (taken.unknown, taken.frozen, number) == (0, 4, 2)
-    assert [september_of(each) for each in four[:2]] == [(None, 60)] * 2
+@pytest.mark.parametrize("function", [WRITE_REPORT, FREEZE_AFTER_REPORT])
+def test_a_disassociation_during_an_import_records_what_the_report_stated(four, monkeypatch, function):
+    pause = pause_before(monkeypatch, function)
+    report, number = race(reporting(four, "60"), disassociating(*four[:2]), pause=pause)
+    assert (report.unknown, report.frozen, number) == (0, 4, 2)
+    assert [september_expenditure(each) for each in four[:2]] == [(None, 60)] * 2
     assert [each.used for each in AdjustmentRecord.objects.filter(operation="DELETE")] == [60, 60]
 
 
-def test_a_batch_that_is_confirmed_while_customers_leave_is_outdated(four, ann, monkeypatch):
-    batch, stop = factories.reviewed(four, ann, "100"), stop_before(monkeypatch, LEAVING_IS_LOCKED)
-    number, told = overtake(leaving(four[0]), ok(batch), stop=stop)
-    assert (number, type(told)) == (1, Conflict)
+def test_a_batch_confirmed_during_a_disassociation_of_its_customer_raises_a_conflict(four, ann, monkeypatch):
+    batch, pause = factories.reviewed(four, ann, "100"), pause_before(monkeypatch, REMOVE_BUDGETS)
+    number, error = race(disassociating(four[0]), confirming(batch), pause=pause)
+    assert (number, type(error)) == (1, Conflict)
     assert {budget.amount for budget in Budget.objects.all()} == {50}
 
 
-def test_a_batch_of_the_unchanged_passes_over_who_leaves_meanwhile(four, ann, monkeypatch):
-    batch, stop = factories.reviewed(four, ann, "100"), stop_before(monkeypatch, LEAVING_IS_LOCKED)
-    _number, done = overtake(leaving(four[0]), ok(batch, only_unchanged=True), stop=stop)
-    assert (done.changed, done.skipped) == (3, 1)
-    assert operations(four[0]) == ["SETTING", "DELETE"]
+def test_a_batch_confirmed_for_the_unchanged_customers_skips_one_being_disassociated(four, ann, monkeypatch):
+    batch, pause = factories.reviewed(four, ann, "100"), pause_before(monkeypatch, REMOVE_BUDGETS)
+    _number, result = race(disassociating(four[0]), confirming(batch, only_unchanged=True), pause=pause)
+    assert (result.changed, result.skipped) == (3, 1)
+    assert recorded_operations(four[0]) == ["SETTING", "DELETE"]
 
 
-def test_customers_who_leave_while_a_batch_is_set_leave_with_what_it_set(four, ann, acme, monkeypatch):
-    batch, stop = factories.reviewed(four, ann, "100"), stop_before(monkeypatch, BATCH_IS_RECORDED)
-    done, number = overtake(ok(batch), leaving(*four[:2]), stop=stop)
-    assert (done.changed, number) == (4, 2)
-    assert operations(four[0]) == ["SETTING", "SETTING", "DELETE"]
+def test_customers_disassociated_during_a_batch_lose_the_budget_that_it_sets(four, ann, acme, monkeypatch):
+    batch, pause = factories.reviewed(four, ann, "100"), pause_before(monkeypatch, WRITE_BUDGETS)
+    result, number = race(confirming(batch), disassociating(*four[:2]), pause=pause)
+    assert (result.changed, number) == (4, 2)
+    assert recorded_operations(four[0]) == ["SETTING", "SETTING", "DELETE"]
     assert four[0].adjustment_records.last().amount_before == 100
     assert Grant.objects.get(partner=acme).one_time_allocated == 200
 
 
-def test_a_solution_providers_customer_who_leaves_while_its_budget_is_set(sol_solutions, sol, monkeypatch):
-    # Without a grant to queue on, only the customer's own row keeps the two apart.
+def test_a_solution_providers_customer_is_disassociated_after_its_budget_is_set(sol_solutions, sol, monkeypatch):
+    # There is no grant to lock, so only the lock of the customer's own row makes the disassociation wait.
     customer = factories.customer(sol_solutions)
-    stop = stop_before(monkeypatch, BATCH_IS_RECORDED)
-    _outcome, number = overtake(single(customer, sol, "100"), leaving(customer), stop=stop)
+    pause = pause_before(monkeypatch, WRITE_BUDGETS)
+    _result, number = race(setting(customer, sol, "100"), disassociating(customer), pause=pause)
     assert number == 1
-    assert operations(customer) == ["SETTING", "DELETE"]
+    assert recorded_operations(customer) == ["SETTING", "DELETE"]
 
 
-def test_a_grant_that_is_revoked_while_customers_leave_keeps_what_they_gave_back(four, acme, dora, monkeypatch):
-    stop = stop_before(monkeypatch, LEAVING_IS_LOCKED)
-    overtake(leaving(*four[:3]), granting(acme, None, dora), stop=stop)
+def test_a_grant_revoked_during_a_disassociation_keeps_the_quota_that_it_releases(four, acme, dora, monkeypatch):
+    pause = pause_before(monkeypatch, REMOVE_BUDGETS)
+    race(disassociating(*four[:3]), granting(acme, None, dora), pause=pause)
     grant = Grant.objects.get(partner=acme)
     assert (grant.given, grant.one_time_allocated) == (False, 50)
 
 
-def test_of_two_who_disassociate_the_same_one_does(four, monkeypatch):
-    stop = stop_before(monkeypatch, LEAVING_IS_LOCKED)
-    assert overtake(leaving(*four), leaving(*four), stop=stop) == [4, 0]
-    assert [operations(each) for each in four] == [["SETTING", "DELETE"]] * 4
+def test_customers_disassociated_twice_at_the_same_time_are_disassociated_once(four, monkeypatch):
+    pause = pause_before(monkeypatch, REMOVE_BUDGETS)
+    assert race(disassociating(*four), disassociating(*four), pause=pause) == [4, 0]
+    assert [recorded_operations(each) for each in four] == [["SETTING", "DELETE"]] * 4
 
 
-def test_an_id_that_is_associated_anew_while_its_customer_leaves_is_the_newcomers(four, borealis, monkeypatch):
+def test_expenditure_of_an_id_associated_again_during_the_disassociation_is_the_new_customers(
+    four, borealis, monkeypatch
+):
     newcomer = NewCustomer(four[0].customer_id, "again", "Come Again", borealis)
-    stop = stop_after(monkeypatch, LEAVING_IS_LOCKED)
-    overtake(leaving(four[0]), lambda: associate_customers([newcomer]), stop=stop)
-    again = Customer.objects.get(customer_id=four[0].customer_id, disassociated_on=None)
-    assert september_of(again) == (again.pk, 20)
+    pause = pause_after(monkeypatch, REMOVE_BUDGETS)
+    race(disassociating(four[0]), lambda: associate_customers([newcomer]), pause=pause)
+    new_customer = Customer.objects.get(customer_id=four[0].customer_id, disassociated_on=None)
+    assert september_expenditure(new_customer) == (new_customer.pk, 20)

@@ -1,7 +1,8 @@
-"""What happens at once on PostgreSQL: freezing and unfreezing by hand beside reports, budgets, grants, one another."""
+"""Freezing and unfreezing by hand while reports, batches, the month or a grant change the same (on PostgreSQL)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,38 +12,44 @@ from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.manual_freeze import freeze_now, review_freeze
 from budgets.actions.review_edits import edit_review
 from customers.agreement import CURRENT_VERSION
-from customers.models import Customer, FreezeKind, FreezeOrigin, FreezeRecord
+from customers.models import Customer, CustomerQuerySet, FreezeKind, FreezeOrigin, FreezeRecord
 from partnercenter.lib.errors import Conflict, InvalidRequest, OperationFinished, PermissionRefused
 from partnercenter.models import BudgetType, Confirmation, Operation, User
 from tests import factories
-from tests.concurrency.acts import GRANT_IS_WRITTEN, REPORT_HAS_MOVED_USED, granting, ok, reporting
-from tests.concurrency.threads import overtake, stop_before
+from tests.concurrency.actions import FREEZE_AFTER_REPORT, RECORD_GRANT, confirming, granting, reporting
+from tests.concurrency.threads import pause_before, race
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
-# Whoever stops here holds month, grants and customers, and has looked at them.
-ABOUT_TO_FREEZE = "budgets.actions.manual_freeze._freeze_or_unfreeze"
-MONTH_IS_RESTORED = "budgets.actions.billing_month.freeze_exhausted"
+# Accounts are being frozen or unfrozen: month, grants and customers are locked and read, and nothing is written yet.
+FREEZE_OR_UNFREEZE = "budgets.actions.manual_freeze._freeze_or_unfreeze"
+# Budgets are being restored: they are written and freezes lifted, and no account is frozen yet.
+FREEZE_AFTER_RESTORE = "budgets.actions.billing_month.freeze_exhausted"
+
+FREEZE = FreezeRequest(FreezeKind.ACCOUNT, "Unpaid invoice", freezes=True)
+FREEZE_RESOURCES = FreezeRequest(FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice", CURRENT_VERSION, freezes=True)
+UNFREEZE = FreezeRequest(FreezeKind.ACCOUNT, "Unpaid invoice", freezes=False)
 
 
-def chosen(customers: list[Customer]) -> Any:
+def all_of(customers: list[Customer]) -> CustomerQuerySet:
     return Customer.objects.filter(pk__in=[each.pk for each in customers])
 
 
-def asked(act: str) -> FreezeRequest:
-    return FreezeRequest(FreezeKind.ACCOUNT, "Unpaid invoice", freezes=act == "FREEZE")
+def freezing(customer: Customer, operator: User, request: FreezeRequest = FREEZE) -> Callable[[], Any]:
+    """Freeze or unfreeze without a review, which is possible where no verification code is required."""
+    return lambda: freeze_now(all_of([customer]), request, operator=operator)
 
 
-def one(act: str, customer: Customer, operator: User) -> Callable[[], Any]:
-    """At once, where no code is asked for."""
-    return lambda: freeze_now(chosen([customer]), asked(act), operator=operator)
+def unfreezing(customer: Customer, operator: User) -> Callable[[], Any]:
+    return freezing(customer, operator, UNFREEZE)
 
 
-def reviewed(act: str, customers: list[Customer], operator: User) -> Operation:
-    return review_freeze(chosen(customers), asked(act), operator=operator)
+def reviewed(customers: list[Customer], operator: User, request: FreezeRequest = FREEZE) -> Operation:
+    """A review of freezing or unfreezing that waits for its OK."""
+    return review_freeze(all_of(customers), request, operator=operator)
 
 
-def pressed(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], Any]:
+def confirming_freeze(operation: Operation, *, only_unchanged: bool = False) -> Callable[[], Any]:
     return lambda: factories.freeze_confirmed(operation, only_unchanged=only_unchanged)
 
 
@@ -53,132 +60,135 @@ def origins(customers: list[Customer]) -> list[str]:
 # --- A report ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_report_that_uses_up_what_is_being_frozen_by_hand_freezes_nothing_twice(four, ann, monkeypatch):
-    stop = stop_before(monkeypatch, ABOUT_TO_FREEZE)
-    _done, taken = overtake(one("FREEZE", four[0], ann), reporting(four[:2], "60"), stop=stop)
-    assert taken.frozen == 1
+def test_a_report_does_not_freeze_an_account_that_is_being_frozen_by_hand(four, ann, monkeypatch):
+    pause = pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
+    _result, report = race(freezing(four[0], ann), reporting(four[:2], "60"), pause=pause)
+    assert report.frozen == 1
     assert origins(four) == [FreezeOrigin.PARTNER, FreezeOrigin.BUDGET_EXHAUSTED, "", ""]
 
 
-def test_whom_a_report_under_way_freezes_is_frozen_so_already(four, ann, monkeypatch):
-    stop = stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
-    _taken, told = overtake(reporting(four[:1], "60"), one("FREEZE", four[0], ann), stop=stop)
-    assert (type(told), "already frozen in this way" in told.message) == (InvalidRequest, True)
+def test_an_account_that_a_report_is_freezing_cannot_be_frozen_by_hand_too(four, ann, monkeypatch):
+    pause = pause_before(monkeypatch, FREEZE_AFTER_REPORT)
+    _report, error = race(reporting(four[:1], "60"), freezing(four[0], ann), pause=pause)
+    assert (type(error), "already frozen in this way" in error.message) == (InvalidRequest, True)
     assert origins(four)[0] == FreezeOrigin.BUDGET_EXHAUSTED
     assert FreezeRecord.objects.filter(customer=four[0], operation="FREEZE").count() == 2
 
 
-def test_a_batch_confirmed_while_a_report_freezes_one_of_it_freezes_the_others_if_asked_to(four, ann, monkeypatch):
-    batch, stop = reviewed("FREEZE", four, ann), stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
-    _taken, told = overtake(reporting(four[:1], "60"), pressed(batch), stop=stop)
-    assert isinstance(told, Conflict)
+def test_a_batch_confirmed_while_a_report_freezes_a_customer_can_freeze_the_others_only(four, ann, monkeypatch):
+    batch, pause = reviewed(four, ann), pause_before(monkeypatch, FREEZE_AFTER_REPORT)
+    _report, error = race(reporting(four[:1], "60"), confirming_freeze(batch), pause=pause)
+    assert isinstance(error, Conflict)
     assert origins(four) == [FreezeOrigin.BUDGET_EXHAUSTED, "", "", ""]
-    assert pressed(batch, only_unchanged=True)().frozen == 3
+    assert confirming_freeze(batch, only_unchanged=True)().frozen == 3
 
 
-def test_a_report_that_uses_up_what_is_being_unfrozen_freezes_it_again(acme, ann, monkeypatch):
+def test_a_report_that_uses_up_the_budget_of_an_account_being_unfrozen_freezes_it_again(acme, ann, monkeypatch):
     [customer] = factories.customers(acme, 1)
     factories.budget(customer, ann, "50", unfreeze=False)
-    stop = stop_before(monkeypatch, ABOUT_TO_FREEZE)
-    done, taken = overtake(one("UNFREEZE", customer, ann), reporting([customer], "60"), stop=stop)
-    assert (done.unfrozen, taken.frozen) == (1, 1)
+    pause = pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
+    result, report = race(unfreezing(customer, ann), reporting([customer], "60"), pause=pause)
+    assert (result.unfrozen, report.frozen) == (1, 1)
     assert origins([customer]) == [FreezeOrigin.BUDGET_EXHAUSTED]
 
 
-def test_whose_budget_a_report_under_way_uses_up_is_not_unfrozen(acme, ann, monkeypatch):
+def test_an_account_whose_budget_a_report_is_using_up_cannot_be_unfrozen(acme, ann, monkeypatch):
     [customer] = factories.customers(acme, 1)
     factories.budget(customer, ann, "50", unfreeze=False)
-    stop = stop_before(monkeypatch, REPORT_HAS_MOVED_USED)
-    _taken, told = overtake(reporting([customer], "60"), one("UNFREEZE", customer, ann), stop=stop)
-    assert "60.00 is used of a budget of 50.00" in told.message
+    pause = pause_before(monkeypatch, FREEZE_AFTER_REPORT)
+    _report, error = race(reporting([customer], "60"), unfreezing(customer, ann), pause=pause)
+    assert "60.00 is used of a budget of 50.00" in error.message
     assert origins([customer]) == [FreezeOrigin.ASSOCIATION]
 
 
-# --- Another act by hand, a batch of budgets, the month ---------------------------------------------------------------
+# --- Another freeze by hand, a batch of budgets, the month ------------------------------------------------------------
 
 
-def test_of_two_who_freeze_the_same_one_does(four, ann, ben, monkeypatch):
-    first, second = reviewed("FREEZE", four[:3], ann), reviewed("FREEZE", four[1:], ben)
-    done, told = overtake(pressed(first), pressed(second), stop=stop_before(monkeypatch, ABOUT_TO_FREEZE))
-    assert (done.frozen, type(told)) == (3, Conflict)
+def test_the_later_of_two_overlapping_batches_freezes_nothing_and_raises_a_conflict(four, ann, ben, monkeypatch):
+    first, second = reviewed(four[:3], ann), reviewed(four[1:], ben)
+    pause = pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
+    result, error = race(confirming_freeze(first), confirming_freeze(second), pause=pause)
+    assert (result.frozen, type(error)) == (3, Conflict)
     assert not Confirmation.objects.filter(pk=second.pk).exists()
     assert origins(four)[3] == ""
 
 
-def test_confirmed_six_times_at_once_it_is_done_once(four, ann, monkeypatch):
-    batch = reviewed("FREEZE", four, ann)
-    done, *told = overtake(*[pressed(batch)] * 6, stop=stop_before(monkeypatch, ABOUT_TO_FREEZE))
-    assert done.frozen == FreezeRecord.objects.filter(batch=batch.pk).count() == 4
-    assert [type(each) for each in told] == [OperationFinished] * 5
+def test_a_batch_confirmed_six_times_at_the_same_time_freezes_once(four, ann, monkeypatch):
+    batch = reviewed(four, ann)
+    result, *errors = race(*[confirming_freeze(batch)] * 6, pause=pause_before(monkeypatch, FREEZE_OR_UNFREEZE))
+    assert result.frozen == FreezeRecord.objects.filter(batch=batch.pk).count() == 4
+    assert [type(each) for each in errors] == [OperationFinished] * 5
 
 
-def test_what_is_being_confirmed_is_not_edited(four, ann, monkeypatch):
-    batch, stop = reviewed("FREEZE", four, ann), stop_before(monkeypatch, ABOUT_TO_FREEZE)
-    _done, told = overtake(pressed(batch), lambda: edit_review(batch, leave_out=[four[0].customer_id]), stop=stop)
-    assert isinstance(told, OperationFinished)
+def test_a_review_that_is_being_confirmed_cannot_be_edited(four, ann, monkeypatch):
+    batch, pause = reviewed(four, ann), pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
+    edit = partial(edit_review, batch, leave_out=[four[0].customer_id])
+    _result, error = race(confirming_freeze(batch), edit, pause=pause)
+    assert isinstance(error, OperationFinished)
     assert origins(four) == [FreezeOrigin.PARTNER] * 4
 
 
-def test_a_batch_of_budgets_reviewed_before_somebody_froze_one_of_it_is_told_so(four, ann, ben, monkeypatch):
-    batch, stop = factories.reviewed(four, ann, "100"), stop_before(monkeypatch, ABOUT_TO_FREEZE)
-    _done, told = overtake(one("FREEZE", four[0], ben), ok(batch), stop=stop)
-    assert isinstance(told, Conflict)
-    assert ok(batch, only_unchanged=True)().changed == 3
+def test_a_batch_of_budgets_raises_a_conflict_if_one_of_its_accounts_is_frozen_meanwhile(four, ann, ben, monkeypatch):
+    batch, pause = factories.reviewed(four, ann, "100"), pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
+    _result, error = race(freezing(four[0], ben), confirming(batch), pause=pause)
+    assert isinstance(error, Conflict)
+    assert confirming(batch, only_unchanged=True)().changed == 3
 
 
-def test_the_month_waits_for_a_freeze_by_hand_and_then_leaves_what_it_made_worse(acme, ann, clock, monkeypatch):
-    [customer] = factories.customers(acme, 1)
+@pytest.fixture
+def used_up(acme, ann) -> Customer:
+    """A customer frozen by its monthly budget of 50, to be unfrozen when the budget restores."""
+    customer = factories.customer(acme)
     factories.budget(customer, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
     factories.report((customer, "2026-09", "60"))
-    escalation = FreezeRequest(FreezeKind.ACCOUNT_AND_RESOURCE, "Unpaid invoice", CURRENT_VERSION, freezes=True)
-    stop = stop_before(monkeypatch, ABOUT_TO_FREEZE)
+    return customer
 
-    def month_turns() -> Any:
+
+def test_the_month_restore_waits_for_an_escalation_and_then_keeps_the_freeze(used_up, ann, clock, monkeypatch):
+    pause = pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
+
+    def restore_in_october() -> Any:
         clock.move_to(datetime(2026, 10, 2, tzinfo=UTC))
         return restore_budgets()
 
-    def escalates() -> Any:
-        return freeze_now(chosen([customer]), escalation, operator=ann)
-
-    _done, restored = overtake(escalates, month_turns, stop=stop)
-    assert (restored.restored, restored.unfrozen) == (1, 0)
+    _result, restore = race(freezing(used_up, ann, FREEZE_RESOURCES), restore_in_october, pause=pause)
+    assert (restore.restored, restore.unfrozen) == (1, 0)
     record = FreezeRecord.objects.latest("pk")
     assert (record.kind_before, record.kind_after) == (FreezeKind.ACCOUNT, FreezeKind.ACCOUNT_AND_RESOURCE)
 
 
-def test_whom_the_month_unfreezes_meanwhile_is_not_unfrozen_twice(acme, ann, clock, monkeypatch):
-    [customer] = factories.customers(acme, 1)
-    factories.budget(customer, ann, "50", BudgetType.MONTHLY, unfreeze_on_restore=True)
-    factories.report((customer, "2026-09", "60"))
+def test_an_account_that_the_month_restore_is_unfreezing_is_not_unfrozen_twice(used_up, ann, clock, monkeypatch):
     clock.move_to(datetime(2026, 10, 2, tzinfo=UTC))
-    stop = stop_before(monkeypatch, MONTH_IS_RESTORED)
-    _restored, told = overtake(restore_budgets, one("UNFREEZE", customer, ann), stop=stop)
-    assert "is not frozen" in told.message
-    assert FreezeRecord.objects.filter(customer=customer, operation="UNFREEZE").count() == 2
+    pause = pause_before(monkeypatch, FREEZE_AFTER_RESTORE)
+    _restore, error = race(restore_budgets, unfreezing(used_up, ann), pause=pause)
+    assert "is not frozen" in error.message
+    assert FreezeRecord.objects.filter(customer=used_up, operation="UNFREEZE").count() == 2
 
 
 # --- The grant --------------------------------------------------------------------------------------------------------
 
+FREEZE_AND_UNFREEZE = pytest.mark.parametrize("freeze_request", [FREEZE, UNFREEZE], ids=["freeze", "unfreeze"])
 
-@pytest.mark.parametrize("act", ["FREEZE", "UNFREEZE"])
-def test_a_revocation_waits_for_what_is_being_done_by_hand(acme, ann, dora, monkeypatch, act):
+
+@FREEZE_AND_UNFREEZE
+def test_a_revocation_waits_for_a_freeze_by_hand_in_progress(acme, ann, dora, monkeypatch, freeze_request):
     customers = factories.customers(acme, 3)
-    if act == "FREEZE":
+    if freeze_request == FREEZE:
         factories.budget(customers, ann, "50")
-    batch, stop = reviewed(act, customers, ann), stop_before(monkeypatch, ABOUT_TO_FREEZE)
-    done, _budgets = overtake(pressed(batch), granting(acme, None, dora), stop=stop)
-    assert done.frozen + done.unfrozen == 3
-    assert isinstance(factories.fresh(customers[0]).frozen_since, datetime) == (act == "FREEZE")
+    batch, pause = reviewed(customers, ann, freeze_request), pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
+    result, _budgets = race(confirming_freeze(batch), granting(acme, None, dora), pause=pause)
+    assert result.frozen + result.unfrozen == 3
+    assert isinstance(factories.fresh(customers[0]).frozen_since, datetime) == (freeze_request == FREEZE)
 
 
-@pytest.mark.parametrize("act", ["FREEZE", "UNFREEZE"])
-def test_what_is_done_by_hand_waits_for_a_revocation_and_is_refused(acme, ann, dora, monkeypatch, act):
+@FREEZE_AND_UNFREEZE
+def test_a_freeze_by_hand_waits_for_a_revocation_and_is_refused(acme, ann, dora, monkeypatch, freeze_request):
     customers = factories.customers(acme, 3)
-    if act == "FREEZE":
+    if freeze_request == FREEZE:
         factories.budget(customers, ann, "50")
     before = FreezeRecord.objects.count()
-    batch, stop = reviewed(act, customers, ann), stop_before(monkeypatch, GRANT_IS_WRITTEN)
-    single = one(act, customers[0], ann)
-    _given, *told = overtake(granting(acme, None, dora), pressed(batch), single, stop=stop)
-    assert [type(each) for each in told] == [PermissionRefused, PermissionRefused]
+    batch, pause = reviewed(customers, ann, freeze_request), pause_before(monkeypatch, RECORD_GRANT)
+    actions = [confirming_freeze(batch), freezing(customers[0], ann, freeze_request)]
+    _budgets, *errors = race(granting(acme, None, dora), *actions, pause=pause)
+    assert [type(each) for each in errors] == [PermissionRefused, PermissionRefused]
     assert FreezeRecord.objects.count() == before

@@ -1,9 +1,8 @@
-"""Actions in threads of their own, one of them stopped between its reading and its writing, so that no race is a matter
-of luck.
+"""Run actions in threads and force the order in which they meet, so that a race does not depend on luck.
 
-Whoever is to be overtaken stops at a place in the running code; the others run until they have ended or wait for a lock
-that is held; only then does the first go on. With the lock in place the others waited and read what the first has
-written. Without it they read or write in between, every time.
+The first action pauses at a chosen function, between its reading and its writing. The others run until each has ended
+or waits for a lock; only then does the first go on. If the lock is in place, the others have waited and read what the
+first has written. If it is missing, they read or write in between, in every run of the test.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,21 +18,21 @@ from django.db import connection, connections
 
 from partnercenter.lib.errors import ActionError
 
-# Seconds after which a test gives up; twice what an action would wait for another.
-GIVE_UP = 20
-A_MOMENT = 0.005
+# Seconds after which a test fails: twice as long as an action waits for a lock.
+TIMEOUT = 20
+POLL_INTERVAL = 0.005
 
-BLOCKED = "SELECT count(*) FROM unnest(%s::integer[]) AS pid WHERE cardinality(pg_blocking_pids(pid)) > 0"
+COUNT_BLOCKED = "SELECT count(*) FROM unnest(%s::integer[]) AS pid WHERE cardinality(pg_blocking_pids(pid)) > 0"
 
-Act = Callable[[], Any]
+Action = Callable[[], Any]
 
 
 @contextmanager
-def emptied_quickly() -> Iterator[None]:
-    """Within this the flush after each test deletes the few rows there are: truncating takes a second a test."""
+def fast_flush() -> Iterator[None]:
+    """Make the flush after each test delete the few rows there are, because truncating takes a second per test."""
 
-    def delete(style: Any, tables: Sequence[str], **_how: Any) -> list[str]:
-        # Foreign keys are looked at when the flush commits, so the order does not matter.
+    def delete(style: Any, tables: Sequence[str], **_options: Any) -> list[str]:
+        # Foreign keys are checked when the flush commits, so the order of the tables does not matter.
         return [f"DELETE FROM {connection.ops.quote_name(table)};" for table in tables]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -41,124 +40,124 @@ def emptied_quickly() -> Iterator[None]:
         yield
 
 
-class Stop:
-    """A place in the code where its owner stops the first time it comes there, until it may go on."""
+class PausePoint:
+    """A place in the code where one thread waits, the first time it gets there, until it may go on."""
 
     def __init__(self) -> None:
-        self.owner = 0
+        self.thread_id = 0
         self.reached = Event()
         self.may_go_on = Event()
 
-    def here(self) -> None:
-        """Stop the owner; anybody else passes."""
-        if get_ident() == self.owner and not self.reached.is_set():
+    def pause(self) -> None:
+        """Make the chosen thread wait; all other threads pass."""
+        if get_ident() == self.thread_id and not self.reached.is_set():
             self.reached.set()
-            assert self.may_go_on.wait(GIVE_UP), "nobody let the first go on"
+            assert self.may_go_on.wait(TIMEOUT), "the paused action was never told to go on"
 
 
-def stop_before(monkeypatch: pytest.MonkeyPatch, place: str) -> Stop:
-    """A stop just before the function at this dotted path runs."""
-    stop, original = Stop(), resolve_name(place)
+def pause_before(monkeypatch: pytest.MonkeyPatch, function: str) -> PausePoint:
+    """A pause point just before the function at this dotted path runs."""
+    point, original = PausePoint(), resolve_name(function)
 
-    def stopping(*args: Any, **kwargs: Any) -> Any:
-        stop.here()
+    def pausing(*args: Any, **kwargs: Any) -> Any:
+        point.pause()
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(place, stopping)
-    return stop
+    monkeypatch.setattr(function, pausing)
+    return point
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, place: str) -> Stop:
-    """A stop just after the function at this dotted path has run."""
-    stop, original = Stop(), resolve_name(place)
+def pause_after(monkeypatch: pytest.MonkeyPatch, function: str) -> PausePoint:
+    """A pause point just after the function at this dotted path has run."""
+    point, original = PausePoint(), resolve_name(function)
 
-    def stopping(*args: Any, **kwargs: Any) -> Any:
+    def pausing(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        stop.here()
+        point.pause()
         return result
 
-    monkeypatch.setattr(place, stopping)
-    return stop
+    monkeypatch.setattr(function, pausing)
+    return point
 
 
-class Actor:
-    """Somebody who acts in a thread and on a database connection of their own."""
+class ActionThread:
+    """An action that runs in a thread of its own and on a database connection of its own."""
 
-    def __init__(self, pool: ThreadPoolExecutor, act: Act) -> None:
-        self._session: Future[int] = Future()
-        self.outcome: Future[Any] = pool.submit(self._run, act)
+    def __init__(self, pool: ThreadPoolExecutor, action: Action) -> None:
+        self._backend_pid: Future[int] = Future()
+        self.future: Future[Any] = pool.submit(self._run, action)
 
-    def _run(self, act: Act) -> Any:
+    def _run(self, action: Action) -> Any:
         try:
             connection.ensure_connection()
-            self._session.set_result(connection.connection.info.backend_pid)
-            return act()
-        except ActionError as refusal:
-            return refusal
+            self._backend_pid.set_result(connection.connection.info.backend_pid)
+            return action()
+        except ActionError as error:
+            return error
         finally:
             connections.close_all()
 
     @property
-    def session(self) -> int:
-        """The process that serves this actor in PostgreSQL."""
-        return self._session.result(GIVE_UP)
+    def backend_pid(self) -> int:
+        """The process of PostgreSQL that serves this thread's connection."""
+        return self._backend_pid.result(TIMEOUT)
 
     def result(self) -> Any:
-        """What the action returned, or the refusal it met; any other error is raised here."""
-        return self.outcome.result(GIVE_UP)
+        """What the action returned, or the ActionError that it raised; any other error is raised here."""
+        return self.future.result(TIMEOUT)
 
 
-def overtake(first: Act, *others: Act, stop: Stop, until_they_end: bool = False) -> list[Any]:
-    """Run `first` to the stop, then the others until each has ended or waits for a lock, then all of them to the end.
+def race(first: Action, *others: Action, pause: PausePoint, until_others_end: bool = False) -> list[Any]:
+    """Run `first` up to the pause, then the others until each has ended or waits for a lock, then all to the end.
 
-    With `until_they_end` the first stays where it is until the others have ended, however long they wait for it. Gives
-    what each returned or the ActionError it met, `first` before the others; any other error of any of them is raised.
+    With `until_others_end`, `first` stays paused until the others have ended, however long they wait for it. Returns
+    what each action returned or the ActionError that it raised, `first` before the others. Any other error is raised.
     """
     with ThreadPoolExecutor(1 + len(others)) as pool:
         try:
-            slow = Actor(pool, partial(_stopping, first, stop))
-            _until_reached(stop, slow)
-            quick = [Actor(pool, act) for act in others]
-            _until_ended_or_waiting(quick, to_the_end=until_they_end)
+            paused = ActionThread(pool, partial(_run_with_pause, first, pause))
+            _wait_until_paused(pause, paused)
+            rest = [ActionThread(pool, action) for action in others]
+            _wait_until_ended_or_blocked(rest, all_must_end=until_others_end)
         finally:
-            stop.may_go_on.set()
-        return [actor.result() for actor in (slow, *quick)]
+            pause.may_go_on.set()
+        return [thread.result() for thread in (paused, *rest)]
 
 
-def together(acts: Sequence[Act]) -> list[Any]:
-    """Run all of them at once, as the machine likes. Gives what each returned or the ActionError it met."""
-    start = Barrier(len(acts))
+def run_together(actions: Sequence[Action]) -> list[Any]:
+    """Start all actions at the same time; return what each returned or the ActionError that it raised."""
+    start = Barrier(len(actions))
 
-    def begin(act: Act) -> Any:
-        start.wait(GIVE_UP)
-        return act()
+    def wait_and_run(action: Action) -> Any:
+        start.wait(TIMEOUT)
+        return action()
 
-    with ThreadPoolExecutor(len(acts)) as pool:
-        actors = [Actor(pool, partial(begin, act)) for act in acts]
-    return [actor.result() for actor in actors]
-
-
-def _stopping(act: Act, stop: Stop) -> Any:
-    stop.owner = get_ident()
-    return act()
+    with ThreadPoolExecutor(len(actions)) as pool:
+        threads = [ActionThread(pool, partial(wait_and_run, action)) for action in actions]
+    return [thread.result() for thread in threads]
 
 
-def _until_reached(stop: Stop, actor: Actor) -> None:
-    while not stop.reached.wait(A_MOMENT):
-        if actor.outcome.done():
-            raise AssertionError(f"the first never came to its stop: {actor.result()!r}")
+def _run_with_pause(action: Action, pause: PausePoint) -> Any:
+    pause.thread_id = get_ident()
+    return action()
 
 
-def _until_ended_or_waiting(actors: list[Actor], *, to_the_end: bool) -> None:
+def _wait_until_paused(pause: PausePoint, thread: ActionThread) -> None:
+    while not pause.reached.wait(POLL_INTERVAL):
+        if thread.future.done():
+            raise AssertionError(f"the first action ended without reaching its pause: {thread.result()!r}")
+
+
+def _wait_until_ended_or_blocked(threads: list[ActionThread], *, all_must_end: bool) -> None:
     while True:
-        running = [actor for actor in actors if not actor.outcome.done()]
-        if not running or (not to_the_end and _all_wait(running)):
+        running = [thread for thread in threads if not thread.future.done()]
+        if not running or (not all_must_end and _all_blocked(running)):
             return
-        wait([actor.outcome for actor in running], A_MOMENT)
+        wait([thread.future for thread in running], POLL_INTERVAL)
 
 
-def _all_wait(actors: list[Actor]) -> bool:
-    """Whether each of them waits for a lock: the one at the head then waits for whoever is stopped."""
+def _all_blocked(threads: list[ActionThread]) -> bool:
+    """Whether each of them waits for a lock; the one at the head of the queue then waits for the paused action."""
     with connection.cursor() as cursor:
-        cursor.execute(BLOCKED, [[actor.session for actor in actors]])
-        return cursor.fetchone()[0] == len(actors)
+        cursor.execute(COUNT_BLOCKED, [[thread.backend_pid for thread in threads]])
+        return cursor.fetchone()[0] == len(threads)

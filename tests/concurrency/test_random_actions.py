@@ -1,4 +1,4 @@
-"""Twelve threads on PostgreSQL do what they like to the same customers, over the end of a month."""
+"""Twelve threads run random actions on the same customers across the end of a month (on PostgreSQL)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from partnercenter.actions.partners import give_grant
 from partnercenter.lib.errors import ActionError, LockTimeout
 from partnercenter.models import BudgetType, Confirmation, Operation
 from tests import factories
-from tests.concurrency.threads import together
+from tests.concurrency.threads import run_together
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
@@ -35,8 +35,8 @@ LAST_MINUTE_OF_SEPTEMBER = datetime(2026, 9, 30, 15, 59, 30, tzinfo=UTC)
 OCTOBER = LAST_MINUTE_OF_SEPTEMBER + timedelta(minutes=1)
 
 
-class Crowd:
-    """Partners, people and customers, and all that can be done to them; `clock` moves on once."""
+class RandomActions:
+    """Partners, people and customers, and the actions on them; `run` also moves the clock into October."""
 
     def __init__(self, partners, operators, distributor, clock) -> None:
         self.partners, self.operators, self.distributor, self.clock = partners, operators, distributor, clock
@@ -53,7 +53,7 @@ class Crowd:
         )
 
     def _some(self, chance: Random, operator) -> Any:
-        """One to five of the customers whom the operator may see."""
+        """One to five of the customers that the operator may see."""
         companies = {operator.partner, *operator.partner.resellers.all()}
         theirs = [customer for customer in self.customers if customer.partner in companies]
         keys = [customer.pk for customer in chance.sample(theirs, chance.randint(1, 5))]
@@ -97,17 +97,17 @@ class Crowd:
     def edit(self, chance: Random) -> None:
         operation = self._any_operation(chance)
         rows = operation.reviewed.select_related("customer").order_by("?")
-        one, *_rest, other = [row.customer.customer_id for row in (rows[0], *rows)]
-        amounts = {} if operation.kind == Operation.Kind.UNDO_BATCH else {other: Decimal(chance.randint(50, 300))}
-        self.operations.append(edit_review(operation, leave_out=[one], amounts=amounts))
+        first, *_rest, last = [row.customer.customer_id for row in (rows[0], *rows)]
+        amounts = {} if operation.kind == Operation.Kind.UNDO_BATCH else {last: Decimal(chance.randint(50, 300))}
+        self.operations.append(edit_review(operation, leave_out=[first], amounts=amounts))
 
     def confirm(self, chance: Random) -> None:
-        """OK, and as often to those that are unchanged; whether or not somebody did so before."""
+        """Confirm any of the last operations, even if it is confirmed already; mostly for unchanged customers only."""
         operation, only_unchanged = self._any_operation(chance), chance.random() < 0.7
         confirm_operation(operation, "", lambda: apply_budgets(operation, only_unchanged=only_unchanged))
 
     def undo(self, chance: Random) -> None:
-        """One of the last batches, by anybody of the company: asked for, and mostly confirmed at once."""
+        """Review the undo of one of the last batches by somebody of the same company, and mostly confirm it."""
         batches = list(Confirmation.objects.select_related("operation").order_by("-at")[:3])
         if batches:
             batch = chance.choice(batches)
@@ -124,38 +124,39 @@ class Crowd:
         return chance.choice(self.operations[-8:])
 
     def associate(self, chance: Random) -> None:
-        # Taking from a list is one step for all threads: nobody associates the same ID.
+        # `pop` is atomic, so no two threads associate the same ID.
         if self.newcomers:
-            late = self.newcomers.pop()
-            newcomer = NewCustomer(late, late, late, chance.choice(self.partners))
+            name = self.newcomers.pop()
+            newcomer = NewCustomer(name, name, name, chance.choice(self.partners))
             associate_customers([newcomer])
 
-    def look(self, _chance: Random) -> None:
+    def open_a_page(self, _chance: Random) -> None:
+        """What every page does first: restore the budgets if a new month has begun."""
         current_month()
 
-    def go_wild(self, seed: int) -> list[ActionError]:
-        """Do some of all this; give what was refused."""
-        chance, refused = Random(seed), list[ActionError]()
+    def run(self, seed: int) -> list[ActionError]:
+        """Run a number of random actions; return the errors of those that were refused."""
+        chance, errors = Random(seed), list[ActionError]()
         weights: dict[Callable[[Random], None], int] = {
-            self.set_some: 3, self.report_some: 4, self.grant: 1, self.associate: 1, self.look: 1,
+            self.set_some: 3, self.report_some: 4, self.grant: 1, self.associate: 1, self.open_a_page: 1,
             self.review: 4, self.edit: 2, self.confirm: 5, self.undo: 3,
         }  # fmt: skip
         for step in range(STEPS):
             try:
                 chance.choices(list(weights), list(weights.values()))[0](chance)
-            except ActionError as refusal:
-                refused.append(refusal)
+            except ActionError as error:
+                errors.append(error)
             if step == STEPS // 2:
                 self.clock.move_to(OCTOBER)
-        return refused
+        return errors
 
 
-def test_twelve_threads_at_random_leave_everything_adding_up(acme, ann, ben, sol_solutions, sol, dora, clock):
+def test_the_data_is_consistent_after_twelve_threads_of_random_actions(acme, ann, ben, sol_solutions, sol, dora, clock):
     clock.move_to(LAST_MINUTE_OF_SEPTEMBER)
-    crowd = Crowd([acme, sol_solutions], [ann, ben, sol], dora, clock)
+    actions = RandomActions([acme, sol_solutions], [ann, ben, sol], dora, clock)
     seed = getrandbits(64)
-    refused = together([partial(crowd.go_wild, seed + n) for n in range(THREADS)])
-    assert not [each for thread in refused for each in thread if isinstance(each, LockTimeout)]
+    errors = run_together([partial(actions.run, seed + n) for n in range(THREADS)])
+    assert not [each for of_thread in errors for each in of_thread if isinstance(each, LockTimeout)]
     assert BillingMonth.objects.get().month == 202610
     assert Confirmation.objects.exists()
     assert AdjustmentRecord.objects.exists()
