@@ -1,6 +1,6 @@
 """One customer in each possible combination of budget and freeze state, and the actions that can change them.
 
-tests/test_state_machine_of_freezing.py uses them to test freezing as a whole.
+tests/shared_data/test_state_machine_of_freezing.py uses them to test freezing as a whole.
 """
 
 from collections import defaultdict

@@ -2,9 +2,9 @@
 
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 
 from customers.listing.filters import CustomerFilterForm
@@ -20,9 +20,14 @@ NOW = factories.moment("2026-09-15 02:00")
 ALL = {"new", "low", "near", "over", "frozen", "referral"}
 
 
-@pytest.fixture
-def customers(acme: Partner, ann: User, clock: Any) -> dict[str, Customer]:
+@pytest.fixture(scope="module")
+def customers(acme: Partner, ann: User) -> dict[str, Customer]:
     """Customers by customer ID that differ in usage, expenditure, association, manager, tags and cause of freezing."""
+    with time_machine.travel(NOW, tick=False) as clock:
+        return make_customers(acme, ann, clock)
+
+
+def make_customers(acme: Partner, ann: User, clock: time_machine.Traveller) -> dict[str, Customer]:
     customers = {}
     clock.move_to("2026-09-10 15:59:59Z")
     customers["new"] = factories.customer(acme, "new", account_manager="Li Lei", tags=("vip", "gold"))
@@ -138,8 +143,9 @@ def test_a_filter_without_a_match_says_so_and_offers_to_clear_the_filters(custom
     assert "No customer matches these filters." in client.get("/customers/", {"manager": "Nobody"}).content.decode()
 
 
-def test_links_to_pages_keep_the_filters(acme, client):
-    factories.customers(acme, 11, tags=("go",))
+def test_links_to_pages_keep_the_filters(borealis, carl, sign_in):
+    client = sign_in(carl)
+    factories.customers(borealis, 11, tags=("go",))
     page = client.get("/customers/", {"tag": "go", "size": "10"}).context["page"]
     assert len(client.get(f"/customers/{page.next}").context["page"].object_list) == 1
 
@@ -150,9 +156,10 @@ def test_the_index_by_tag_exists(db):
     assert "gin" in definition
 
 
-def test_a_customer_belongs_to_the_day_of_association_at_any_hour(acme, client, clock):
+def test_a_customer_belongs_to_the_day_of_association_at_any_hour(borealis, carl, sign_in, clock):
+    client = sign_in(carl)
     clock.move_to("2026-09-14 15:59:59Z")
-    factories.customer(acme, "last second")
+    factories.customer(borealis, "last second")
     clock.shift(timedelta(seconds=1))
-    factories.customer(acme, "first second")
+    factories.customer(borealis, "first second")
     assert listed(client, associated_after="2026-09-15") == {"first second"}

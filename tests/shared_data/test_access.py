@@ -131,7 +131,7 @@ class Targets:
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def targets(acme: Partner, ann: User, ungranted: Partner) -> Targets:
     customer = factories.customer(acme)
     terms = BudgetTerms(BudgetType.ONE_TIME, Decimal(100))

@@ -4,13 +4,14 @@ The events are freezing, unfreezing, budgets, reports, months and statuses. See 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from budgets.actions.association import disassociate_customers
@@ -168,9 +169,17 @@ LINES = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared_scenario(ann: User) -> Scenario:
+    with time_machine.travel(NOW, tick=False) as clock:
+        return create_scenario(ann, clock)
+
+
 @pytest.fixture
-def scenario(ann: User, time_machine: Any) -> Scenario:
-    return create_scenario(ann, time_machine)
+def scenario(shared_scenario: Scenario) -> Iterator[Scenario]:
+    """A customer in each state, and a clock that the test may move."""
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield replace(shared_scenario, clock=clock)
 
 
 def matching_line(event: str, state: AccountState) -> Line:

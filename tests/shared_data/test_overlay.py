@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -24,6 +25,7 @@ from tests.sql import count_queries
 
 pytestmark = pytest.mark.clock("2026-09-20 04:00")
 
+NOW = factories.moment("2026-09-20 04:00")
 NORMAL, RESTRICTED, FROZEN = Partner.Status
 TYPES = ["", *BudgetType.values, "NONE"]
 STATUSES = ["", *Status.values]
@@ -40,11 +42,12 @@ def add_customers_in_all_states(partner: Partner, operator: User) -> None:
     factories.report(*[(customer, "2026-09", "12") for customer in customers])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def customers(acme: Partner, borealis: Partner, ann: User, carl: User) -> None:
     """Customers of both resellers in all states."""
-    add_customers_in_all_states(acme, ann)
-    add_customers_in_all_states(borealis, carl)
+    with time_machine.travel(NOW, tick=False):
+        add_customers_in_all_states(acme, ann)
+        add_customers_in_all_states(borealis, carl)
 
 
 def restrict(partner: Partner, status: Any = RESTRICTED) -> None:
