@@ -1,4 +1,4 @@
-"""Pagination of the customer list: page numbers up to 100, previous and next beyond, in every order; and its counts."""
+"""Pagination of the customer list: page numbers up to 100, previous and next beyond, in every order."""
 
 import re
 from collections.abc import Iterable
