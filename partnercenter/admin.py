@@ -126,7 +126,7 @@ class PartnerAdmin(admin.ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Partner, form: forms.ModelForm, change: bool) -> None:
-        is_switched = change and "verification_required" in form.changed_data
+        is_switched = "verification_required" in form.changed_data
         if is_switched:
             # Saved unchanged, because switching is an action that writes a record.
             obj.verification_required = not obj.verification_required
@@ -220,20 +220,30 @@ class GrantAdmin(OwnPartnersAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Grant, form: forms.ModelForm, change: bool) -> None:
-        grant = give_grant(
+        give_grant(
             obj.partner,
             monthly_quota=obj.monthly_quota,
             one_time_quota=obj.one_time_quota,
             operator=signed_in_user(request),
         )
-        if not grant.given:
-            messages.warning(
-                request, _("Revoked: %(reseller)s can no longer set budgets; you can.") % {"reseller": grant}
-            )
-        for pool in map(grant.pool, BudgetType.values):
-            if pool.over:
-                over = _("%(quota)s: over-allocated by %(excess)s. No budget can be raised until it fits.")
-                messages.warning(request, over % {"quota": pool.label, "excess": show_amount(pool.excess)})
+
+    def response_change(self, request: HttpRequest, obj: Grant) -> HttpResponse:
+        """Say what a revoked grant or a lowered quota means, instead of only that the grant was changed."""
+        consequences = grant_consequences(Grant.objects.get(pk=obj.pk))
+        if not consequences:
+            return super().response_change(request, obj)
+        for message in consequences:
+            messages.warning(request, message)
+        return redirect(request.path) if "_continue" in request.POST else self.response_post_save_change(request, obj)
+
+
+def grant_consequences(grant: Grant) -> list[str]:
+    """What the reseller can no longer do with its present grant, as messages for its distributor."""
+    if not grant.given:
+        return [_("Revoked: %(reseller)s can no longer set budgets; you can.") % {"reseller": grant}]
+    over_allocated = [pool for pool in map(grant.pool, BudgetType.values) if pool.over]
+    message = _("%(quota)s: over-allocated by %(excess)s. No budget can be raised until it fits.")
+    return [message % {"quota": pool.label, "excess": show_amount(pool.excess)} for pool in over_allocated]
 
 
 @admin.register(GrantRecord)

@@ -146,15 +146,23 @@
   // ---- Fragments and pages --------------------------------------------------------------------------------------------
 
   function prepare() {
+    if (byId("filters")) byId("filters").noValidate = true;
     document.querySelectorAll("[data-seconds]").forEach(countDown);
     document.querySelectorAll("[data-names-shown-seconds]").forEach(watchNames);
     markFilters();
   }
 
-  // Empty parameters are left out of addresses.
+  // A date that is only half typed has no value. Sent as a text that cannot be read, it empties the list and is reported as
+  // an error. The browser's own validation would stop every request and leave the former list.
+  function sendHalfTyped(form, parameters) {
+    for (const field of form.querySelectorAll("input")) if (field.validity.badInput) parameters.set(field.name, "?");
+  }
+
+  // Empty parameters are left out of query strings.
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.verb !== "get") return;
     const parameters = event.detail.formData;
+    if (event.detail.elt.id === "filters") sendHalfTyped(event.detail.elt, parameters);
     for (const [name, value] of [...parameters.entries()]) if (value === "") parameters.delete(name);
   });
 

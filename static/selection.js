@@ -34,7 +34,8 @@
     const page = boxes();
     for (const box of page) box.checked = isSelected(box);
     showSelectPage(page);
-    const text = (allOf ? texts().all : texts().some).replace("{n}", countText());
+    const some = page.length === 0 && ids.size > 0 ? texts().elsewhere : texts().some;
+    const text = (allOf ? texts().all : some).replace("{n}", countText());
     if (byId("selected").textContent !== text) byId("selected").textContent = text;
     const selectAll = byId("select-all-matching");
     // Where one page holds all that match, the checkbox in its head selects them.
@@ -84,9 +85,9 @@
     if (form().dataset.matching.endsWith("+")) countAll();
   }
 
-  // Other filters end the selection of all that match.
+  // Other filters, or none left that match, end the selection of all that match.
   function afterListSwap() {
-    if (allOf && allOf !== form().action) {
+    if (allOf && (allOf !== form().action || form().dataset.matching === "0")) {
       allOf = "";
       warn(texts().filtersChanged);
     }

@@ -117,6 +117,14 @@ def test_a_resellers_user_made_staff_by_mistake_is_refused_everywhere(acme, sign
         assert client.get(path).status_code == 403
 
 
+def test_after_revoking_the_distributor_reads_what_it_means(client, acme):
+    saved = set_quotas(client, acme, "", "")
+    content = client.get(saved.url).content.decode()
+    assert "Revoked: acme-reseller can no longer set budgets; you can." in content
+    assert "changed successfully" not in content
+    assert "changed successfully" in client.get(set_quotas(client, acme, "5", "5").url).content.decode()
+
+
 def test_granting_changing_and_revoking_each_leave_a_record_with_old_and_new_quotas(client, ungranted, dora):
     for monthly, one_time in (("1,000.50", ""), ("2000", "7"), ("", "")):
         assert set_quotas(client, ungranted, monthly, one_time).status_code == 302

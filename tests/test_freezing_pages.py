@@ -467,6 +467,27 @@ def test_a_form_opened_by_a_query_is_sent_with_the_same_query(client, acme):
     assert f'action="{FREEZE}?q=meant"' in page
 
 
+def test_a_posted_form_with_ticked_customers_is_about_them_whatever_the_query_string_says(client, three):
+    path = client.post(
+        f"{FREEZE}?all_matching=1", {"customer": [three[0].customer_id, three[1].customer_id], **ACCOUNT}
+    )["Location"]
+    assert Operation.objects.get(pk=path.split("/")[2]).reviewed.count() == 2
+
+
+def test_the_batch_forms_of_the_list_carry_its_filters_and_nothing_else(client, three):
+    query = {
+        "q": "account",
+        "all_matching": "1",
+        "customer": three[0].customer_id,
+        "query": "x",
+        "page": "1",
+        "sort": "name",
+    }
+    content = client.get("/customers/", query).content.decode()
+    assert 'action="/budgets/terms/?q=account"' in content
+    assert f'formaction="{FREEZE}?q=account"' in content
+
+
 def test_all_matching_counts_only_with_the_value_1(client, three):
     path = client.post(
         "/budgets/set/",

@@ -214,7 +214,7 @@ def test_bad_lines_of_a_report_are_listed_on_the_page_of_the_job(client, worker,
     worker()
     shown = client.get(page)
     assert [problem[:17] for problem in shown.context["job"].problems] == ["plain.csv, line 2", "plain.csv, line 3"]
-    assert "Nothing was changed. Correct the errors" in shown.content.decode()
+    assert "not imported. Correct the errors" in shown.content.decode()
     assert not stored_uploads()
 
 

@@ -194,6 +194,14 @@ def test_the_platform_uses_the_switch_in_the_administration_with_a_record(platfo
     assert switch_records(acme) == [("platform", True), ("platform", False)]
 
 
+def test_a_partner_that_is_added_with_the_switch_on_has_a_record_of_it(platform, sign_in):
+    fields = {"kind": "SOLUTION_PROVIDER", "account_name": "new", "company": "New", "time_zone": "Europe/Berlin"}
+    sign_in(platform).post("/admin/partnercenter/partner/add/", fields | {"verification_required": "on"})
+    partner = Partner.objects.get(account_name="new")
+    assert partner.verification_required
+    assert switch_records(partner) == [("platform", True)]
+
+
 @pytest.mark.parametrize("on", [True, False])
 def test_people_of_another_partner_cannot_use_the_switch(on, ann, borealis, acme):
     with pytest.raises(PermissionRefused):

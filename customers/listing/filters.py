@@ -78,6 +78,9 @@ class PercentField(forms.IntegerField):
         super().__init__(label=label, required=required, min_value=-LARGEST_USAGE, max_value=LARGEST_USAGE)
 
     def to_python(self, value: object) -> int | None:
+        # Python would read 1_0 as 10.
+        if "_" in str(value):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(without_spaces(value))
 
 

@@ -95,7 +95,7 @@ def _numbered_page(order: Order, query: QueryDict, total: int, size: int, rows: 
     return CustomerPage(customers, number, total, previous_query, next_query, numbers)
 
 
-def changed_query(query: QueryDict, **changes: object) -> str:
+def changed_query(query: QueryDict, /, **changes: object) -> str:
     """The query string with parameters changed, or removed if None. The current page is removed as well."""
     changed = dict(query.lists())
     for name, value in ({"page": None, "after": None, "before": None} | changes).items():

@@ -24,7 +24,9 @@ def tick_limit_message() -> str:
 
 def selects_all(request: ConsoleRequest) -> bool:
     """Whether all customers that match the list are selected, so that any IDs are ignored."""
-    return "1" in (request.POST.get("all_matching"), request.GET.get("all_matching"))
+    # What is posted decides alone: the query string of a list may come from anywhere.
+    given = request.POST if request.method == "POST" else request.GET
+    return given.get("all_matching") == "1"
 
 
 def selected_customers(request: ConsoleRequest, customer_ids: Iterable[str]) -> CustomerQuerySet:

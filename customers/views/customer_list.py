@@ -81,7 +81,7 @@ def customer_list(request: ConsoleRequest) -> HttpResponse:
         "may_select": may_select(user),
         "tick_limit": TICK_LIMIT,
         "tick_limit_message": tick_limit_message(),
-        "filters_query": changed_query(query, **dict.fromkeys(("page", "after", "before", "sort", "size"))),
+        "filters_query": changed_query(query, **dict.fromkeys(set(query) - set(customers.form.filter_names()))),
         "export_query": changed_query(query, size=None),
     }
     return page_or_partial(request, "customers/customer_list.html", context, partial="list", target="customer-list")

@@ -83,7 +83,9 @@ class JobRun:
         except AlreadyFinished:
             logger.info("job %s was finished by another run", self.job.pk)
         except BadFile as error:
-            self._end(Job.State.REFUSED, error.message, problems=error.lines, status=422)
+            names = ", ".join(name for name, _path in self.job.files)
+            message = _("%(files)s: not imported. Correct the errors in the file and try again.") % {"files": names}
+            self._end(Job.State.REFUSED, message, problems=error.lines, status=422)
         except ActionError as error:
             self._end(Job.State.REFUSED, error.message, link=self.link_if_refused, status=error.status)
         except Exception:

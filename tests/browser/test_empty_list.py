@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from customers.models import AccountFreezing, Customer, SavedView
@@ -94,6 +95,37 @@ def test_an_invalid_filter_value_empties_the_list(typed, error, user, browser_er
     expect(page.get_by_role("alert").filter(has_text=error)).to_have_count(0)
     expect(field).not_to_have_attribute("aria-invalid", "true")
     page.goto("/customers/")
+
+
+def test_a_half_typed_date_empties_the_list(user):
+    page = user.page
+    select_all(page)
+    page.locator("summary", has_text="More filters").click()
+    page.get_by_label("Runs out from").press_sequentially("02")
+    page.get_by_role("searchbox").fill("account")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("alert").filter(has_text="Runs out from: Enter a valid date.")).to_be_visible()
+    expect(page.get_by_label("Runs out from")).to_have_attribute("aria-invalid", "true")
+    expect_no_selection(user)
+
+
+def test_when_the_last_match_is_gone_all_matching_ends(user, acme):
+    page = user.page
+    select_all(page)
+    Customer.objects.filter(partner=acme).update(disassociated_on=timezone.now())
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('customers:changed', { bubbles: true }))")
+    expect(user.rows).to_have_count(0)
+    expect_no_selection(user)
+
+
+def test_ticked_customers_stay_selected_while_a_search_finds_nobody_and_the_page_says_so(user):
+    page = user.page
+    page.goto("/customers/?size=10")
+    user.rows.first.get_by_role("checkbox").check()
+    page.get_by_role("searchbox").fill("zzzz")
+    expect(page.get_by_text("1 selected, none of them in this list")).to_be_visible()
+    page.get_by_role("link", name="Clear filters").click()
+    expect(user.rows.first.get_by_role("checkbox")).to_be_checked()
 
 
 @for_each_empty_list
