@@ -201,7 +201,7 @@ def test_where_it_applies_to_no_customer_the_error_says_how_many_and_why(acme, a
     customers = [unfrozen, *factories.customers(acme, 2)]
     freeze(unfrozen, ann, RESOURCES)
     with pytest.raises(
-        InvalidRequest, match=r"can be frozen: already frozen in this way \(2\), frozen in the other way \(1\)"
+        InvalidRequest, match=r"can be frozen\. Already frozen in this way: 2\. Frozen in the other way: 1\."
     ):
         review_freeze(queryset_of(customers), request_to("FREEZE"), operator=ann)
     assert not Operation.objects.filter(kind="FREEZE").exclude(confirmation__isnull=False).exists()
