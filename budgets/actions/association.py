@@ -89,7 +89,7 @@ def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> in
     (docs/rules.md).
     """
     month = lock_month()
-    # The import of a report decides to whom a total belongs, so neither may run during the other.
+    # An import also decides which customer a total belongs to, so the two must not run at the same time.
     advisory_lock(REPORT_LOCK)
     leaving = customers.current()
     lock_rows(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))
