@@ -9,11 +9,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 MANAGE := $(BIN)/python manage.py
 
-# Chromium is needed unless ARGS names tests and none of them is in tests/browser.
+# Chromium is needed unless ARGS names only tests outside tests/browser.
 named_tests := $(filter tests/%,$(ARGS))
 needs_browser := $(if $(named_tests),$(if $(filter tests/browser%,$(named_tests)),browser),browser)
 
-# As root on Debian the packages in $(1); anywhere else it fails, and the caller says what is missing.
+# Installs the packages in $(1) as root on Debian. Fails elsewhere, so that the caller can say what is missing.
 apt_install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && export DEBIAN_FRONTEND=noninteractive \
 	&& { apt-get -o DPkg::Lock::Timeout=600 -qq update || true; } \
 	&& apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends $(1); }
@@ -37,17 +37,17 @@ test: install $(needs_browser) ## Run the tests (ARGS="-n 2 tests/...", TEST_DAT
 test-fast: install ## Run the tests that need no browser, in parallel (WORKERS=2, ARGS=...)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser" -q $(ARGS)
 
-test-clocks: install faketime ## Run the tests without a browser as of awkward moments (ARGS="tests/...", WORKERS=2)
+test-clocks: install faketime ## Run the tests that need no browser at awkward times (ARGS="tests/...", WORKERS=2)
 	@$(BIN)/python -m tests.clocks $(ARGS)
 
-format: install ## Put code and templates into their form
+format: install ## Format code and templates
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 	find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
 
 check: lint-style lint-templates lint-layers lint-types ## Check style, templates, layers and types
 
-lint: check lint-migrations lint-deployment ## The same, and migrations and the deployment settings
+lint: check lint-migrations lint-deployment ## Check the same, and migrations and deployment settings
 
 ci: ## Run everything that must hold before a change is merged
 	.ci/run
@@ -55,12 +55,12 @@ ci: ## Run everything that must hold before a change is merged
 bench: install ## Measure against the goals of docs/performance.md (SIZES=1000,100000, DATABASE_URL=PostgreSQL on this machine)
 	@$(BIN)/python -m tests.benchmarks
 
-screenshots: install browser ## Take the pictures of the pages
+screenshots: install browser ## Take the screenshots of the pages
 	$(BIN)/python -m tests.screenshots
 
-install: $(VENV)/tests.stamp ## Install what the commands above need into .venv (they do so by themselves)
+install: $(VENV)/tests.stamp ## Install what the commands above need into .venv (they do so themselves)
 
-# --- One linter each ---------------------------------------------------------
+# --- One target per linter ---------------------------------------------------
 
 lint-style: install
 	$(BIN)/ruff check .
@@ -78,15 +78,15 @@ lint-types: install
 lint-migrations: install
 	$(MANAGE) makemigrations --check --dry-run
 
-# A key of its own and a public host: what stands here is what production must bring at least.
+# A random key and a public host: the settings that production needs at least.
 lint-deployment: install
 	DEBUG=0 SECURE_SSL=1 ALLOWED_HOSTS=console.example.com CSRF_TRUSTED_ORIGINS=https://console.example.com \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	$(MANAGE) check --deploy --fail-level WARNING
 
-# --- What the machine must have ----------------------------------------------
+# --- Requirements of the machine ---------------------------------------------
 
-# Debian splits ensurepip from Python; without it a virtual environment has no pip.
+# Debian packages ensurepip separately; without it a virtual environment has no pip.
 $(BIN)/pip:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt_install,python3-venv) || { \
 		echo 'Python 3 with its venv module is missing: install it first (Debian: sudo apt-get install python3-venv).' >&2; exit 1; }
@@ -100,7 +100,7 @@ $(VENV)/tests.stamp: requirements.txt tests/requirements.txt | $(BIN)/pip
 	$(BIN)/pip install --quiet --requirement tests/requirements.txt
 	@touch $(VENV)/run.stamp $@
 
-# Without the fonts every Chinese character is a box.
+# Without the fonts, Chinese characters are shown as boxes.
 browser:
 	@{ command -v chromium && fc-list :lang=zh | grep -q .; } >/dev/null 2>&1 || $(call apt_install,chromium fonts-noto-cjk) \
 		|| command -v chromium >/dev/null \

@@ -27,7 +27,7 @@ class CurrentMonthMiddleware:
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_arguments: object
     ) -> HttpResponse | None:
         """Set the month for pages of a partner's users, once they are signed in."""
-        if getattr(view, "for_partner", False) and request.user.is_authenticated:
+        if getattr(view, "is_for_partner", False) and request.user.is_authenticated:
             try:
                 cast(ConsoleRequest, request).month = current_month()
             except LockTimeout as error:

@@ -116,13 +116,13 @@ class CustomerOperation(ReviewKind):
         if data.get("again"):
             return self.review_again()
         amounts = self.typed_amounts(data)
-        leave_out, take_in = data.getlist("leave_out"), data.getlist("take_in")
+        exclude, include = data.getlist("leave_out"), data.getlist("take_in")
         key = data.get("leave_out_group")
         group = group_condition(self.groups, key) if key else NO_ROWS
-        ensure_in_review(self.operation, {*leave_out, *take_in})
-        if not (leave_out or take_in or amounts or group != NO_ROWS):
+        ensure_in_review(self.operation, {*exclude, *include})
+        if not (exclude or include or amounts or group != NO_ROWS):
             return self.operation
-        return edit_review(self.operation, leave_out=leave_out, group=group, take_in=take_in, amounts=amounts)
+        return edit_review(self.operation, exclude=exclude, group=group, include=include, amounts=amounts)
 
     def save_typed_amounts(self, data: QueryDict) -> Operation | None:
         amounts = self.typed_amounts(data)
@@ -286,8 +286,8 @@ class UndoBatch(BudgetOperation):
         return _("Unfreezing is not ticked.")
 
     def edit_options(self, item: ReviewItem, typed: TypedAmount | None) -> Context:
-        can_take_in = item.left_out == ExclusionReason.BY_OPERATOR
-        return super().edit_options(item, typed) | {"can_change": False, "can_take_in": can_take_in}
+        can_include = item.left_out == ExclusionReason.BY_OPERATOR
+        return super().edit_options(item, typed) | {"can_change": False, "can_include": can_include}
 
 
 class Freeze(CustomerOperation):

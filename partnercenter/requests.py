@@ -43,5 +43,5 @@ def partner_required(view: View[Parameters]) -> View[Parameters]:
         request.partner = partner
         return view(request, *args, **kwargs)
 
-    wrapper.for_partner = True  # type: ignore[attr-defined]  # read by CurrentMonthMiddleware
+    wrapper.is_for_partner = True  # type: ignore[attr-defined]  # read by CurrentMonthMiddleware
     return wrapper

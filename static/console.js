@@ -168,7 +168,7 @@
 
   // After a filter was removed the focus goes to the next one, after the last to the search.
   function focusInList(used) {
-    const place = used.closest(".chips") ? document.querySelector(".chip a") ?? byId("id_q") : byId("main");
+    const place = used.closest(".active-filters") ? document.querySelector(".active-filter a") ?? byId("id_q") : byId("main");
     place.focus({ preventScroll: true });
   }
 

@@ -164,7 +164,7 @@ class Model:
         step = given.round_up_to
         return (amount / step).to_integral_value(ROUND_CEILING) * step if step else amount
 
-    def edit(self, review: Review, leave_out: set[str], take_in: set[str], amounts: Mapping[str, Decimal]) -> None:
+    def edit(self, review: Review, exclude: set[str], include: set[str], amounts: Mapping[str, Decimal]) -> None:
         """Exclude customers, include them again or give them other amounts; predict the effects again.
 
         Each item keeps the state in which the customer was first reviewed.
@@ -173,9 +173,9 @@ class Model:
             item.amount = amounts.get(name, item.amount)
             if item.exclusion == ExclusionReason.MOVED_ON:
                 continue
-            if name in leave_out:
+            if name in exclude:
                 item.exclusion = ExclusionReason.BY_OPERATOR
-            elif name in take_in or name in amounts:
+            elif name in include or name in amounts:
                 item.exclusion = exclusion_by_terms(item)
         self._predict_all(review)
 

@@ -191,6 +191,6 @@ def test_the_list_is_filtered_by_the_day(four_customers, ann, sign_in):
     assert listed_ids(sign_in, ann, "?runs_out_after=2026-09-30") == [later]
     assert set(listed_ids(sign_in, ann, "?runs_out_after=2026-09-25&runs_out_before=2026-10-20")) == {sooner, later}
     page = sign_in(ann).get("/customers/?runs_out_before=2026-09-30")
-    assert [(chip.name, chip.value) for chip in page.context["active_filters"]] == [("runs_out", "up to 2026-09-30")]
+    assert [(each.name, each.value) for each in page.context["active_filters"]] == [("runs_out", "up to 2026-09-30")]
     assert b"Runs Out On" in page.content
     assert b"2026-09-25" in page.content

@@ -300,7 +300,7 @@ def test_changes_since_the_review_are_listed_and_the_unchanged_can_be_frozen(cli
     response = client.post(path)
     stale = response.context["stale"]
     assert (response.status_code, stale["count"], stale["unchanged"]) == (409, 1, 2)
-    assert "The account is now frozen since" in response.content.decode()
+    assert "The account is now frozen: since" in response.content.decode()
     page = client.post(path, {"apply": "unchanged"}, follow=True).content.decode()
     assert "2 accounts frozen. 1 customer had changed since the review and was skipped." in page
     assert FreezeRecord.objects.filter(batch=path.split("/")[-2]).count() == 2
@@ -326,7 +326,7 @@ def test_what_a_worker_refuses_is_shown_in_the_form(client, three, monkeypatch):
     monkeypatch.setattr(jobs, "WORKER_THRESHOLD", 2)
     response = client.post(UNFREEZE, {"customer": customer_ids(three), **ACCOUNT})
     assert response.status_code == 422
-    assert "None of the customers can be unfrozen: not frozen (3)." in response.content.decode()
+    assert "None of the customers can be unfrozen. Not frozen: 3." in response.content.decode()
 
 
 # --- Batches ----------------------------------------------------------------------------------------------------------
@@ -409,8 +409,8 @@ def test_the_list_warns_seven_days_and_one_day_before_data_may_be_deleted(
     clock.shift(timedelta(days=days))
     client = sign_in(ann)
     page = client.get("/customers/").content.decode()
-    assert ("Customers whose data may be deleted within seven days: 1" in page) == week
-    assert ("within one day: 1" in page) == day
+    assert ("The data of 1 customer may be deleted within seven days." in page) == week
+    assert ("The data of 1 customer may be deleted within one day." in page) == day
     for value, warned in (("7", week), ("1", day)):
         found: Any = client.get("/customers/", {"retention": value}).context["page"].object_list
         assert [row.customer_id for row in found] == ([unfrozen.customer_id] if warned else [])

@@ -201,7 +201,7 @@ def test_where_it_applies_to_no_customer_the_error_says_how_many_and_why(acme, a
     customers = [unfrozen, *factories.customers(acme, 2)]
     freeze(unfrozen, ann, RESOURCES)
     with pytest.raises(
-        InvalidRequest, match=r"can be frozen: already frozen in this way \(2\), frozen in the other way \(1\)"
+        InvalidRequest, match=r"can be frozen\. Already frozen in this way: 2\. Frozen in the other way: 1\."
     ):
         review_freeze(queryset_of(customers), request_to("FREEZE"), operator=ann)
     assert not Operation.objects.filter(kind="FREEZE").exclude(confirmation__isnull=False).exists()
@@ -211,8 +211,8 @@ def test_an_edited_review_is_applied_once_to_the_included_customers(acme, ann):
     customers = factories.customers(acme, 3)
     first = review_freeze(queryset_of(customers), request_to("UNFREEZE"), operator=ann)
     ids = [customer.customer_id for customer in customers]
-    second = edit_review(first, leave_out=ids[:2])
-    third = edit_review(second, take_in=ids[:1])
+    second = edit_review(first, exclude=ids[:2])
+    third = edit_review(second, include=ids[:1])
     assert freeze_confirmed(third).unfrozen == 2
     assert [factories.fresh(each).is_frozen for each in customers] == [False, True, False]
     with pytest.raises(OperationFinished, match="already been completed"):
@@ -224,7 +224,7 @@ def test_an_edited_review_is_applied_once_to_the_included_customers(acme, ann):
 def test_a_customer_it_does_not_apply_to_cannot_be_included(acme, ann, unfrozen):
     frozen = factories.customer(acme)
     operation = review_freeze(queryset_of([unfrozen, frozen]), request_to("UNFREEZE"), operator=ann)
-    again = edit_review(operation, take_in=[unfrozen.customer_id])
+    again = edit_review(operation, include=[unfrozen.customer_id])
     assert again.reviewed.get(customer=unfrozen).left_out == ExclusionReason.NOT_FROZEN
 
 
@@ -256,7 +256,7 @@ def test_a_budget_exhausted_since_makes_the_review_stale_and_one_that_is_only_us
 def test_reviewing_again_uses_the_current_states(acme, ann, ben):
     customers = factories.customers(acme, 3)
     operation = review_freeze(queryset_of(customers), request_to("UNFREEZE"), operator=ann)
-    operation = edit_review(operation, leave_out=[customers[2].customer_id])
+    operation = edit_review(operation, exclude=[customers[2].customer_id])
     unfreeze(customers[0], ben)
     again = review_kind(operation).review_again()
     assert {row.customer: row.left_out for row in again.reviewed.all()} == {

@@ -44,7 +44,7 @@ def test_an_excluded_customer_can_be_included_unless_no_budget_could_be_set(clie
     factories.budget([fine, other], ann, "100")
     path = start_review(client, [fine, other, without], percent="110")
     path = client.post(f"{path}edit/", {"leave_out": [other.customer_id, without.customer_id]})["Location"]
-    can_include = {key: row["can_take_in"] for key, row in group_rows(client, path, "LEFT_OUT").items()}
+    can_include = {key: row["can_include"] for key, row in group_rows(client, path, "LEFT_OUT").items()}
     assert can_include == {other.customer_id: True, without.customer_id: False}
 
 

@@ -100,7 +100,7 @@ def test_edited_amounts_reach_the_right_customer_for_any_customer_id(acme, ann):
         factories.customer(acme, each)
     batch = review_budgets(Customer.objects.all(), BudgetTerms(MONTHLY, Decimal(1)), operator=ann, unfreeze=False)
     amounts = {each: Decimal(number) for number, each in enumerate(ODD_IDS, 10)}
-    edited = edit_review(batch, leave_out=["k"], amounts={name: each for name, each in amounts.items() if name != "0"})
+    edited = edit_review(batch, exclude=["k"], amounts={name: each for name, each in amounts.items() if name != "0"})
     reviewed = dict(edited.reviewed.values_list("customer__customer_id", "amount"))
     assert reviewed == amounts | {"0": Decimal(1)}
     assert [row.customer.customer_id for row in excluded_items(edited)] == ["k"]

@@ -199,7 +199,7 @@ def test_a_freeze_in_the_meantime_is_shown_too(client, customer, ann):
     assert response.status_code == 409
     assert response.context["form"]["unfreeze_now"].label == "Unfreeze Now"
     assert response.context["changes"] == [
-        "The account is now frozen since 2026-09-15 10:00, budget exhausted (10.00 of 10.00 used)."
+        "The account is now frozen: since 2026-09-15 10:00, budget exhausted (10.00 of 10.00 used)."
     ]
     assert 'value="1,200.50"' in response.content.decode()
 

@@ -77,7 +77,7 @@ def test_a_stale_review_says_whose_account_was_frozen_or_unfrozen(client, three,
         change(Customer.objects.filter(pk=customer.pk), author=author)
     assert listed_changes(client.post(path)) == {
         three[0].account_name: [
-            "The account is now frozen since 2026-09-20 12:00 by ann: Unpaid invoice.",
+            "The account is now frozen: since 2026-09-20 12:00 by ann: Unpaid invoice.",
             "Effect: none before, stays frozen now.",
         ],
         three[1].account_name: [

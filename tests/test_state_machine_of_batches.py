@@ -179,16 +179,16 @@ class BatchMachine(BudgetMachine):
         """Exclude a customer, include one again or give one another amount, which an undo does not allow."""
         former = data.draw(st.sampled_from(self.pending))
         draw_some = st.sets(st.sampled_from(sorted(former.review)), max_size=1)
-        leave_out, take_in, edited = data.draw(draw_some), data.draw(draw_some), data.draw(draw_some)
+        exclude, include, edited = data.draw(draw_some), data.draw(draw_some), data.draw(draw_some)
         amounts = {} if isinstance(former.request, UndoRequest) else dict.fromkeys(edited, amount)
         if not self.is_expired(former):
-            self.edit(former, leave_out, take_in, amounts)
+            self.edit(former, exclude, include, amounts)
 
-    def edit(self, former: PendingReview, leave_out: set[str], take_in: set[str], amounts: dict[str, Decimal]) -> None:
+    def edit(self, former: PendingReview, exclude: set[str], include: set[str], amounts: dict[str, Decimal]) -> None:
         after = self.restored_model()
         expected = {name: replace(item) for name, item in former.review.items()}
-        after.edit(expected, leave_out, take_in, amounts)
-        edit = partial(edit_review, former.operation, leave_out=leave_out, take_in=take_in, amounts=amounts)
+        after.edit(expected, exclude, include, amounts)
+        edit = partial(edit_review, former.operation, exclude=exclude, include=include, amounts=amounts)
         if is_refused(expected, unfreeze=False, may_unfreeze=self.may_unfreeze):
             with pytest.raises(
                 ActionError,

@@ -154,17 +154,17 @@ class ManualFreezeMachine(BatchMachine):
         """Exclude or include customers: the states stay those of the first review, the effects are predicted again."""
         former = data.draw(st.sampled_from(self.pending_freezes))
         draw_some = st.sets(st.sampled_from(sorted(former.items)), max_size=1)
-        leave_out, take_in = data.draw(draw_some), data.draw(draw_some)
+        exclude, include = data.draw(draw_some), data.draw(draw_some)
         after = self.restored_model()
         items = {}
         for name, (former_exclusion, _effect) in former.items.items():
             exclusion, effect = expected_item(after, name, former.request)
-            if name in leave_out:
+            if name in exclude:
                 exclusion = ExclusionReason.BY_OPERATOR
-            elif name not in take_in:
+            elif name not in include:
                 exclusion = former_exclusion
             items[name] = (exclusion, effect)
-        edit = partial(edit_review, former.operation, leave_out=leave_out, take_in=take_in)
+        edit = partial(edit_review, former.operation, exclude=exclude, include=include)
         if not self.drop_expired(former) and self.keep_freeze(edit, former.request, items, former.states, after):
             self.pending_freezes.remove(former)
 

@@ -28,7 +28,7 @@ def associate_customers(
     """Associate the customers with their partners, all or none; return how many.
 
     Customers of the reseller model start frozen, with the origin association, and without a budget; see rule 4.1
-    (docs/rules.md). Expenditure that was reported for their IDs and belongs to nobody becomes theirs; see rule 8.4
+    (docs/rules.md). Expenditure that was reported for their IDs and belongs to no customer becomes theirs; see rule 8.4
     (docs/rules.md). The customers are read in chunks, so memory is bounded. Raises IntegrityError if an ID is
     associated already: readers of files check that before.
     """
@@ -83,13 +83,13 @@ def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> in
     """End the association of the customers that are current, all or none; return how many.
 
     Each budget is deleted with a `DELETE` record by `system` that holds the `note` (section 9 (docs/rules.md)), and
-    its amount is released from the quota. The customer's records stay, and its account stays as frozen as it is.
-    Expenditure of earlier months stays the customer's; expenditure of the current month and later belongs to nobody
+    its amount is released from the quota. The customer's records stay, and the state of its account does not change.
+    Expenditure of earlier months stays the customer's; expenditure of the current month and later belongs to none
     until the ID is associated again, since a month has one total and always counts from its first day; see rule 8.4
     (docs/rules.md).
     """
     month = lock_month()
-    # The import of a report decides to whom a total belongs, so neither may run during the other.
+    # An import also decides which customer a total belongs to, so the two must not run at the same time.
     advisory_lock(REPORT_LOCK)
     leaving = customers.current()
     lock_rows(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))

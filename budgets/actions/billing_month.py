@@ -86,9 +86,9 @@ def restore_budgets() -> MonthRestore:
     """Restore the monthly budgets if a new billing month has begun; otherwise change nothing.
 
     Lifts the freezes that were to be lifted with the restore (rule 3.11 (docs/rules.md)), then freezes the accounts
-    whose budgets are already used up in the new month. Whoever asks first in a new month restores it; see rule 3.14
-    (docs/rules.md). All actions that write budgets or freezes share the month lock, and this one holds it exclusively,
-    so it misses no budget and need not lock customers.
+    whose budgets are already used up in the new month. The first request or command of a new month calls this; see
+    rule 3.14 (docs/rules.md). All actions that write budgets or freezes share the month lock, and this one holds it
+    exclusively, so it misses no budget and need not lock customers.
     """
     advisory_lock(MONTH_LOCK)
     now = timezone.now()

@@ -278,7 +278,7 @@ def _create_review(name: str, operator: User, month: int, agreement: str) -> Bud
                 with_budget_effects(StagedLine.objects.with_terms(), month, prefix="customer__"),
                 customer="customer_id",
                 state=CURRENT_STATE_OF_CUSTOMER,
-                as_it_is=UNCHANGED_TERMS,
+                unchanged_terms=UNCHANGED_TERMS,
             )
             ensure_confirmable(operation, month, unfreeze=included_items(operation).filter(unfreeze=True).exists())
     except InvalidRequest as error:

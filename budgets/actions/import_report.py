@@ -75,7 +75,8 @@ SELECT count(*) FROM (
     ORDER BY id FOR NO KEY UPDATE
 ) AS locked
 """
-# Only one report is imported at a time, so no stored total appears or disappears meanwhile: cheaper than an upsert.
+# Only one report is imported at a time, so no stored total appears or disappears in between. An update is enough then,
+# and cheaper than an upsert.
 REPLACE_TOTALS = """
 UPDATE budgets_expenditure SET customer_id = w.customer_id, total = w.total, reported_at = %s, report_id = %s
 FROM to_write w WHERE w.expenditure_id = budgets_expenditure.id

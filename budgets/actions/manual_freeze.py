@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from django.db.models import BooleanField, CharField, Count, IntegerField, Q, Value
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
@@ -33,7 +34,7 @@ from customers.models import Customer, CustomerQuerySet, ExclusionReason, Freeze
 from partnercenter.actions import operations
 from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import Conflict, InvalidRequest
-from partnercenter.lib.money import MoneyField
+from partnercenter.lib.money import MoneyField, show_number
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import LONGEST_REASON, Channel, Confirmation, Operation, User
 
@@ -174,7 +175,7 @@ def _freeze_or_unfreeze(customers: CustomerQuerySet, request: FreezeRequest, aut
 
 
 def _none_included_message(operation: Operation, request: FreezeRequest) -> str:
-    """Say why no customer is included: for one, the reason; for several, how many are excluded for each reason."""
+    """Say why no customer is included: for one, the reason; for several, each reason with the number of customers."""
     counts = dict(operation.reviewed.order_by().values_list("left_out").annotate(Count("pk")))
     if set(counts) <= {ExclusionReason.BY_OPERATOR}:
         return none_included_message()
@@ -190,7 +191,10 @@ def _none_included_message(operation: Operation, request: FreezeRequest) -> str:
     }
     if sum(counts.values()) == 1 and (message := messages.get(ExclusionReason(min(counts)))):
         return message
-    reasons = ", ".join(f"{ExclusionReason(reason).label} ({count})" for reason, count in sorted(counts.items()))
-    if request.freezes:
-        return _("None of the customers can be frozen: %(reasons)s.") % {"reasons": reasons}
-    return _("None of the customers can be unfrozen: %(reasons)s.") % {"reasons": reasons}
+    none = _("None of the customers can be frozen.") if request.freezes else _("None of the customers can be unfrozen.")
+    reasons = [
+        _("%(reason)s: %(number)s.")
+        % {"reason": capfirst(ExclusionReason(reason).label), "number": show_number(number)}
+        for reason, number in sorted(counts.items())
+    ]
+    return " ".join([none, *reasons])

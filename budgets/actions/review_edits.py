@@ -61,9 +61,9 @@ EDITED_AMOUNT = Subquery(EditedAmount.objects.filter(account=OuterRef("customer_
 def edit_review(
     operation: Operation,
     *,
-    leave_out: Iterable[str] = (),
+    exclude: Iterable[str] = (),
     group: Q = NO_ROWS,
-    take_in: Iterable[str] = (),
+    include: Iterable[str] = (),
     amounts: Mapping[str, Decimal] | None = None,
 ) -> Operation:
     """Replace a review by one in which some customers are excluded, included again or given other amounts.
@@ -90,9 +90,9 @@ def edit_review(
     items = items.annotate(
         new_left_out=Case(
             When(left_out__in=ALWAYS_EXCLUDED, then=F("left_out")),
-            When(group | Q(customer__customer_id__in_array=leave_out), then=Value(ExclusionReason.BY_OPERATOR)),
+            When(group | Q(customer__customer_id__in_array=exclude), then=Value(ExclusionReason.BY_OPERATOR)),
             When(
-                HAS_EDITED_AMOUNT | Q(customer__customer_id__in_array=take_in),
+                HAS_EDITED_AMOUNT | Q(customer__customer_id__in_array=include),
                 then=review_kind(operation).exclusion(),
             ),
             default=F("left_out"),
@@ -100,13 +100,13 @@ def edit_review(
         )
     )
     # An amount that was edited no longer follows the customer's budget when the review is made again.
-    as_it_is = Case(
+    unchanged_terms = Case(
         When(HAS_EDITED_AMOUNT, then=F("as_it_is").bitand(~UnchangedTerms.AMOUNT)),
         default=F("as_it_is"),
         output_field=SmallIntegerField(),
     )
     items = review_kind(operation).with_effects(items, month)
-    store_items(edited, items, customer="customer_id", state=REVIEWED_STATE, as_it_is=as_it_is)
+    store_items(edited, items, customer="customer_id", state=REVIEWED_STATE, unchanged_terms=unchanged_terms)
     drop_temp_tables(EDITED_AMOUNTS)
     review_kind(edited).ensure_confirmable(month)
     return edited
@@ -167,7 +167,7 @@ def review_items_again(operation: Operation) -> Operation:
         new_on_restore=unfreeze_choice(prefix="customer__"),
     )
     rows = review_kind(operation).with_effects(rows, month)
-    store_items(review, rows, customer="customer_id", state=CURRENT_STATE_OF_CUSTOMER, as_it_is=F("as_it_is"))
+    store_items(review, rows, customer="customer_id", state=CURRENT_STATE_OF_CUSTOMER, unchanged_terms=F("as_it_is"))
     review_kind(review).ensure_confirmable(month)
     return review
 

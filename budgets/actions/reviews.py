@@ -149,12 +149,12 @@ def store_items(
     *,
     customer: str,
     state: dict[str, str],
-    as_it_is: Combinable | int = 0,
+    unchanged_terms: Combinable | int = 0,
 ) -> int:
     """Store rows with terms and their effects as the items of an operation; return how many.
 
     `customer` and `state` name the columns of the rows that hold the customer and the state in which it is reviewed.
-    `as_it_is` holds the UnchangedTerms of each item.
+    `unchanged_terms` holds the UnchangedTerms of each item.
     """
     return insert_from(
         ReviewItem,
@@ -168,7 +168,7 @@ def store_items(
         counted_from="new_counted_from",
         unfreeze="new_unfreeze",
         unfreeze_on_restore="new_on_restore",
-        as_it_is=as_it_is,
+        as_it_is=unchanged_terms,
         left_out="new_left_out",
         exhausts="exhausts_after",
         effect="effect_after",

@@ -79,7 +79,7 @@ class SetBudgetForm(forms.Form):
         self.fields["amount"].help_text = _("%(currency)s, at list price. Up to two decimal places.") % {
             "currency": settings.CURRENCY
         }
-        # A submitted form keeps the box, so that a person who lost the right to unfreeze is told why.
+        # A submitted form keeps the box, so that a person who lost the right to unfreeze reads why.
         if not customer.is_frozen or not (may_unfreeze or data):
             del self.fields["unfreeze_now"]
         elif customer.freeze_origin == FreezeOrigin.ASSOCIATION:

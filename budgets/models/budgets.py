@@ -58,7 +58,7 @@ def exhausted_since(used: str, amount: str, before: str, now: str) -> Combinable
 class Budget(models.Model):
     """A limit on a customer's expenditure.
 
-    Derived figures are stored beside its terms: `used`, `usage`, `level`, `state`, `exhausted_since` and `runs_out_on`.
+    Derived figures are stored with its terms: `used`, `usage`, `level`, `state`, `exhausted_since` and `runs_out_on`.
     They change in the same transaction as the expenditure or the terms from which they are derived.
     """
 

@@ -63,7 +63,7 @@ class ExpenditureReport(models.Model):
 
 
 class Expenditure(models.Model):
-    """The expenditure of one account in one billing month so far. `customer` is None while it belongs to nobody."""
+    """The expenditure of one account in one billing month so far. `customer` is None if the account is unknown."""
 
     account = models.CharField(_("customer ID"), max_length=128, help_text="The customer ID as reported.")
     month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")

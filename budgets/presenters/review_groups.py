@@ -17,7 +17,7 @@ class ReviewGroup:
 
     label: str | Promise
     condition: Q
-    can_leave_out: bool = False
+    can_exclude: bool = False
 
 
 ReviewGroups = Mapping[str, ReviewGroup]
@@ -32,30 +32,30 @@ CHANGES_TYPE = (
 FROZEN_BY_PARTNER = Q(customer__freeze_origin=FreezeOrigin.PARTNER)
 MOVED_ON = Q(left_out=ExclusionReason.MOVED_ON)
 ESCALATED = ReviewGroup(
-    _("Already frozen, now with their resources"), INCLUDED & Q(effect=FreezeEffect.ESCALATED), can_leave_out=True
+    _("Already frozen, now with their resources"), INCLUDED & Q(effect=FreezeEffect.ESCALATED), can_exclude=True
 )
 
 BUDGET_GROUPS: ReviewGroups = {
-    "TYPE": ReviewGroup(_("Change type"), CHANGES_TYPE, can_leave_out=True),
-    "EXHAUSTED": ReviewGroup(_("Used up immediately"), INCLUDED & Q(exhausts=True), can_leave_out=True),
-    "FROZEN": ReviewGroup(_("Frozen immediately"), INCLUDED & Q(effect=FreezeEffect.FROZEN), can_leave_out=True),
-    "UNFROZEN": ReviewGroup(_("Unfrozen"), UNFROZEN & ~FROZEN_BY_PARTNER, can_leave_out=True),
+    "TYPE": ReviewGroup(_("Change type"), CHANGES_TYPE, can_exclude=True),
+    "EXHAUSTED": ReviewGroup(_("Used up immediately"), INCLUDED & Q(exhausts=True), can_exclude=True),
+    "FROZEN": ReviewGroup(_("Frozen immediately"), INCLUDED & Q(effect=FreezeEffect.FROZEN), can_exclude=True),
+    "UNFROZEN": ReviewGroup(_("Unfrozen"), UNFROZEN & ~FROZEN_BY_PARTNER, can_exclude=True),
     "UNFROZEN_PARTNER": ReviewGroup(
-        _("Unfrozen, although frozen by a person"), UNFROZEN & FROZEN_BY_PARTNER, can_leave_out=True
+        _("Unfrozen, although frozen by a person"), UNFROZEN & FROZEN_BY_PARTNER, can_exclude=True
     ),
     "ESCALATED": ESCALATED,
-    "STAYS_FROZEN": ReviewGroup(_("Stay frozen"), INCLUDED & Q(effect=FreezeEffect.STAYS_FROZEN), can_leave_out=True),
+    "STAYS_FROZEN": ReviewGroup(_("Stay frozen"), INCLUDED & Q(effect=FreezeEffect.STAYS_FROZEN), can_exclude=True),
     "UNCHANGED": ReviewGroup(
-        _("Nothing changes"), INCLUDED & ~Q(effect=FreezeEffect.UNFROZEN) & SAME_TERMS, can_leave_out=True
+        _("Nothing changes"), INCLUDED & ~Q(effect=FreezeEffect.UNFROZEN) & SAME_TERMS, can_exclude=True
     ),
     "MOVED_ON": ReviewGroup(_("Changed since the batch: not restored"), MOVED_ON),
     "LEFT_OUT": ReviewGroup(_("Excluded"), ~INCLUDED & ~MOVED_ON),
     "ALL": ReviewGroup(_("All budgets to be set"), INCLUDED),
 }
 FREEZE_GROUPS: ReviewGroups = {
-    "FROZEN": ReviewGroup(_("Frozen"), INCLUDED & Q(effect=FreezeEffect.FROZEN), can_leave_out=True),
+    "FROZEN": ReviewGroup(_("Frozen"), INCLUDED & Q(effect=FreezeEffect.FROZEN), can_exclude=True),
     "ESCALATED": ESCALATED,
-    "UNFROZEN": ReviewGroup(_("Unfrozen"), UNFROZEN, can_leave_out=True),
+    "UNFROZEN": ReviewGroup(_("Unfrozen"), UNFROZEN, can_exclude=True),
     "USED_UP": ReviewGroup(_("Used up under automatic freezing: stay frozen"), Q(left_out=ExclusionReason.USED_UP)),
     "FROZEN_SO": ReviewGroup(_("Already frozen in this way: unchanged"), Q(left_out=ExclusionReason.FROZEN_SO)),
     "OTHER_KIND": ReviewGroup(_("Frozen in the other way: unchanged"), Q(left_out=ExclusionReason.OTHER_KIND)),

@@ -67,8 +67,8 @@ def show_freeze_item(item: Any) -> Context:
         "freezing_label": budget.get_account_freezing_display() if budget else "--",
         "left_out": item.left_out != ExclusionReason.NONE,
         "effect_label": item.get_left_out_display() if item.left_out else item.get_effect_display(),
-        "can_leave_out": item.left_out == ExclusionReason.NONE,
-        "can_take_in": item.left_out == ExclusionReason.BY_OPERATOR,
+        "can_exclude": item.left_out == ExclusionReason.NONE,
+        "can_include": item.left_out == ExclusionReason.BY_OPERATOR,
     }
 
 
@@ -76,8 +76,8 @@ def edit_options(item: ReviewItem, typed: TypedAmount | None) -> Context:
     """How the operator can edit an item that sets a budget, and the amount in its field: as typed, if it was."""
     is_complete = item.budget_type is not None and item.amount is not None and 0 < item.amount <= LARGEST_BUDGET
     return {
-        "can_leave_out": item.left_out == ExclusionReason.NONE,
-        "can_take_in": item.left_out == ExclusionReason.BY_OPERATOR and is_complete,
+        "can_exclude": item.left_out == ExclusionReason.NONE,
+        "can_include": item.left_out == ExclusionReason.BY_OPERATOR and is_complete,
         "can_change": item.budget_type is not None and item.left_out not in ALWAYS_EXCLUDED,
         "typed": typed.text if typed else amount_text(item.amount),
         "error": typed.error if typed else "",

@@ -87,7 +87,7 @@ def _open_group(
         "key": key,
         "label": groups[key].label,
         "rows": rows,
-        "can_leave_out": groups[key].can_leave_out,
+        "can_exclude": groups[key].can_exclude,
     }
 
 

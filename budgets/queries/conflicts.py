@@ -57,7 +57,7 @@ def _terms(record: AdjustmentRecord | None) -> str:
 def _freeze_change(customer: Customer) -> str:
     if not customer.is_frozen:
         return _("The account is no longer frozen.")
-    return _("The account is now frozen %(since)s.") % {"since": why_frozen(customer)}
+    return _("The account is now frozen: %(why)s.") % {"why": why_frozen(customer)}
 
 
 def conflict_summary(operation: Operation, month: int) -> Context:

@@ -74,7 +74,7 @@ class DecisionOrder(Order):
     """Undecided budgets, sorted by one of three columns, none of which is secret."""
 
     def decode_cursor(self, mark: str) -> Position | None:
-        """The position that a cursor stands for; None if it is not valid."""
+        """The position that a cursor encodes; None if it is not valid."""
         match = CURSOR_PATTERN.fullmatch(mark)
         value = match and parse_cursor_value(match["value"], datetime if self.column == "exhausted_since" else Decimal)
         return None if match is None or value is None else (0, (value, int(match["key"])))

@@ -97,7 +97,7 @@ def _form(request: ConsoleRequest, customers: CustomerQuerySet, data: QueryDict 
     allowed = set(BudgetType.values)
     if not partner.is_distributor:
         allowed = allowed_types(request.user, partner, grant_of(partner))
-    # A submitted form keeps the box, so that a person who lost the right to unfreeze is told why.
+    # A submitted form keeps the box, so that a person who lost the right to unfreeze reads why.
     shows_unfreeze = data or not why_not_unfreeze(request.user, partner)
     frozen = _actionable(request, customers).frozen().count() if shows_unfreeze else 0
     return SetBudgetsForm(data, allowed=allowed, frozen=frozen)

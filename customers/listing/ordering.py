@@ -242,7 +242,7 @@ class Order:
         return f"{value.isoformat() if isinstance(value, date) else value}~{customer.pk}"
 
     def decode_cursor(self, cursor: str) -> Position | None:
-        """The position that a cursor stands for; None if it is not valid."""
+        """The position that a cursor encodes; None if it is not valid."""
         match = CURSOR_PATTERN.fullmatch(cursor)
         if match is None:
             return None

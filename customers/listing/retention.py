@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from customers.models import Customer, CustomerQuerySet, ListOwner
 from partnercenter.lib.prepared import COUNT_CAP, CappedCount
@@ -29,6 +30,24 @@ class RetentionCounts:
 
     week: int
     day: int
+
+    @property
+    def week_warning(self) -> str:
+        """The warning about the week, with the placeholder `n` for the number as the page shows it."""
+        return ngettext(
+            "The data of %(n)s customer may be deleted within seven days.",
+            "The data of %(n)s customers may be deleted within seven days.",
+            self.week,
+        )
+
+    @property
+    def day_warning(self) -> str:
+        """The warning about the day, with the placeholder `n` for the number as the page shows it."""
+        return ngettext(
+            "The data of %(n)s customer may be deleted within one day.",
+            "The data of %(n)s customers may be deleted within one day.",
+            self.day,
+        )
 
 
 def retention_counts(owner: ListOwner) -> RetentionCounts:

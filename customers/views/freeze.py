@@ -188,9 +188,9 @@ def _context_of_one(request: ConsoleRequest, customer: Customer) -> Context:
 
 def _context_of_many(request: ConsoleRequest, customers: CustomerQuerySet) -> Context:
     all_matching, number = selects_all(request), customers.count()
-    within_reach = actionable(customers, request.user) if all_matching else customers
+    actionable_customers = actionable(customers, request.user) if all_matching else customers
     return {
-        **selection_facts(number, within_reach, within_reach.count()),
+        **selection_facts(number, actionable_customers, actionable_customers.count()),
         "all_matching": all_matching,
         "chosen": _customer_ids(request),
         # The filters of the list define which customers match.

@@ -98,7 +98,7 @@ class JobRun:
     ) -> bool:
         """End the job and delete its files. Returns False if it had already ended."""
         job = Job.objects.filter(pk=self.job.pk)
-        # Changes that were made count, even if another run of the job was refused meanwhile.
+        # Changes that were made count, even if another run of the job was refused in the meantime.
         unfinished = job.exclude(state=Job.State.DONE) if state == Job.State.DONE else job.filter(finished_at=None)
         ended = unfinished.update(
             state=state, finished_at=timezone.now(), message=message, link=link, problems=list(problems), status=status

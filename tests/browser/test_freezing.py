@@ -126,6 +126,6 @@ def test_the_list_warns_of_data_that_may_be_deleted_within_a_week(open_browser, 
     expect(user.page.locator("#ending")).to_be_empty()
     clock.shift(9 * 24 * HOUR)
     later = open_browser(ann, "/customers/")
-    later.page.get_by_role("link", name="Customers whose data may be deleted within seven days: 1").click()
+    later.page.get_by_role("link", name="The data of 1 customer may be deleted within seven days.").click()
     expect(later.rows).to_have_count(1)
     later.expect_accessible()

@@ -90,7 +90,7 @@ def test_a_batch_confirmed_six_times_at_the_same_time_is_applied_once(four, ann,
 
 def test_a_batch_that_is_being_edited_cannot_be_confirmed_as_it_was_before_the_edit(four, ann, monkeypatch):
     batch, pause = factories.reviewed(four, ann, "100"), pause_before(monkeypatch, STORE_EDITED_ITEMS)
-    edited, error = race(lambda: edit_review(batch, leave_out=[four[0].customer_id]), confirming(batch), pause=pause)
+    edited, error = race(lambda: edit_review(batch, exclude=[four[0].customer_id]), confirming(batch), pause=pause)
     assert isinstance(error, OperationFinished)
     confirming(edited)()
     assert amounts(four) == [50, 100, 100, 100]
@@ -98,7 +98,7 @@ def test_a_batch_that_is_being_edited_cannot_be_confirmed_as_it_was_before_the_e
 
 def test_a_batch_that_is_being_confirmed_cannot_be_edited(four, ann, monkeypatch):
     batch, pause = factories.reviewed(four, ann, "100"), pause_before(monkeypatch, WRITE_BUDGETS)
-    _result, error = race(confirming(batch), lambda: edit_review(batch, leave_out=[four[0].customer_id]), pause=pause)
+    _result, error = race(confirming(batch), lambda: edit_review(batch, exclude=[four[0].customer_id]), pause=pause)
     assert isinstance(error, OperationFinished)
     assert amounts(four) == [100] * 4
 

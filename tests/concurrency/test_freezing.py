@@ -122,7 +122,7 @@ def test_a_batch_confirmed_six_times_at_the_same_time_freezes_once(four, ann, mo
 
 def test_a_review_that_is_being_confirmed_cannot_be_edited(four, ann, monkeypatch):
     batch, pause = reviewed(four, ann), pause_before(monkeypatch, FREEZE_OR_UNFREEZE)
-    edit = partial(edit_review, batch, leave_out=[four[0].customer_id])
+    edit = partial(edit_review, batch, exclude=[four[0].customer_id])
     _result, error = race(confirming_freeze(batch), edit, pause=pause)
     assert isinstance(error, OperationFinished)
     assert origins(four) == [FreezeOrigin.PARTNER] * 4

@@ -99,7 +99,7 @@ class RandomActions:
         rows = operation.reviewed.select_related("customer").order_by("?")
         first, *_rest, last = [row.customer.customer_id for row in (rows[0], *rows)]
         amounts = {} if operation.kind == Operation.Kind.UNDO_BATCH else {last: Decimal(chance.randint(50, 300))}
-        self.operations.append(edit_review(operation, leave_out=[first], amounts=amounts))
+        self.operations.append(edit_review(operation, exclude=[first], amounts=amounts))
 
     def confirm(self, chance: Random) -> None:
         """Confirm any of the last operations, even if it is confirmed already; mostly for unchanged customers only."""
