@@ -1,4 +1,4 @@
-"""Adjustment records, expenditure reports and unassociated accounts in Django admin, read-only, for superusers."""
+"""Adjustment records, expenditure reports, their imports, and unassociated accounts in Django admin, read-only, for superusers."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from budgets.models import AdjustmentRecord, ExpenditureReport, UnassociatedExpenditure
+from budgets.models import AdjustmentRecord, ExpenditureReport, ReportImport, ReportSum, UnassociatedExpenditure
 from budgets.months import month_name
 from partnercenter.lib.admin import PlatformAdmin
 from partnercenter.lib.types import Context
@@ -23,10 +23,40 @@ class AdjustmentRecordAdmin(PlatformAdmin):
     search_fields = ["=customer__customer_id"]
 
 
+class ReportSumInline(admin.TabularInline):
+    """What a report stated by month and partner, beside the totals stored before."""
+
+    model = ReportSum
+    fields = ["partner", "month", "accounts", "total_before", "total", "risen", "fallen"]
+    ordering = ["month", "partner"]
+    extra = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
 @admin.register(ExpenditureReport)
 class ExpenditureReportAdmin(PlatformAdmin):
     list_display = ["reported_at", "imported_at", "operator_name", "partner", "format"]
     list_select_related = ["partner"]
+    inlines = [ReportSumInline]
+
+
+@admin.register(ReportImport)
+class ReportImportAdmin(PlatformAdmin):
+    """Every attempt to import a report, with what it needs a confirmation for or why it was refused."""
+
+    list_display = ["began_at", "state", "partner", "operator_name", "reported_at", "reason", "confirmed_by"]
+    list_select_related = ["partner"]
+    list_filter = ["state"]
+    exclude = ["files"]
 
 
 @admin.register(UnassociatedExpenditure)

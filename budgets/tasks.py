@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import cast
 
+from django.db import transaction
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,8 +20,10 @@ from django_tasks.base import Task
 from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import freeze_request_from
 from budgets.actions.import_budgets import review_import
-from budgets.actions.import_report import import_report
+from budgets.actions.import_report import ReportResult, import_report
 from budgets.actions.manual_freeze import review_freeze
+from budgets.actions.plausibility import ImplausibleReport
+from budgets.actions.report_imports import delete_files, heartbeat, import_attempt, waiting_import
 from budgets.actions.reviews import review_budgets
 from budgets.actions.terms import terms_from_json
 from budgets.files.expenditure_reports import read_report
@@ -116,12 +119,50 @@ def import_budgets(run: jobs.JobRun) -> None:
 @job_task
 def take_in(run: jobs.JobRun) -> None:
     """Import an expenditure report for the operator's own customers; see rule 8.5 (docs/rules.md)."""
-    with run.files() as files:
-        report = read_report(files, progress=run.progress)
     operator = run.job.operator
+    sources = [name for name, _path in run.job.files]
+    with import_attempt(sources, operator=operator, partner=operator.partner) as attempt:
+        try:
+            with run.files() as files:
+                report = read_report(files, progress=heartbeat(attempt, run.progress))
+            run.applying()
+            with write_transaction():
+                # Without a time in its lines it refers to when it was uploaded, however long the job waited.
+                result = import_report(
+                    report,
+                    operator=operator,
+                    default_time=run.job.created_at,
+                    only=operator.partner,
+                    key=attempt.pk,
+                )
+                _end_import(run, result)
+        except ImplausibleReport:
+            attempt.files = run.keep_files()
+            run.link_if_refused = reverse("expenditure_report", args=[attempt.pk])
+            raise
+
+
+@job_task
+def confirm_report(run: jobs.JobRun) -> None:
+    """Import an uploaded report that an administrator has confirmed; see rule 8.3 (docs/rules.md)."""
+    attempt = waiting_import(run.job.terms["report_import"], run.job.operator)
+    run.link_if_refused = reverse("expenditure_report", args=[attempt.pk])
+    with jobs.open_files(attempt.files) as files:
+        report = read_report(files, progress=run.progress)
     run.applying()
     with write_transaction():
-        # The time of the report is when it was uploaded, however long the job waited.
-        result = import_report(report, operator=operator, reported_at=run.job.created_at, only=operator.partner)
-        link = reverse("expenditure_report", args=[result.report]) if result.report else ""
-        run.end(message_for_report(result), link=link)
+        result = import_report(
+            report,
+            operator=run.job.operator,
+            default_time=attempt.began_at,
+            only=attempt.partner,
+            confirm=attempt.content_hash,
+            key=attempt.pk,
+        )
+        transaction.on_commit(lambda: delete_files(attempt))
+        _end_import(run, result)
+
+
+def _end_import(run: jobs.JobRun, result: ReportResult) -> None:
+    link = reverse("expenditure_report", args=[result.report]) if result.report else ""
+    run.end(message_for_report(result), link=link)

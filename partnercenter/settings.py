@@ -3,6 +3,7 @@
 import os
 import secrets
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -37,6 +38,12 @@ BILLING_TIME_ZONE = env.str("BILLING_TIME_ZONE", "Asia/Shanghai")
 if BILLING_TIME_ZONE not in available_timezones():
     raise ImproperlyConfigured("BILLING_TIME_ZONE is not a time zone. Write one such as Asia/Shanghai.")
 UPLOAD_MAX_MEGABYTES = env.int("UPLOAD_MAX_MEGABYTES", 200)
+# A report whose sum falls below, or rises above, these multiples of the stored sum needs a confirmation. Sums below the
+# floor and reports about fewer accounts are not questioned; see rule 8.3 (docs/rules.md).
+REPORT_GUARD_FALL = env.decimal("REPORT_GUARD_FALL", Decimal("0.8"))
+REPORT_GUARD_RISE = env.decimal("REPORT_GUARD_RISE", Decimal(3))
+REPORT_GUARD_FLOOR = env.decimal("REPORT_GUARD_FLOOR", Decimal(100))
+REPORT_GUARD_FEWEST = env.int("REPORT_GUARD_FEWEST", 20)
 PAY_PER_USE_WHEN_EXHAUSTED = env.bool("PAY_PER_USE_WHEN_EXHAUSTED", True)
 RESOURCE_RETENTION_DAYS = env.int("RESOURCE_RETENTION_DAYS", 15)
 
@@ -76,6 +83,8 @@ if env.str("EMAIL_URL", ""):
         raise ImproperlyConfigured("EMAIL_URL has no known scheme. Write smtp://, smtps:// or file:///.")
     globals().update(MAIL)
 EMAIL_TIMEOUT = 10
+# Who runs the platform: they hear of refused reports and of errors.
+ADMINS = [("", address) for address in env.list("ADMINS", [])]
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "partner-center@localhost")
 
 # --- Background jobs: within the request, or by `manage.py db_worker` -------------------------------------------------

@@ -104,6 +104,8 @@ def test_lines_are_summed_exactly_and_rounded_once_with_halves_away_from_zero(li
 
 @given(LINES, st.data())
 def test_splitting_a_report_over_files_gives_the_same_totals(lines, data):
+    # Files with the same lines would be taken for two exports of one month.
+    lines = list(dict.fromkeys(lines))
     cut = data.draw(st.integers(0, len(lines)))
     assert totals(focus_csv(lines[:cut]), focus_csv(lines[cut:])) == totals(focus_csv(lines))
 

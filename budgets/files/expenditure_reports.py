@@ -5,6 +5,7 @@ in units of 10^-12 and rounded to cents once, in `ReadReport.totals` (section 2 
 line gives no totals.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,10 @@ from itertools import chain
 from typing import BinaryIO
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from budgets.files.repeated_exports import ExportComparison
 from budgets.months import LONGEST_SHOWN, month_name, parse_moment, parse_month, parse_month_of_date
 from partnercenter.lib.csv_files import BadLines, CellPicker, CsvFile, CsvHeader, Progress, require_value
 
@@ -37,14 +40,17 @@ class ReadReport:
     """The contents of all files of one report.
 
     `format` is "focus", "plain" or "mixed". `lines` counts the records without the headers, `unattributed_lines` the
-    records without a sub-account. `covers_until` is the latest ChargePeriodEnd, in UTC.
+    records without a sub-account. `covers_until` is the latest ChargePeriodEnd, `usage_until` the latest that is not in
+    the future, both in UTC. `file_hashes` are the SHA-256 digests of the files' uncompressed bytes.
     """
 
     format: str = ""
     lines: int = 0
     unattributed_lines: int = 0
     covers_until: datetime | None = None
+    usage_until: datetime | None = None
     sources: list[str] = field(default_factory=list)
+    file_hashes: list[bytes] = field(default_factory=list, repr=False)
     unattributed_units: int = field(default=0, repr=False)
     # Units of 10^-12 by month and customer ID: sums of FOCUS lines, and totals as stated by plain files. The key is one
     # string, which takes half the memory of a pair.
@@ -55,6 +61,14 @@ class ReadReport:
     def unattributed_total(self) -> Decimal:
         """The sum of the lines without a sub-account, with two decimals."""
         return Decimal(_to_cents(self.unattributed_units)).scaleb(-2)
+
+    @property
+    def content_hash(self) -> str:
+        """Identifies the content, in any order of the files: 64 hexadecimal digits (rule 8.1 (docs/rules.md)).
+
+        Empty if the report was not read from files.
+        """
+        return hashlib.sha256(b"".join(sorted(self.file_hashes))).hexdigest() if self.file_hashes else ""
 
     def totals(self) -> Iterator[tuple[str, int, int]]:
         """Stream (customer ID, month as YYYYMM, cents), once per customer and month, in no particular order."""
@@ -68,12 +82,14 @@ def read_report(
     """Read all files of one report, given as (name, content), gzipped or not (section 8 (docs/rules.md)).
 
     With `format` ("focus" or "plain") every header must fit that format, otherwise each header decides. `progress` is
-    called about once per MiB. Raises BadFile if a file or a line cannot be read.
+    called about once per MiB. Raises BadFile if a file or a line cannot be read, and InvalidRequest if two files are
+    exports of the same lines (rule 8.3 (docs/rules.md)).
     """
     reader = _ReportReader(format)
     for name, content in files:
         reader.read(CsvFile(name, content, progress))
     reader.bad_lines.raise_if_any()
+    reader.comparison.refuse_repeated()
     return reader.report
 
 
@@ -84,6 +100,8 @@ class _ReportReader:
         self.required_format = required_format
         self.report = ReadReport()
         self.bad_lines = BadLines()
+        self.comparison = ExportComparison()
+        self.now = timezone.now()
 
     def read(self, file: CsvFile) -> None:
         """Add a file. Raises BadFile as soon as there are more bad lines than are collected."""
@@ -95,14 +113,17 @@ class _ReportReader:
             return
         self.report.format = format if self.report.format in ("", format) else "mixed"
         add: Callable[..., None] = self._add_focus if format == "focus" else self._add_plain
-        while True:
-            try:
-                if not (row := file.next_record()):
-                    return
-                self.report.lines += 1
-                add(*pick(row))
-            except ValueError as error:
-                self.bad_lines.add(file, error)
+        with self.comparison.file(file.name) as compare:
+            while True:
+                try:
+                    if not (row := file.next_record()):
+                        break
+                    self.report.lines += 1
+                    compare(row)
+                    add(*pick(row))
+                except ValueError as error:
+                    self.bad_lines.add(file, error)
+        self.report.file_hashes.append(file.sha256.digest())
 
     def _read_header(self, file: CsvFile) -> tuple[str, CellPicker]:
         """Return the file's format, and the picker of that format's cells from a row."""
@@ -129,6 +150,8 @@ class _ReportReader:
             raise ValueError(_("the currency is %(found)r, it must be %(expected)s") % names)
         if moment := parse_moment(charge_end[:LONGEST_SHOWN]):
             self.report.covers_until = max(moment, self.report.covers_until or moment)
+            if moment <= self.now:
+                self.report.usage_until = max(moment, self.report.usage_until or moment)
         if customer_id:
             # A customer's month that a plain file states as a total would be counted twice.
             key = _key(customer_id, month, self.report.stated)

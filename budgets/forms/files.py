@@ -44,6 +44,15 @@ class ReportForm(forms.Form):
         return files
 
 
+class ConfirmReportForm(forms.Form):
+    """The confirmation of a report whose totals differ much from the stored ones; see rule 8.3 (docs/rules.md)."""
+
+    read = forms.BooleanField(
+        label=_("I have read these figures, and they are right."),
+        error_messages={"required": _("Tick that you have read the figures, or do not import the report.")},
+    )
+
+
 class ImportForm(forms.Form):
     """A CSV file of budgets. `leave_out_bad` goes straight to the review of the good lines."""
 

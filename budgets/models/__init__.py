@@ -15,6 +15,8 @@ from budgets.models.expenditure import (
     BillingMonth,
     Expenditure,
     ExpenditureReport,
+    ReportImport,
+    ReportSum,
     UnassociatedExpenditure,
     expenditure_between,
 )
@@ -29,6 +31,8 @@ __all__ = [
     "Budget",
     "Expenditure",
     "ExpenditureReport",
+    "ReportImport",
+    "ReportSum",
     "UnassociatedExpenditure",
     "budget_flags",
     "exhausted_since",

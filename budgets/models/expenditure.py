@@ -1,17 +1,25 @@
 """Models of expenditure by account and month, of expenditure reports, and of the current billing month."""
 
 import uuid
+from datetime import timedelta
 from typing import ClassVar
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import PROTECT, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
+from partnercenter.lib.append_only import Record
 from partnercenter.lib.money import MoneyField, money
 from partnercenter.models import Partner, User
+
+
+# An import whose process gives no sign of life for this long was interrupted.
+SILENT_AFTER = timedelta(minutes=1)
 
 
 class BillingMonth(models.Model):
@@ -30,11 +38,13 @@ class BillingMonth(models.Model):
 CURRENT_MONTH = Subquery(BillingMonth.objects.filter(pk=1).values("month"))
 
 
-class ExpenditureReport(models.Model):
-    """An imported report that changed at least one total, with a summary of what it stated and changed.
+class ExpenditureReport(Record):
+    """An imported report as it was read. What became of it is in its `ReportImport`.
 
-    See section 8 (docs/rules.md).
+    See section 8 and rule 9.3 (docs/rules.md).
     """
+
+    changeable = ("summary",)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reported_at = models.DateTimeField(_("time"), help_text="The time to which its totals refer.")
@@ -51,7 +61,10 @@ class ExpenditureReport(models.Model):
     )
     sources = models.JSONField(help_text="The names of its files.")
     format = models.CharField(max_length=10)
-    summary = models.JSONField(default=dict)
+    content_hash = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="SHA-256 of its files; empty if it was not computed."
+    )
+    summary = models.JSONField(default=dict, help_text="What it stated and changed.")
 
     class Meta:
         verbose_name = _("expenditure report")
@@ -60,6 +73,70 @@ class ExpenditureReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reported_at:%Y-%m-%d %H:%M}"
+
+
+class ReportSum(Record):
+    """What a report stated for one partner's customers in one month, compared with the totals stored before.
+
+    `partner` is None for accounts that no customer is associated with.
+    """
+
+    report = models.ForeignKey(ExpenditureReport, PROTECT, related_name="sums")
+    partner = models.ForeignKey(Partner, PROTECT, null=True, related_name="+", db_index=False)
+    month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")
+    accounts = models.PositiveIntegerField(help_text="How many accounts it stated a total for.")
+    total = MoneyField(_("expenditure"))
+    total_before = MoneyField(help_text="The stored totals of the same accounts.")
+    risen = models.PositiveIntegerField(help_text="How many totals are higher than the stored ones.")
+    fallen = models.PositiveIntegerField(help_text="How many totals are lower than the stored ones.")
+
+
+class ReportImport(models.Model):
+    """An attempt to import a report: its state, and what it changed or why it was refused.
+
+    Not a record: it changes while the report is being imported. Its key is that of the report.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        READING = "READING", _("Reading")
+        NEEDS_CONFIRMATION = "NEEDS_CONFIRMATION", _("Needs confirmation")
+        APPLYING = "APPLYING", _("Being imported")
+        IMPORTED = "IMPORTED", _("Imported")
+        REFUSED = "REFUSED", _("Refused")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    report = models.OneToOneField(ExpenditureReport, PROTECT, null=True, related_name="report_import")
+    state = models.CharField(max_length=20, choices=State)
+    partner = models.ForeignKey(Partner, PROTECT, null=True, related_name="+", db_index=False)
+    operator = models.ForeignKey(User, PROTECT, null=True, related_name="+", db_index=False)
+    operator_name = models.CharField(max_length=150)
+    sources = models.JSONField(help_text="The names of its files.")
+    content_hash = models.CharField(max_length=64, blank=True)
+    reported_at = models.DateTimeField(null=True)
+    began_at = models.DateTimeField()
+    alive_at = models.DateTimeField(help_text="When its process last gave a sign of life.")
+    ended_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True, help_text="Why it was refused or needs a confirmation.")
+    problems = models.JSONField(default=list, help_text="The bad lines of its files.")
+    comparison = models.JSONField(
+        null=True, encoder=DjangoJSONEncoder, help_text="The figures for which it needs a confirmation."
+    )
+    confirmed_by = models.CharField(max_length=150, blank=True)
+    files = models.JSONField(default=list, help_text="Name and storage path of uploads kept for a confirmation.")
+
+    class Meta:
+        verbose_name = _("report import")
+        verbose_name_plural = _("report imports")
+        indexes: ClassVar = [models.Index(fields=["partner", "-began_at"], name="report_import_by_partner")]
+
+    def __str__(self) -> str:
+        return f"{self.began_at:%Y-%m-%d %H:%M} {self.state}"
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it has not ended, and its process has given no sign of life for a minute."""
+        return self.ended_at is None and self.alive_at < timezone.now() - SILENT_AFTER
 
 
 class Expenditure(models.Model):

@@ -7,6 +7,7 @@ from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.import_budgets import BudgetImport
 from budgets.actions.import_report import ReportResult
 from budgets.actions.set_budgets import BatchResult
+from partnercenter.lib.dates import format_minute
 from partnercenter.lib.money import show_number
 from partnercenter.models import BudgetType
 
@@ -133,6 +134,10 @@ def message_for_import(result: BudgetImport) -> str:
 
 def message_for_report(result: ReportResult) -> str:
     """The message after an expenditure report was imported: how many totals changed, or why none did."""
+    if result.already_imported_at:
+        return _("This report was already imported at %(at)s. Nothing was changed.") % {
+            "at": format_minute(result.already_imported_at)
+        }
     if not result.changed:
         return _nothing_to_update(result)
     changed = ngettext(

@@ -3,38 +3,54 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from budgets.models import ExpenditureReport
+from budgets.models import ExpenditureReport, ReportImport, ReportSum
+from budgets.months import month_name
 from customers.masking import mask_name
 from customers.models import FreezeRecord
 from partnercenter.lib.types import Context
 from partnercenter.models import Partner
 
-REPORT_COUNTS = ("lines", "customers", "changed", "exhausted")
+SUMS = ("accounts", "total", "total_before", "risen", "fallen")
 
 
-def show_reports(reports: Iterable[ExpenditureReport], partner: Partner) -> list[Context]:
-    """Turn reports into rows for a partner.
+def show_reports(imports: Iterable[ReportImport], partner: Partner) -> list[Context]:
+    """Turn imports of reports into rows for a partner.
 
-    Of the platform's own reports, a partner sees only the times, and how many of its own accounts they froze.
+    Of the platform's own reports, a partner sees only times and state, and the figures of its own customers.
     """
-    reports = list(reports)
-    freezes = freezes_of(partner).filter(batch__in=[report.pk for report in reports])
-    frozen = dict(freezes.order_by().values_list("batch").annotate(Count("pk")))
+    imports = list(imports)
+    keys = [each.pk for each in imports]
+    frozen = dict(freezes_of(partner).filter(batch__in=keys).order_by().values_list("batch").annotate(Count("pk")))
+    sums = _sums_of(partner, keys)
     return [
         {
-            "pk": report.pk,
-            "reported_at": report.reported_at,
-            "imported_at": report.imported_at,
-            "operator": report.operator_name,
-            "sources": report.sources if report.partner_id else [_("all customers of the platform")],
-            **{name: report.summary[name] if report.partner_id else "--" for name in REPORT_COUNTS},
-            "frozen": frozen.get(report.pk, 0),
+            "pk": each.pk,
+            "began_at": each.began_at,
+            "reported_at": each.reported_at,
+            "state": each.state,
+            "state_label": state_label(each),
+            "operator": each.operator_name,
+            "sources": each.sources if each.partner_id else [_("all customers of the platform")],
+            "sums": sums.get(each.pk),
+            "frozen": frozen.get(each.pk, 0),
         }
-        for report in reports
+        for each in imports
     ]
+
+
+def _sums_of(partner: Partner, keys: list[object]) -> dict[object, Context]:
+    """What these reports stated for the partner's customers, over all months, by the key of the report."""
+    rows = ReportSum.objects.filter(partner=partner, report__in=keys).order_by().values("report")
+    sums = {row["report"]: row for row in rows.annotate(**{f"all_{name}": Sum(name) for name in SUMS})}
+    return {key: {name: row[f"all_{name}"] for name in SUMS} for key, row in sums.items()}
+
+
+def state_label(report_import: ReportImport) -> str:
+    """The state of an import in words; one whose process gives no sign of life is interrupted."""
+    return _("Interrupted") if report_import.is_interrupted else report_import.get_state_display()
 
 
 def freezes_of(partner: Partner) -> QuerySet[FreezeRecord]:
@@ -42,19 +58,46 @@ def freezes_of(partner: Partner) -> QuerySet[FreezeRecord]:
     return FreezeRecord.objects.filter(customer__partner=partner, operation=FreezeRecord.Operation.FREEZE)
 
 
-def show_report(report: ExpenditureReport) -> Context:
-    """A report with its content and effects, or only its times if it is the platform's own."""
-    times = {
-        "reported_at": report.reported_at,
-        "imported_at": report.imported_at,
-        "operator": report.operator_name,
-        "own": report.partner_id is not None,
+def show_report(report_import: ReportImport, partner: Partner) -> Context:
+    """An import for a partner: its own reports with content and reasons, the platform's only with times and state.
+
+    Both have the sums of the partner's own customers by month.
+    """
+    sums = ReportSum.objects.filter(report=report_import.report, partner=partner).order_by("month")
+    shown = {
+        "pk": report_import.pk,
+        "began_at": report_import.began_at,
+        "reported_at": report_import.reported_at,
+        "state": report_import.state,
+        "state_label": state_label(report_import),
+        "operator": report_import.operator_name,
+        "own": report_import.partner_id is not None,
+        "sums": [{"month": month_name(each.month)} | {name: getattr(each, name) for name in SUMS} for each in sums],
     }
-    if report.partner_id is None:
-        return times
-    totals = {name: Decimal(report.summary[name]) for name in ("total", "unattributed_total")}
+    if report_import.partner_id is None:
+        return shown
+    own = {name: getattr(report_import, name) for name in ("sources", "reason", "problems", "confirmed_by")}
+    stated = _stated(report_import.report) if report_import.report else {}
+    return shown | own | stated | {"comparison": _comparison(report_import.comparison)}
+
+
+def _stated(report: ExpenditureReport) -> Context:
+    """What a report stated and changed, from its summary."""
     formats = {"focus": "FOCUS", "plain": _("Plain CSV"), "mixed": _("FOCUS and plain CSV")}
-    return report.summary | totals | times | {"sources": report.sources, "format_label": formats[report.format]}
+    totals = {name: Decimal(report.summary[name]) for name in ("total", "unattributed_total")}
+    return report.summary | totals | {"format_label": formats[report.format]}
+
+
+def _comparison(stored: Context | None) -> Context | None:
+    """The figures that need a confirmation, with amounts as decimals again."""
+    if stored is None:
+        return None
+    amounts = {name: Decimal(stored[name]) for name in ("before", "after")}
+    largest = [
+        {"account": each["account"], "before": Decimal(each["before"]), "after": Decimal(each["after"])}
+        for each in stored["largest"]
+    ]
+    return stored | amounts | {"month": month_name(stored["month"]), "largest": largest}
 
 
 def show_frozen(records: Iterable[FreezeRecord]) -> list[Context]:

@@ -67,8 +67,13 @@ class JobRun:
     @contextmanager
     def files(self) -> Iterator[list[tuple[str, Any]]]:
         """Open the job's files for the duration of a block, as names and contents."""
-        with ExitStack() as stack:
-            yield [(name, stack.enter_context(default_storage.open(path))) for name, path in self.job.files]
+        with open_files(self.job.files) as files:
+            yield files
+
+    def keep_files(self) -> list[tuple[str, str]]:
+        """Hand over the job's files: they are not deleted when it ends. Returns their names and storage paths."""
+        kept, self.job.files = self.job.files, []
+        return kept
 
     def end(self, message: str, *, link: str = "", problems: Iterable[str] = (), status: int = 200) -> None:
         """End the job as done. Call this in the transaction that made the changes. Raises AlreadyFinished."""
@@ -137,6 +142,13 @@ class JobRun:
                     return
         finally:
             connection.close()
+
+
+@contextmanager
+def open_files(files: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, Any]]]:
+    """Open stored files, given as names and storage paths, for the duration of a block, as names and contents."""
+    with ExitStack() as stack:
+        yield [(name, stack.enter_context(default_storage.open(path))) for name, path in files]
 
 
 def run_job(pk: str, task: Callable[[JobRun], None]) -> None:

@@ -5,6 +5,7 @@ a table to alter it, and the triggers are silently lost.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -17,12 +18,12 @@ BEGIN
 END $$
 """
 POSTGRESQL_TRIGGER = """
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "{table}"
+CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE{columns} OR DELETE OR TRUNCATE ON "{table}"
 FOR EACH STATEMENT EXECUTE FUNCTION append_only()
 """
 # INSERT OR REPLACE deletes the old row without firing a DELETE trigger, hence the third trigger.
 SQLITE_TRIGGERS = {
-    "no_update": "BEFORE UPDATE ON \"{table}\" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+    "no_update": "BEFORE UPDATE{columns} ON \"{table}\" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
     "no_delete": "BEFORE DELETE ON \"{table}\" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
     "no_replace": 'BEFORE INSERT ON "{table}" WHEN EXISTS (SELECT 1 FROM "{table}" WHERE {conflict})'
     " BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
@@ -30,7 +31,9 @@ SQLITE_TRIGGERS = {
 
 
 class Record(models.Model):
-    """Base class of models whose rows are inserted once and never changed."""
+    """Base class of models whose rows are inserted once and never changed, except for the fields in `changeable`."""
+
+    changeable: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         abstract = True
@@ -49,15 +52,23 @@ def install_triggers(using: str = "default", **_kwargs: object) -> None:
         if connection.vendor == "postgresql":
             cursor.execute(POSTGRESQL_FUNCTION)
         for model in record_models():
-            table = model._meta.db_table
+            table, columns = model._meta.db_table, _fixed_columns(model)
             if table not in existing:
                 continue
             if connection.vendor == "postgresql":
-                cursor.execute(POSTGRESQL_TRIGGER.format(table=table))
+                cursor.execute(POSTGRESQL_TRIGGER.format(table=table, columns=columns))
                 continue
             for name, body in SQLITE_TRIGGERS.items():
-                trigger = body.format(table=table, conflict=_conflict_condition(model))
+                trigger = body.format(table=table, columns=columns, conflict=_conflict_condition(model))
                 cursor.execute(f'CREATE TRIGGER IF NOT EXISTS "{table}_{name}" {trigger}')
+
+
+def _fixed_columns(model: type[Record]) -> str:
+    """The columns that a trigger protects, as SQL after UPDATE: "" for all."""
+    if not model.changeable:
+        return ""
+    fixed = [field.column for field in model._meta.concrete_fields if field.name not in model.changeable]
+    return " OF " + ", ".join(f'"{column}"' for column in fixed)
 
 
 def _conflict_condition(model: type[Record]) -> str:

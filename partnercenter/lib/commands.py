@@ -1,5 +1,7 @@
 """The base class of this project's management commands."""
 
+from typing import ClassVar
+
 from django.core.management.base import BaseCommand, CommandError
 
 from partnercenter.lib.csv_files import BadFile
@@ -7,7 +9,12 @@ from partnercenter.lib.errors import ActionError
 
 
 class ConsoleCommand(BaseCommand):
-    """A command that reports a refused action or a bad or unreadable file as an error, with exit status 1."""
+    """A command that reports a refused action or a bad or unreadable file as an error, with exit status 1.
+
+    `exit_statuses` names other statuses for some refusals.
+    """
+
+    exit_statuses: ClassVar[dict[type[ActionError], int]] = {}
 
     def execute(self, *args: object, **options: object) -> str | None:
         try:
@@ -17,4 +24,4 @@ class ConsoleCommand(BaseCommand):
         except BadFile as error:
             raise CommandError("\n".join([error.message, *error.lines])) from error
         except ActionError as error:
-            raise CommandError(error.message) from error
+            raise CommandError(error.message, returncode=self.exit_statuses.get(type(error), 1)) from error

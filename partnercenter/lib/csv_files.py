@@ -7,6 +7,7 @@ the file can be refused as a whole (rule 8.4 (docs/rules.md)). Downloads are sen
 import codecs
 import csv
 import gzip
+import hashlib
 import io
 import re
 import zlib
@@ -110,7 +111,8 @@ class Unreadable(ValueError):
 class CsvFile:
     """A reader of a CSV file, gzipped or not, record by record.
 
-    `record_line` is the physical line on which the current record begins.
+    `record_line` is the physical line on which the current record begins. `sha256` hashes the uncompressed bytes, and
+    is complete once the file has been read to its end.
     """
 
     def __init__(self, name: str, content: BinaryIO, progress: Progress) -> None:
@@ -121,9 +123,11 @@ class CsvFile:
         self._width = 0
         self._unpacked_megabytes = settings.UPLOAD_MAX_MEGABYTES * MAX_UNPACKING_FACTOR
         self._unpacked_bytes_left = self._unpacked_megabytes * 2**20
-        raw = io.BufferedReader(_CountingReader(content, progress), CHUNK_BYTES)
+        self.sha256 = hashlib.sha256()
+        raw = io.BufferedReader(_ObservedReader(content, lambda data: progress and progress(len(data))), CHUNK_BYTES)
         self._is_gzipped = raw.peek(2)[:2] == b"\x1f\x8b"
-        self._stream: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=raw), CHUNK_BYTES) if self._is_gzipped else raw
+        uncompressed = gzip.GzipFile(fileobj=raw) if self._is_gzipped else raw
+        self._stream: BinaryIO = io.BufferedReader(_ObservedReader(uncompressed, self.sha256.update), CHUNK_BYTES)
         # Unlike a generator, this iterator goes on after `_next_line` has raised an error.
         self._rows = csv.reader(iter(self._next_line, ""), strict=True)
 
@@ -188,12 +192,12 @@ class CsvFile:
         return line
 
 
-class _CountingReader(io.RawIOBase):
-    """Reports how many bytes are read from a file. Closing it leaves the file itself open."""
+class _ObservedReader(io.RawIOBase):
+    """Passes on the bytes of a file, and shows each chunk to a function. Closing it leaves the file itself open."""
 
-    def __init__(self, content: BinaryIO, progress: Progress) -> None:
+    def __init__(self, content: BinaryIO | gzip.GzipFile, observe: Callable[[memoryview], object]) -> None:
         self._content = content
-        self._progress = progress
+        self._observe = observe
 
     def readable(self) -> bool:
         return True
@@ -202,8 +206,8 @@ class _CountingReader(io.RawIOBase):
         view = memoryview(buffer)
         data = self._content.read(len(view))
         view[: len(data)] = data
-        if self._progress and data:
-            self._progress(len(data))
+        if data:
+            self._observe(view[: len(data)])
         return len(data)
 
 
