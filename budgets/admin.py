@@ -1,4 +1,4 @@
-"""Adjustment records, expenditure reports, their imports, and unassociated accounts in Django admin, read-only, for superusers."""
+"""Adjustment records, expenditure reports and unassociated accounts in Django admin, read-only, for superusers."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

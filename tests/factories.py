@@ -163,9 +163,13 @@ def read(*lines: tuple[str, ...]) -> ReadReport:
 
 
 def report(*lines: tuple[Customer | str, str, str], at: datetime | None = None, **more: Any) -> ReportResult:
-    """Import a report; each line is a customer or a customer ID, a month such as "2026-09", and a total."""
+    """Import a report; each line is a customer or a customer ID, a month such as "2026-09", and a total.
+
+    However implausible the totals are, they are confirmed.
+    """
     named = [(each.customer_id if isinstance(each, Customer) else each, *rest) for each, *rest in lines]
-    return import_report(read(*named), operator=more.pop("operator", None), reported_at=at, **more)
+    content, operator = read(*named), more.pop("operator", None)
+    return import_report(content, operator=operator, reported_at=at, confirm=content.content_hash, **more)
 
 
 def fresh(customer: Customer) -> Customer:

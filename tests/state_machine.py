@@ -82,6 +82,8 @@ class BudgetMachine(RuleBasedStateMachine):
         super().__init__()
         self.operator, self.partner, self.model = operator, partner, Model(START)
         self.batches: list[tuple[UUID, AppliedBatch]] = []
+        # Lines and time of the last report.
+        self.last_report: tuple[list[tuple[str, str, str]], datetime] = ([], factories.moment("2000-01-01 00:00"))
         self.may_unfreeze = True
         self.now, self.cleanup = START, ExitStack()
         self.cleanup.enter_context(rolled_back())
@@ -149,13 +151,19 @@ class BudgetMachine(RuleBasedStateMachine):
         self.import_report({(name, self.month + offset): total for (name, offset), total in totals.items()}, age)
 
     def import_report(self, totals: dict[tuple[str, int], Decimal], age: timedelta) -> None:
-        """Import it; the same report again writes nothing, see rule 8.1 (docs/rules.md)."""
+        """Import it. The same content again, for the same time or earlier, is not a report; see rule 8.1."""
         lines = [(name, f"{month // 12}-{month % 12 + 1:02}", f"{total}") for (name, month), total in totals.items()]
         result = factories.report(*lines, at=self.now - age)
         before = dict(self.model.totals)
         self.model.restore(self.month)
         self.model.import_report(self.now - age, totals)
-        assert (result.report is not None) == (self.model.totals != before)
+        last_lines, last_at = self.last_report
+        if lines == last_lines and self.now - age <= last_at:
+            assert result.report is None
+            assert self.model.totals == before
+        else:
+            assert (result.report is None) == (not lines)
+            self.last_report = (lines, self.now - age) if lines else self.last_report
 
     @rule(data=st.data(), request=FREEZE_REQUESTS)
     def freeze_or_unfreeze(self, data: Any, request: FreezeRequest) -> None:

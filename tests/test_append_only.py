@@ -51,6 +51,7 @@ def record_of(acme: Partner, ann: User) -> Callable[[type[Record]], Any]:
     """Write a record of every model; the result finds the one of a given model."""
     customer = factories.customer(acme)
     factories.budget(customer, ann, "100.00")
+    factories.report((customer, "2026-09", "1"))
     reveal_names([customer], operator=ann, page="/customers/")
     record_export(ExportRecord.What.LIST, query="", rows=1, operator=ann, partner=acme)
     operation = Operation.objects.create(

@@ -24,7 +24,7 @@ PAGES = [
 ]
 ROOMS = ("partnercenter", "customers", "budgets")
 # Paths that exist only once the console was set up or has run, and a time zone.
-NOT_IN_THE_TREE = ("var/", ".venv", "Asia/")
+NOT_IN_THE_TREE = ("var/", ".venv", "Asia/", "exports/")
 # Folders named by Django, inside those that docs/architecture.md names.
 NAMED_BY_DJANGO = {"migrations", "commands", "templatetags"}
 A_FILE = re.compile(r"\.?[\w-]+(/[\w.-]+)+/?|[\w-]+/|[\w.-]+\.(py|md|toml|txt|html|js|css)|\.env\.example")

@@ -261,9 +261,11 @@ def test_the_platform_hears_of_a_refusal_once(customers, tmp_path, settings):
 def test_sums_by_month_and_partner_are_kept_beside_the_totals_before(acme, borealis, customers, tmp_path):
     theirs = factories.customer(borealis, "theirs")
     run_command("import_expenditure", plain(tmp_path / "a.csv", [*customers, theirs], "10"))
-    text = PLAIN + "".join(f"{each.customer_id},2026-09,{cost}\n" for each, cost in zip(customers, range(30), strict=True))
+    lines = (f"{each.customer_id},2026-09,{cost}\n" for cost, each in enumerate(customers))
+    text = PLAIN + "".join(lines)
     (tmp_path / "b.csv").write_text(f"{text}theirs,2026-09,12\nnobody,2026-08,5\n")
-    report = run_command("import_expenditure", tmp_path / "b.csv") and ExpenditureReport.objects.latest("imported_at")
+    run_command("import_expenditure", tmp_path / "b.csv")
+    report = ExpenditureReport.objects.latest("imported_at")
     sums = ReportSum.objects.filter(report=report).order_by("month", "total")
     rows = [(each.partner, each.month, each.total, each.total_before, each.risen, each.fallen) for each in sums]
     assert rows == [

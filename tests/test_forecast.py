@@ -94,7 +94,7 @@ def test_the_same_total_on_a_later_day_is_a_lower_daily_rate(customer, ann, cloc
     factories.budget(customer, ann, "100", ONE_TIME)
     factories.report((customer, "2026-09", "30.00"))
     clock.move_to(factories.moment("2026-09-20 10:00"))
-    factories.report((customer, "2026-09", "30.00"))
+    factories.report((customer, "2026-09", "30.00"), at=factories.moment("2026-09-20 10:00"))
     assert runs_out_on(customer) == date(2026, 9, 20) + timedelta(days=46)
 
 

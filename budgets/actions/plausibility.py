@@ -34,15 +34,18 @@ SELECT account, total - delta, total FROM compared
 WHERE month = %s AND expenditure_id IS NOT NULL AND older = 0 AND delta <> 0
 ORDER BY abs(delta) DESC, account LIMIT %s
 """
-WOULD_FREEZE = f"""
-SELECT count(*) FROM ({USED_AFTER}) new JOIN budgets_budget b ON b.customer_id = new.customer_id
+WOULD_FREEZE = """
+SELECT count(*) FROM ({used_after}) new JOIN budgets_budget b ON b.customer_id = new.customer_id
 JOIN customers_customer c ON c.id = b.customer_id
-WHERE new.used >= b.amount AND (
-    b.account_freezing = '{AccountFreezing.AUTOMATIC}' AND c.freeze_kind = '{FreezeKind.NONE}'
-    OR b.account_freezing = '{AccountFreezing.AUTOMATIC_WITH_RESOURCES}'
-        AND c.freeze_kind <> '{FreezeKind.ACCOUNT_AND_RESOURCE}'
-)
+WHERE new.used >= b.amount
+    AND (b.account_freezing = %s AND c.freeze_kind = %s OR b.account_freezing = %s AND c.freeze_kind <> %s)
 """
+FREEZABLE = (
+    AccountFreezing.AUTOMATIC,
+    FreezeKind.NONE,
+    AccountFreezing.AUTOMATIC_WITH_RESOURCES,
+    FreezeKind.ACCOUNT_AND_RESOURCE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +125,7 @@ def _comparison(month: int, number: int, before: int, after: int) -> TotalsCompa
         totals=number,
         before=from_cents(before),
         after=from_cents(after),
-        would_freeze=fetch_rows(WOULD_FREEZE, [month])[0][0],
+        would_freeze=fetch_rows(WOULD_FREEZE.format(used_after=USED_AFTER), [month, *FREEZABLE])[0][0],
         largest=[
             ChangedTotal(account=account, before=from_cents(stored), after=from_cents(stated))
             for account, stored, stated in fetch_rows(LARGEST, [month, LARGEST_CHANGES])

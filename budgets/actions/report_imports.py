@@ -123,7 +123,10 @@ def expire_unconfirmed() -> int:
 
 
 def refuse_unconfirmed(attempt: ReportImport, reason: str) -> None:
-    """Refuse a report that waits for a confirmation, and delete its files. Raises InvalidRequest if it does not wait."""
+    """Refuse a report that waits for a confirmation, and delete its files.
+
+    Raises InvalidRequest if it does not wait.
+    """
     refused = {"state": ReportImport.State.REFUSED, "reason": reason, "ended_at": timezone.now(), "files": []}
     if not unconfirmed_imports().filter(pk=attempt.pk).update(**refused):
         raise InvalidRequest(_("This report no longer waits for a confirmation."))

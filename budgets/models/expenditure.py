@@ -17,7 +17,6 @@ from partnercenter.lib.append_only import Record
 from partnercenter.lib.money import MoneyField, money
 from partnercenter.models import Partner, User
 
-
 # An import whose process gives no sign of life for this long was interrupted.
 SILENT_AFTER = timedelta(minutes=1)
 

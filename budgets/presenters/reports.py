@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from customers.models import FreezeRecord
 from partnercenter.lib.types import Context
 from partnercenter.models import Partner
 
-SUMS = ("accounts", "total", "total_before", "risen", "fallen")
+SUM_COLUMNS = ("accounts", "total", "total_before", "risen", "fallen")
 
 
 def show_reports(imports: Iterable[ReportImport], partner: Partner) -> list[Context]:
@@ -41,11 +42,11 @@ def show_reports(imports: Iterable[ReportImport], partner: Partner) -> list[Cont
     ]
 
 
-def _sums_of(partner: Partner, keys: list[object]) -> dict[object, Context]:
+def _sums_of(partner: Partner, keys: list[UUID]) -> dict[UUID, Context]:
     """What these reports stated for the partner's customers, over all months, by the key of the report."""
-    rows = ReportSum.objects.filter(partner=partner, report__in=keys).order_by().values("report")
-    sums = {row["report"]: row for row in rows.annotate(**{f"all_{name}": Sum(name) for name in SUMS})}
-    return {key: {name: row[f"all_{name}"] for name in SUMS} for key, row in sums.items()}
+    sums = ReportSum.objects.filter(partner=partner, report__in=keys).order_by().values_list("report")
+    rows = sums.annotate(*(Sum(name) for name in SUM_COLUMNS))
+    return {key: dict(zip(SUM_COLUMNS, figures, strict=True)) for key, *figures in rows}
 
 
 def state_label(report_import: ReportImport) -> str:
@@ -72,13 +73,17 @@ def show_report(report_import: ReportImport, partner: Partner) -> Context:
         "state_label": state_label(report_import),
         "operator": report_import.operator_name,
         "own": report_import.partner_id is not None,
-        "sums": [{"month": month_name(each.month)} | {name: getattr(each, name) for name in SUMS} for each in sums],
+        "sums": [_sum_row(each) for each in sums],
     }
     if report_import.partner_id is None:
         return shown
     own = {name: getattr(report_import, name) for name in ("sources", "reason", "problems", "confirmed_by")}
     stated = _stated(report_import.report) if report_import.report else {}
     return shown | own | stated | {"comparison": _comparison(report_import.comparison)}
+
+
+def _sum_row(each: ReportSum) -> Context:
+    return {"month": month_name(each.month)} | {name: getattr(each, name) for name in SUM_COLUMNS}
 
 
 def _stated(report: ExpenditureReport) -> Context:

@@ -104,7 +104,8 @@ PAGES = [
     Page("adjustment_records", "get", "/budgets/records/?{customer}", 302, 404, 200, 200, 403, "POST"),
     Page("expenditure", "get", "/customers/expenditure/", 302, 200, 200, 403, 403),
     Page("expenditure", "post", "/customers/expenditure/", 302, 422, 422, 403, 403),
-    Page("expenditure_report", "get", "/customers/expenditure/{report}/", 302, 404, 404, 403, 403, "POST"),
+    Page("expenditure_report", "get", "/customers/expenditure/{report}/", 302, 404, 404, 403, 403),
+    Page("expenditure_report", "post", "/customers/expenditure/{report}/", 302, 404, 404, 403, 403),
     Page("unassociated", "get", "/customers/unassociated/", 302, 403, 403, 403, 200, "POST"),
     Page("admin/login/", "get", "/admin/login/", 302, 403, 403, 403, 302, "GET", 403),
 ]
