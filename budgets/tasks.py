@@ -3,14 +3,15 @@
 Jobs wait in the database while a new version is installed. So the dotted paths of these functions
 (`budgets.tasks.confirm`, ..) and the keys of `Job.terms` that they read must not change.
 
-Each task first reads and checks, then makes its changes in one transaction in which it also ends the job.
+Each task first reads and checks, then makes its changes in one transaction in which it also ends the job. Only a large
+expenditure report is applied in several; the last of them ends the job.
 """
 
+import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import cast
 
-from django.db import transaction
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -31,9 +32,13 @@ from budgets.presenters.messages import message_for_import, message_for_report
 from customers.listing.customer_list import CustomerList
 from customers.models import Customer, CustomerQuerySet
 from partnercenter.actions import jobs, operations
+from partnercenter.lib.errors import ReportUnderWay
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import Job, Operation
 from partnercenter.operation_kinds import kind_of
+
+# How long a worker waits before it looks again whether another report is still being imported.
+SECONDS_BETWEEN_TRIES = 2
 
 
 def job_task(do: Callable[[jobs.JobRun], None]) -> Task[[str], None]:
@@ -126,16 +131,18 @@ def take_in(run: jobs.JobRun) -> None:
             with run.files() as files:
                 report = read_report(files, progress=heartbeat(attempt, run.progress))
             run.applying()
-            with write_transaction():
-                # Without a time in its lines it refers to when it was uploaded, however long the job waited.
-                result = import_report(
+            # Without a time in its lines it refers to when it was uploaded, however long the job waited.
+            _import_in_turn(
+                run,
+                partial(
+                    import_report,
                     report,
                     operator=operator,
                     default_time=run.job.created_at,
                     only=operator.partner,
                     key=attempt.pk,
-                )
-                _end_import(run, result)
+                ),
+            )
         except ImplausibleReport:
             attempt.files = run.keep_files()
             run.link_if_refused = reverse("expenditure_report", args=[attempt.pk])
@@ -150,19 +157,33 @@ def confirm_report(run: jobs.JobRun) -> None:
     with jobs.open_files(attempt.files) as files:
         report = read_report(files, progress=run.progress)
     run.applying()
-    with write_transaction():
-        result = import_report(
+    _import_in_turn(
+        run,
+        partial(
+            import_report,
             report,
             operator=run.job.operator,
             default_time=attempt.began_at,
             only=attempt.partner,
             confirm=attempt.content_hash,
             key=attempt.pk,
-        )
-        transaction.on_commit(lambda: delete_files(attempt))
-        _end_import(run, result)
+        ),
+    )
+    delete_files(attempt)
 
 
-def _end_import(run: jobs.JobRun, result: ReportResult) -> None:
-    link = reverse("expenditure_report", args=[result.report]) if result.report else ""
-    run.end(message_for_report(result), link=link)
+def _import_in_turn(run: jobs.JobRun, do_import: Callable[..., ReportResult]) -> None:
+    """Import a report and end the job. A worker waits until no other report is being imported."""
+
+    def finish(result: ReportResult) -> None:
+        link = reverse("expenditure_report", args=[result.report]) if result.report else ""
+        run.end(message_for_report(result), link=link)
+
+    while True:
+        try:
+            do_import(finish=finish)
+            return
+        except ReportUnderWay:
+            if not jobs.uses_worker():
+                raise
+            time.sleep(SECONDS_BETWEEN_TRIES)

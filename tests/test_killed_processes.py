@@ -8,16 +8,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection, models
+from django.utils import timezone
 
 from budgets.actions.billing_month import current_month
 from budgets.actions.undo import review_undo
-from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport
+from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport, ReportImport, ReportTotal
 from budgets.months import month_name
 from customers.models import AccountFreezing, Customer, FreezeRecord
 from partnercenter.models import Confirmation, Grant, Partner, User
@@ -151,6 +153,34 @@ def test_an_undo_killed_in_the_middle_changes_nothing_and_can_be_confirmed_again
     amounts = dict(Budget.objects.values_list("customer", "amount"))
     assert [amounts.get(customer.pk) for customer in customers] == [500, 300, 50, None]
     assert not Customer.objects.frozen().exists()
+
+
+# The report freezes one account only.
+@pytest.mark.parametrize(
+    ("table", "kills"), [("budgets_expenditure", 2), ("budgets_budget", 2), ("customers_freezerecord", 1)]
+)
+def test_an_import_killed_in_any_step_is_completed_by_the_next_command(runner, customers, tmp_path, table, kills):
+    file = tmp_path / "report.csv"
+    lines = [f"{customer.customer_id},{this_month()},777\n" for customer in customers]
+    file.write_text("customer_id,month,list_price_total\n" + "".join(lines))
+    for number in range(1, kills + 1):
+        runner.run_and_kill("steps", file, table, number)
+        check_invariants()
+        assert ReportImport.objects.filter(state="APPLYING").count() == 1
+        fall_silent(runner)
+    runner.run("steps", file)
+    assert [budget.used for budget in Budget.objects.all()] == [777] * 3
+    assert ExpenditureReport.objects.latest("imported_at").summary["frozen"] == 1
+    assert not ReportTotal.objects.exists()
+    check_invariants()
+
+
+def fall_silent(runner: ProcessRunner) -> None:
+    """Make the killed process look as if it had died two minutes ago."""
+    silent = {"alive_at": timezone.now() - timedelta(minutes=2)}
+    ReportImport.objects.filter(state="APPLYING").update(**silent)
+    for suffix in ("", "-wal", "-shm"):
+        runner.file.with_name(runner.file.name + suffix).unlink(missing_ok=True)
 
 
 def test_an_import_killed_in_the_middle_changes_nothing_and_can_be_repeated(runner, customers, tmp_path):

@@ -147,7 +147,8 @@ def test_the_platform_sees_the_whole_of_it_in_the_administration(customers, admi
     assert waiting().content_hash in page
 
 
-def test_the_list_shows_how_many_totals_rose_and_fell(customers, ann, sign_in):
+def test_the_list_shows_how_many_totals_rose_and_fell(customers, ann, sign_in, clock):
+    clock.move_to(factories.moment("2026-09-20 04:10"))
     factories.report(*[(each, "2026-09", str(5 + n)) for n, each in enumerate(customers)])
     page = sign_in(ann).get(PAGE).content.decode()
     cells = page.partition("<tbody>")[2].partition("</tr>")[0]

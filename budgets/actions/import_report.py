@@ -1,63 +1,43 @@
 """Importing an expenditure report, as a whole or not at all; see section 8 (docs/rules.md).
 
-The totals of the report are compared with the stored ones (`report_totals`). Only the customers whose totals change are
-locked, and each row is written once.
+One transaction checks the report, compares its totals with the stored ones (`report_totals`) and stores it with the
+totals that are to be written. Then these are applied in steps (`report_steps`).
 """
 
 import uuid
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
 from django.db.models import Max
-from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from budgets.actions import report_steps
 from budgets.actions.billing_month import lock_month
 from budgets.actions.plausibility import ensure_plausible
 from budgets.actions.report_totals import (
-    USED_AFTER,
     compare_staged,
     drop_staged,
-    fetch_rows,
+    report_key,
     run_sql,
     stage_totals,
     staged_months,
+    store_steps,
     unknown_accounts,
 )
-from budgets.actions.usage import freeze_exhausted, update_run_out, update_used
 from budgets.files.expenditure_reports import ReadReport
 from budgets.models import ExpenditureReport, ReportImport
 from budgets.months import month_name
-from customers.models import Customer
 from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import from_cents
-from partnercenter.lib.sql import db_datetime
 from partnercenter.lib.transactions import REPORT_LOCK, advisory_lock, write_transaction
 from partnercenter.models import Channel, Partner, User
 
 MOST_UNKNOWN_ACCOUNTS = 100
 
-LOCK_CUSTOMERS = """
-SELECT count(*) FROM (
-    SELECT id FROM customers_customer
-    WHERE id IN (SELECT customer_id FROM to_write WHERE delta <> 0 OR new_day = 1)
-    ORDER BY id FOR NO KEY UPDATE
-) AS locked
-"""
-# Only one report is imported at a time, so no stored total appears or disappears in between. An update is enough then,
-# and cheaper than an upsert.
-REPLACE_TOTALS = """
-UPDATE budgets_expenditure SET customer_id = w.customer_id, total = w.total, reported_at = %s, report_id = %s
-FROM to_write w WHERE w.expenditure_id = budgets_expenditure.id
-"""
-INSERT_TOTALS = """
-INSERT INTO budgets_expenditure (account, month, customer_id, total, reported_at, report_id)
-SELECT account, month, customer_id, total, %s, %s FROM to_write WHERE expenditure_id IS NULL
-"""
 # Totals that are older than the stored ones neither rise nor fall: they are ignored.
 INSERT_SUMS = """
 INSERT INTO budgets_reportsum (report_id, partner_id, month, accounts, total, total_before, risen, fallen)
@@ -66,8 +46,6 @@ SELECT %s, c.partner_id, t.month, count(*), SUM(t.total), SUM(t.total - t.delta)
 FROM compared t LEFT JOIN customers_customer c ON c.id = t.customer_id
 GROUP BY c.partner_id, t.month
 """
-# The same total on a later day of the month: the daily rate changed, and with it the day on which the budget runs out.
-SAME_TOTAL_LATER = "customer_id IN (SELECT customer_id FROM to_write WHERE delta = 0 AND new_day = 1)"
 
 
 @dataclass
@@ -97,7 +75,6 @@ class ReportResult:
     already_imported_at: datetime | None = None
 
 
-@write_transaction()
 def import_report(
     read: ReadReport,
     *,
@@ -108,20 +85,23 @@ def import_report(
     channel: Channel = Channel.IMPORT,
     confirm: str = "",
     key: uuid.UUID | None = None,
+    finish: Callable[[ReportResult], None] | None = None,
 ) -> ReportResult:
     """Import the totals of a report, update what budgets have used, and freeze accounts that used theirs up.
 
-    One transaction; see rule 8.6 (docs/rules.md). A total of the same time or newer replaces the stored one, an older
-    one is ignored. The content of the last report again changes nothing, unless `reported_at` is later than that
-    report's time. With `only` a partner, the accounts of others are counted and not stored; see rule 8.5
-    (docs/rules.md). The report, if it is stored, gets the `key`.
+    The report is checked as a whole, then applied in steps; one that fits into one step is one transaction. See rule
+    8.6 (docs/rules.md). A report that was interrupted before is completed first. A total of the same time or newer
+    replaces the stored one, an older one is ignored. The content of the last report again changes nothing, unless
+    `reported_at` is later than that report's time. With `only` a partner, the accounts of others are counted and not
+    stored; see rule 8.5 (docs/rules.md). The report, if it is stored, gets the `key`. `finish` is called with the
+    result in the last transaction.
 
     The time of the totals is `reported_at`, otherwise the latest usage in the report that is not in the future,
     otherwise `default_time`, otherwise now; see rule 8.1 (docs/rules.md).
 
     Raises ImplausibleReport if the totals must be confirmed first: then `confirm` must be the content's hash; see rule
     8.3 (docs/rules.md). Raises InvalidRequest if the report's time is in the future or `confirm` is the hash of other
-    content, and LockTimeout after waiting ten seconds for another report.
+    content, ReportUnderWay if another report is being applied, and LockTimeout after waiting ten seconds for a lock.
     """
     now = timezone.now()
     at = reported_at or read.usage_until or min(default_time or now, now)
@@ -129,27 +109,62 @@ def import_report(
         raise InvalidRequest(_("The time of the report is in the future."), "reported_at")
     if confirm and confirm != read.content_hash:
         raise InvalidRequest(_("The confirmation is for other content: the files have changed since."), "confirm")
-    month = lock_month()
-    advisory_lock(REPORT_LOCK)
-    result = ReportResult(
-        lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
+    completed = report_steps.complete_interrupted_report()
+    author = Author(operator, channel, now, key or uuid.uuid4())
+    with write_transaction():
+        month = lock_month()
+        advisory_lock(REPORT_LOCK)
+        # Another may have begun since.
+        report_steps.complete_interrupted_report()
+        result = ReportResult(
+            lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
+        )
+        result.already_imported_at = _imported_before(read, reported_at, only)
+        report_import = None
+        if result.already_imported_at and completed and completed.content_hash == read.content_hash:
+            # It is this report that was interrupted.
+            result.already_imported_at, report_import = None, completed
+        elif result.already_imported_at is None:
+            result.not_yours = stage_totals(read.totals(), only=only)
+            _compare(at, month, result)
+            if result.customers or result.unknown:
+                if not confirm:
+                    ensure_plausible(month, read.content_hash)
+                report = _record(read, at, author, only, result)
+                report_import = _begin_steps(report, author, confirmed_by=author.name if confirm else "")
+            drop_staged()
+        if report_import and report_import.steps == 1:
+            report_steps.apply_step(report_import, month)
+        if report_import is None or report_import.state == ReportImport.State.IMPORTED:
+            return _finished(result, report_import, finish)
+    report_import = report_steps.apply_steps(
+        report_import, finish=lambda ended: finish(_effects(result, ended)) if finish else None
     )
-    last = ExpenditureReport.objects.filter(partner=only).order_by("-imported_at").first()
-    is_same = last is not None and last.content_hash == read.content_hash != ""
-    if last and is_same and not (reported_at and reported_at > last.reported_at):
-        result.already_imported_at = last.imported_at
-        return result
-    result.not_yours = stage_totals(read.totals(), only=only)
-    _compare(at, month, result)
-    if result.customers or result.unknown:
-        if not confirm:
-            ensure_plausible(month, read.content_hash)
-        author = Author(operator, channel, now, key or uuid.uuid4())
-        report = _record(read, at, author, only)
-        _record_import(report, confirmed_by=author.name if confirm else "")
-        _apply(report, month, author, result)
-    drop_staged()
+    return _effects(result, report_import)
+
+
+def _imported_before(read: ReadReport, reported_at: datetime | None, partner: Partner | None) -> datetime | None:
+    """When the content was imported, if it is that of the last report and is not stated anew for a later time."""
+    last = ExpenditureReport.objects.filter(partner=partner).order_by("-imported_at").first()
+    if last is None or not read.content_hash or last.content_hash != read.content_hash:
+        return None
+    return None if reported_at and reported_at > last.reported_at else last.imported_at
+
+
+def _finished(
+    result: ReportResult, report_import: ReportImport | None, finish: Callable[[ReportResult], None] | None
+) -> ReportResult:
+    if report_import:
+        result = _effects(result, report_import)
+    if finish:
+        finish(result)
     return result
+
+
+def _effects(result: ReportResult, report_import: ReportImport) -> ReportResult:
+    """The result with what the steps have changed."""
+    effects = {name: getattr(report_import, name) for name in ("changed", "exhausted", "frozen")}
+    return replace(result, report=report_import.pk, **effects)
 
 
 def _compare(at: datetime, month: int, result: ReportResult) -> None:
@@ -162,10 +177,14 @@ def _compare(at: datetime, month: int, result: ReportResult) -> None:
     result.unknown_accounts = unknown_accounts(MOST_UNKNOWN_ACCOUNTS)
 
 
-def _record(read: ReadReport, at: datetime, author: Author, partner: Partner | None) -> ExpenditureReport:
+def _record(
+    read: ReadReport, at: datetime, author: Author, partner: Partner | None, result: ReportResult
+) -> ExpenditureReport:
     """Store the report as it was read, with its sums by month and partner."""
     # The next report is compared with the newest one, so no two may have the same time.
     newest = ExpenditureReport.objects.filter(partner=partner).aggregate(at=Max("imported_at"))["at"]
+    summary = asdict(result) | {"report": str(author.batch), "changed": 0}
+    del summary["already_imported_at"]
     report = ExpenditureReport.objects.create(
         pk=author.batch,
         reported_at=at,
@@ -177,52 +196,42 @@ def _record(read: ReadReport, at: datetime, author: Author, partner: Partner | N
         sources=read.sources,
         format=read.format,
         content_hash=read.content_hash,
+        summary=summary | {name: str(summary[name]) for name in ("total", "unattributed_total")},
     )
-    run_sql(INSERT_SUMS, [_key(report)])
+    run_sql(INSERT_SUMS, [report_key(report)])
     return report
 
 
-def _record_import(report: ExpenditureReport, *, confirmed_by: str) -> None:
-    """Store that the report was imported: in the attempt that was begun for it, or in a new one."""
-    imported = {
+def _begin_steps(report: ExpenditureReport, author: Author, *, confirmed_by: str) -> ReportImport:
+    """Store the totals that are to be written, in steps, and that the report is being applied.
+
+    In the attempt that was begun for it, or in a new one. A report of which nothing is to be written is imported.
+    """
+    steps = store_steps(report, report_steps.CUSTOMERS_PER_STEP)
+    applying = {
         "report": report,
-        "state": ReportImport.State.IMPORTED,
+        "state": ReportImport.State.APPLYING,
         "reported_at": report.reported_at,
-        "ended_at": report.imported_at,
         "content_hash": report.content_hash,
         "confirmed_by": confirmed_by,
         "files": [],
+        "channel": author.channel,
+        "alive_at": author.at,
+        "ended_at": None,
+        "token": uuid.uuid4(),
+        "steps": steps,
     }
     began = {
         "partner": report.partner,
         "operator": report.operator,
         "operator_name": report.operator_name,
         "sources": report.sources,
-        "began_at": report.imported_at,
-        "alive_at": report.imported_at,
+        "began_at": author.at,
     }
-    ReportImport.objects.update_or_create(pk=report.pk, defaults=imported, create_defaults=imported | began)
-
-
-def _apply(report: ExpenditureReport, month: int, author: Author, result: ReportResult) -> None:
-    """Lock the customers whose totals change; then write totals, used amounts, freezes and the report's summary.
-
-    Customers are locked in key order. The report itself is recorded already.
-    """
-    if connection.vendor == "postgresql":
-        fetch_rows(LOCK_CUSTOMERS)
-    for write in (REPLACE_TOTALS, INSERT_TOTALS):
-        run_sql(write, [db_datetime(report.reported_at), _key(report)])
-    result.report = report.pk
-    result.exhausted = update_used(USED_AFTER, [month], month=month, at=author.at).exhausted
-    update_run_out(month, SAME_TOTAL_LATER)
-    changed = Customer.objects.filter(pk__in=RawSQL("SELECT customer_id FROM to_write WHERE delta <> 0", []))
-    result.frozen = freeze_exhausted(changed, author=author)
-    summary = asdict(result)
-    del summary["already_imported_at"]
-    report.summary = summary | {name: str(summary[name]) for name in ("report", "total", "unattributed_total")}
-    report.save(update_fields=["summary"])
-
-
-def _key(report: ExpenditureReport) -> str:
-    return report._meta.pk.get_db_prep_value(report.pk, connection)
+    report_import, _created = ReportImport.objects.update_or_create(
+        pk=report.pk, defaults=applying, create_defaults=applying | began
+    )
+    if not steps:
+        report_steps.end_import(report_import)
+        report_import.save()
+    return report_import

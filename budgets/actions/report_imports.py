@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from budgets.actions.plausibility import ImplausibleReport
-from budgets.models import ReportImport
+from budgets.models import SILENT_AFTER, ReportImport
 from partnercenter.actions.authorship import operator_name
 from partnercenter.lib.csv_files import BadFile
-from partnercenter.lib.errors import ActionError, InvalidRequest, LockTimeout
+from partnercenter.lib.errors import ActionError, InvalidRequest, LockTimeout, ReportUnderWay
 from partnercenter.models import Partner, User
 
 # How long an upload that needs a confirmation is kept; see rule 8.3 (docs/rules.md).
@@ -36,6 +36,9 @@ def import_attempt(
     mail about a refusal that is new, unless an operator sees it.
     """
     now = timezone.now()
+    # What a killed process had only read changed nothing.
+    reading = ReportImport.objects.filter(state=ReportImport.State.READING, partner=partner)
+    reading.filter(alive_at__lt=now - SILENT_AFTER).delete()
     attempt = ReportImport.objects.create(
         state=ReportImport.State.READING,
         partner=partner,
@@ -55,16 +58,20 @@ def import_attempt(
         attempt.problems = error.lines
         _refuse(attempt, ReportImport.State.REFUSED, error.message, error.lines)
         raise
-    except LockTimeout:
-        attempt.delete()
+    except (LockTimeout, ReportUnderWay):
+        _discard(attempt)
         raise
     except ActionError as error:
         _refuse(attempt, ReportImport.State.REFUSED, error.message, [])
         raise
     except Exception:
-        attempt.delete()
+        _discard(attempt)
         raise
-    # `import_report` has changed the state of an attempt that it completed.
+    _discard(attempt)
+
+
+def _discard(attempt: ReportImport) -> None:
+    """Delete the attempt, unless its report was stored: then it is being applied, or is imported."""
     ReportImport.objects.filter(pk=attempt.pk, state=ReportImport.State.READING).delete()
 
 

@@ -1,7 +1,8 @@
 """The totals of a report, staged in temporary tables and compared with the stored ones.
 
-`incoming` has the totals as reported, `compared` each with the stored one. The view `to_write` has the totals that are
-to be replaced or inserted. The tables live until the transaction ends, or until `drop_staged`. Amounts are in cents.
+First all totals of the report are compared, to check it as a whole; then those of one step after the other, to apply
+them (rule 8.6 (docs/rules.md)). `incoming` has the totals as reported, `compared` each with the stored one. The view
+`to_write` has the totals that are to be replaced or inserted. Amounts are in cents.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from budgets.models import ExpenditureReport
 from budgets.months import first_moment_of_day
 from partnercenter.lib.sql import create_temp_table, db_datetime, drop_temp_tables
 from partnercenter.models import Partner
@@ -40,7 +42,7 @@ SELECT i.account, i.month, i.total, e.id AS expenditure_id,
     CASE WHEN e.reported_at > %s THEN 1 ELSE 0 END AS older,
     CASE WHEN e.id IS NULL OR e.reported_at < %s OR (e.reported_at = %s AND e.total <> i.total)
         THEN 1 ELSE 0 END AS is_written
-FROM incoming i
+FROM {incoming} i
 LEFT JOIN budgets_expenditure e ON e.account = i.account AND e.month = i.month
 LEFT JOIN customers_customer c ON c.customer_id = i.account AND c.disassociated_on IS NULL
 ORDER BY e.id
@@ -50,6 +52,24 @@ FIGURES = """
 SELECT count(DISTINCT account), count(DISTINCT unknown), COALESCE(SUM(total), 0),
     COALESCE(SUM(differs * is_written), 0), COALESCE(SUM(older), 0), COALESCE(SUM(is_written), 0)
 FROM compared
+"""
+# All totals of one customer are in the same step, and the steps follow the order of the customers' keys, because an
+# action locks customers in this order. Accounts without a customer come last.
+INSERT_STEPS = """
+INSERT INTO budgets_reporttotal (report_id, step, account, month, total)
+SELECT %s, (position - 1) / %s, account, month, total FROM (
+    SELECT account, month, total,
+        dense_rank() OVER (ORDER BY customer_id IS NULL, customer_id, CASE WHEN customer_id IS NULL THEN account END)
+            AS position
+    FROM to_write
+) AS numbered
+"""
+TOTALS_OF_STEP = "(SELECT account, month, total FROM budgets_reporttotal WHERE report_id = %s AND step = %s)"
+# A partner's report says nothing about customers that have left the partner since it was checked.
+DELETE_LEFT = """
+DELETE FROM compared WHERE NOT EXISTS (
+    SELECT 1 FROM customers_customer c WHERE c.id = compared.customer_id AND c.partner_id = %s
+)
 """
 UNKNOWN_ACCOUNTS = "SELECT DISTINCT unknown FROM compared WHERE unknown IS NOT NULL ORDER BY 1 LIMIT %s"
 # What budgets will have used with the new totals. The parameter is the current month.
@@ -89,13 +109,44 @@ def stage_totals(totals: Iterable[tuple[str, int, int]], *, only: Partner | None
 
 def compare_staged(at: datetime, month: int) -> StagedFigures:
     """Compare the staged totals, which refer to the time `at`, with the stored ones; `month` is the current one."""
+    _compare("incoming", [], at, month)
+    return StagedFigures(*fetch_rows(FIGURES)[0])
+
+
+def compare_step(report: ExpenditureReport, step: int, month: int) -> StagedFigures:
+    """Compare the totals of one step with the totals that are stored now."""
+    drop_staged()
+    _compare(TOTALS_OF_STEP, [report_key(report), step], report.reported_at, month)
+    if report.partner_id:
+        run_sql(DELETE_LEFT, [report.partner_id])
+    return StagedFigures(*fetch_rows(FIGURES)[0])
+
+
+def _compare(incoming: str, params: Sequence[int | str], at: datetime, month: int) -> None:
     time = db_datetime(at)
-    run_sql(COMPARE, [db_datetime(first_moment_of_day(at)), month, time, time, time])
+    compare = COMPARE.format(incoming=incoming)
+    run_sql(compare, [db_datetime(first_moment_of_day(at)), month, time, time, time, *params])
     run_sql("CREATE INDEX compared_by_customer ON compared (customer_id)")
     if connection.vendor == "postgresql":
         run_sql("ANALYZE compared")
     run_sql(TO_WRITE)
-    return StagedFigures(*fetch_rows(FIGURES)[0])
+
+
+def store_steps(report: ExpenditureReport, customers_per_step: int) -> int:
+    """Store the compared totals that are to be written, numbered in steps; return the number of steps."""
+    run_sql(INSERT_STEPS, [report_key(report), customers_per_step])
+    steps = fetch_rows("SELECT MAX(step) + 1 FROM budgets_reporttotal WHERE report_id = %s", [report_key(report)])
+    return steps[0][0] or 0
+
+
+def delete_step(report: ExpenditureReport, step: int) -> None:
+    """Delete the totals of a step that was applied."""
+    run_sql("DELETE FROM budgets_reporttotal WHERE report_id = %s AND step = %s", [report_key(report), step])
+
+
+def report_key(report: ExpenditureReport) -> str:
+    """The key of the report as a parameter of SQL."""
+    return report._meta.pk.get_db_prep_value(report.pk, connection)
 
 
 def staged_months() -> list[int]:

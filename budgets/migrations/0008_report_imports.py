@@ -1,4 +1,4 @@
-"""What each report stated, and what became of each attempt to import one."""
+"""What each report stated, what became of each attempt to import one, and the steps in which one is applied."""
 
 import django.core.serializers.json
 import django.db.models.deletion
@@ -11,9 +11,10 @@ from django.db import migrations, models
 # The imports of the reports that were imported before.
 FILL = """
 INSERT INTO budgets_reportimport (id, report_id, state, partner_id, operator_id, operator_name, sources, content_hash,
-    reported_at, began_at, alive_at, ended_at, reason, problems, confirmed_by, files)
+    reported_at, began_at, alive_at, ended_at, reason, problems, confirmed_by, files,
+    channel, token, steps, steps_done, changed, exhausted, frozen)
 SELECT id, id, 'IMPORTED', partner_id, operator_id, operator_name, sources, '',
-    reported_at, taken_in_at, taken_in_at, taken_in_at, '', '[]', '', '[]'
+    reported_at, taken_in_at, taken_in_at, taken_in_at, '', '[]', '', '[]', 'IMPORT', id, 1, 1, 0, 0, 0
 FROM budgets_expenditurereport
 """
 
@@ -55,6 +56,17 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ReportTotal',
+            fields=[
+                ('pk', models.CompositePrimaryKey('report', 'step', 'account', 'month', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('step', models.PositiveIntegerField()),
+                ('account', models.CharField(max_length=128)),
+                ('month', models.PositiveIntegerField(help_text='Billing month, YYYYMM.')),
+                ('total', partnercenter.lib.money.MoneyField()),
+                ('report', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='budgets.expenditurereport')),
+            ],
+        ),
+        migrations.CreateModel(
             name='ReportImport',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -70,6 +82,13 @@ class Migration(migrations.Migration):
                 ('problems', models.JSONField(default=list, help_text='The bad lines of its files.')),
                 ('comparison', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder, help_text='The figures for which it needs a confirmation.', null=True)),
                 ('confirmed_by', models.CharField(blank=True, max_length=150)),
+                ('channel', models.CharField(choices=[('CONSOLE', 'Console'), ('IMPORT', 'Import'), ('API', 'API'), ('SYSTEM', 'System')], default='IMPORT', max_length=10)),
+                ('token', models.UUIDField(default=uuid.uuid4, help_text='Of the process that applies it; a new one takes it over.')),
+                ('steps', models.PositiveIntegerField(default=0, help_text='In how many steps it is applied.')),
+                ('steps_done', models.PositiveIntegerField(default=0)),
+                ('changed', models.PositiveIntegerField(default=0, help_text='Totals that changed so far.')),
+                ('exhausted', models.PositiveIntegerField(default=0, help_text='Budgets that became used up so far.')),
+                ('frozen', models.PositiveIntegerField(default=0, help_text='Accounts frozen so far.')),
                 ('files', models.JSONField(default=list, help_text='Name and storage path of uploads kept for a confirmation.')),
                 ('operator', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('partner', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partnercenter.partner')),
@@ -79,6 +98,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'report import',
                 'verbose_name_plural': 'report imports',
                 'indexes': [models.Index(fields=['partner', '-began_at'], name='report_import_by_partner')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'APPLYING')), fields=('state',), name='one_report_applied_at_a_time')],
             },
         ),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),

@@ -12,11 +12,13 @@ from budgets.models.budgets import (
 )
 from budgets.models.expenditure import (
     CURRENT_MONTH,
+    SILENT_AFTER,
     BillingMonth,
     Expenditure,
     ExpenditureReport,
     ReportImport,
     ReportSum,
+    ReportTotal,
     UnassociatedExpenditure,
     expenditure_between,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "FREEZE_KIND_BY_POLICY",
     "MARKS",
     "RECORDED_TERMS",
+    "SILENT_AFTER",
     "AdjustmentRecord",
     "BillingMonth",
     "Budget",
@@ -33,6 +36,7 @@ __all__ = [
     "ExpenditureReport",
     "ReportImport",
     "ReportSum",
+    "ReportTotal",
     "UnassociatedExpenditure",
     "budget_flags",
     "exhausted_since",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import Customer
 from partnercenter.lib.append_only import Record
 from partnercenter.lib.money import MoneyField, money
-from partnercenter.models import Partner, User
+from partnercenter.models import Channel, Partner, User
 
 # An import whose process gives no sign of life for this long was interrupted.
 SILENT_AFTER = timedelta(minutes=1)
@@ -122,20 +122,54 @@ class ReportImport(models.Model):
         null=True, encoder=DjangoJSONEncoder, help_text="The figures for which it needs a confirmation."
     )
     confirmed_by = models.CharField(max_length=150, blank=True)
+    channel = models.CharField(max_length=10, choices=Channel, default=Channel.IMPORT)
+    token = models.UUIDField(default=uuid.uuid4, help_text="Of the process that applies it; a new one takes it over.")
+    steps = models.PositiveIntegerField(default=0, help_text="In how many steps it is applied.")
+    steps_done = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0, help_text="Totals that changed so far.")
+    exhausted = models.PositiveIntegerField(default=0, help_text="Budgets that became used up so far.")
+    frozen = models.PositiveIntegerField(default=0, help_text="Accounts frozen so far.")
     files = models.JSONField(default=list, help_text="Name and storage path of uploads kept for a confirmation.")
 
     class Meta:
         verbose_name = _("report import")
         verbose_name_plural = _("report imports")
         indexes: ClassVar = [models.Index(fields=["partner", "-began_at"], name="report_import_by_partner")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_report_applied_at_a_time", fields=["state"], condition=Q(state="APPLYING")
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.began_at:%Y-%m-%d %H:%M} {self.state}"
 
     @property
+    def percent(self) -> int:
+        """How much of it is applied, in whole percent."""
+        return 100 * self.steps_done // self.steps if self.steps else 0
+
+    @property
     def is_interrupted(self) -> bool:
         """Whether it has not ended, and its process has given no sign of life for a minute."""
         return self.ended_at is None and self.alive_at < timezone.now() - SILENT_AFTER
+
+
+class ReportTotal(models.Model):
+    """A checked total of a report that is still to be applied, in the step with this number.
+
+    Deleted when it is applied, so what is left says what remains to be done; see rule 8.6 (docs/rules.md).
+    """
+
+    pk = models.CompositePrimaryKey("report", "step", "account", "month")
+    report = models.ForeignKey(ExpenditureReport, PROTECT, related_name="+", db_index=False)
+    step = models.PositiveIntegerField()
+    account = models.CharField(max_length=128)
+    month = models.PositiveIntegerField(help_text="Billing month, YYYYMM.")
+    total = MoneyField()
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.month}"
 
 
 class Expenditure(models.Model):

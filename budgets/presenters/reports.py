@@ -50,8 +50,11 @@ def _sums_of(partner: Partner, keys: list[UUID]) -> dict[UUID, Context]:
 
 
 def state_label(report_import: ReportImport) -> str:
-    """The state of an import in words; one whose process gives no sign of life is interrupted."""
-    return _("Interrupted") if report_import.is_interrupted else report_import.get_state_display()
+    """The state of an import in words, with how far it is; without a sign of life it is interrupted."""
+    state = _("Interrupted") if report_import.is_interrupted else report_import.get_state_display()
+    if report_import.state != ReportImport.State.APPLYING:
+        return state
+    return _("%(state)s (%(percent)s%%)") % {"state": state, "percent": report_import.percent}
 
 
 def freezes_of(partner: Partner) -> QuerySet[FreezeRecord]:

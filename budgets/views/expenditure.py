@@ -66,7 +66,7 @@ def _show_expenditure(
     errors: list[str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    imports = _visible_imports(request).order_by("-began_at")
+    imports = _visible_imports(request).order_by("-began_at", "pk")
     page = Paginator(imports, REPORTS_PER_PAGE).get_page(request.GET.get("page"))
     context = page_context(page, show_reports(page.object_list, request.partner)) | {
         "form": form,

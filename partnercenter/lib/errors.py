@@ -45,6 +45,12 @@ class LockTimeout(ActionError):
     status = 409
 
 
+class ReportUnderWay(ActionError):
+    """Another expenditure report is being imported, and reports are imported one at a time: 409, try again."""
+
+    status = 409
+
+
 class OperationFinished(ActionError):
     """The operation was completed or replaced before, or has expired: 409."""
 

@@ -19,9 +19,9 @@ from tests import factories
 # budget is yet.
 WRITE_BUDGETS = "budgets.actions.set_budgets._write_budgets"
 # A report is being imported: its totals are compared with the stored ones, and nothing is written yet.
-WRITE_REPORT = "budgets.actions.import_report._apply"
+WRITE_REPORT = "budgets.actions.report_steps.apply_step"
 # A report is being imported: totals and used amounts are written, and no account is frozen yet.
-FREEZE_AFTER_REPORT = "budgets.actions.import_report.freeze_exhausted"
+FREEZE_AFTER_REPORT = "budgets.actions.report_steps.freeze_exhausted"
 # A grant is being changed: it is written, and its record is not yet.
 RECORD_GRANT = "partnercenter.actions.partners.operator_name"
 

@@ -25,7 +25,7 @@ from budgets.files.expenditure_reports import FORMATS, read_report
 from budgets.files.report_directory import DONE, ExportRun, export_runs, lock_directory
 from partnercenter.lib.commands import ConsoleCommand
 from partnercenter.lib.csv_files import BadFile
-from partnercenter.lib.errors import ActionError, InvalidRequest, LockTimeout
+from partnercenter.lib.errors import ActionError, InvalidRequest, LockTimeout, ReportUnderWay
 from partnercenter.lib.money import show_amount
 
 NEEDS_CONFIRMATION, UNDER_WAY = 3, 4
@@ -58,7 +58,7 @@ class Command(ConsoleCommand):
         "report. It is imported as a whole, or not at all if any line has an error. Exit status: 0 imported or nothing "
         "new, 1 refused, 2 wrong arguments, 3 needs a confirmation, 4 another report is being imported."
     )
-    exit_statuses: ClassVar[dict[type[ActionError], int]] = {LockTimeout: UNDER_WAY}
+    exit_statuses: ClassVar[dict[type[ActionError], int]] = {LockTimeout: UNDER_WAY, ReportUnderWay: UNDER_WAY}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
