@@ -116,31 +116,44 @@ def import_report(
         advisory_lock(REPORT_LOCK)
         # Another may have begun since.
         report_steps.complete_interrupted_report()
-        result = ReportResult(
-            lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
-        )
-        result.already_imported_at = _imported_before(read, reported_at, only)
-        report_import = None
-        if result.already_imported_at and completed and completed.content_hash == read.content_hash:
+        imported_at = _imported_before(read, reported_at, only)
+        if imported_at and completed and completed.content_hash == read.content_hash:
             # It is this report that was interrupted.
-            result.already_imported_at, report_import = None, completed
-        elif result.already_imported_at is None:
-            result.not_yours = stage_totals(read.totals(), only=only)
-            _compare(at, month, result)
-            if result.customers or result.unknown:
-                if not confirm:
-                    ensure_plausible(month, read.content_hash)
-                report = _record(read, at, author, only, result)
-                report_import = _begin_steps(report, author, confirmed_by=author.name if confirm else "")
-            drop_staged()
-        if report_import and report_import.steps == 1:
+            result, report_import = _result_of(read), completed
+        elif imported_at:
+            result, report_import = replace(_result_of(read), already_imported_at=imported_at), None
+        else:
+            result, report_import = _check_and_store(read, at, month, author, only=only, confirm=confirm)
+        if report_import and report_import.steps == 1 and report_import.state == ReportImport.State.APPLYING:
             report_steps.apply_step(report_import, month)
         if report_import is None or report_import.state == ReportImport.State.IMPORTED:
             return _finished(result, report_import, finish)
-    report_import = report_steps.apply_steps(
-        report_import, finish=lambda ended: finish(_effects(result, ended)) if finish else None
-    )
+    report_import = report_steps.apply_steps(report_import, finish=lambda ended: _finished(result, ended, finish))
     return _effects(result, report_import)
+
+
+def _result_of(read: ReadReport) -> ReportResult:
+    """The result with what does not depend on what is stored."""
+    return ReportResult(
+        lines=read.lines, unattributed_lines=read.unattributed_lines, unattributed_total=read.unattributed_total
+    )
+
+
+def _check_and_store(
+    read: ReadReport, at: datetime, month: int, author: Author, *, only: Partner | None, confirm: str
+) -> tuple[ReportResult, ReportImport | None]:
+    """Compare the report with what is stored; store it and its steps, unless it has no total to store."""
+    result = _result_of(read)
+    result.not_yours = stage_totals(read.totals(), only=only)
+    _compare(at, month, result)
+    report_import = None
+    if result.customers or result.unknown:
+        if not confirm:
+            ensure_plausible(month, read.content_hash)
+        report = _record(read, at, author, only, result)
+        report_import = _begin_steps(report, author, confirmed_by=author.name if confirm else "")
+    drop_staged()
+    return result, report_import
 
 
 def _imported_before(read: ReadReport, reported_at: datetime | None, partner: Partner | None) -> datetime | None:

@@ -57,7 +57,7 @@ SELECT account, month, customer_id, total, %s, %s FROM to_write WHERE expenditur
 SAME_TOTAL_LATER = "customer_id IN (SELECT customer_id FROM to_write WHERE delta = 0 AND new_day = 1)"
 
 
-def apply_steps(report_import: ReportImport, *, finish: Callable[[ReportImport], None] | None = None) -> ReportImport:
+def apply_steps(report_import: ReportImport, *, finish: Callable[[ReportImport], object] | None = None) -> ReportImport:
     """Apply the remaining steps of a report, each in a transaction; return the import as it is at the end.
 
     `finish` is called in the transaction of the last step. Raises ReportUnderWay if another process has taken over, and
@@ -76,7 +76,7 @@ def apply_steps(report_import: ReportImport, *, finish: Callable[[ReportImport],
 
 
 @write_transaction()
-def _apply_next(key: uuid.UUID, token: uuid.UUID, finish: Callable[[ReportImport], None] | None) -> ReportImport:
+def _apply_next(key: uuid.UUID, token: uuid.UUID, finish: Callable[[ReportImport], object] | None) -> ReportImport:
     month = lock_month()
     advisory_lock(REPORT_LOCK)
     report_import = _locked(key, token)
