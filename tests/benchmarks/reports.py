@@ -54,7 +54,7 @@ class ReportSeries:
 
     def change_every_usage(self) -> tuple[ReadReport]:
         """A report that changes the usage of every budget, but by so little that no level changes."""
-        self.percent = 30 if self.percent == 50 else 50
+        self.percent = 45 if self.percent == 50 else 50
         return self._report(lambda n: 0)
 
     def _report(self, more_cents: Callable[[int], int]) -> tuple[ReadReport]:
