@@ -124,8 +124,6 @@ def import_report(
             result, report_import = replace(_result_of(read), already_imported_at=imported_at), None
         else:
             result, report_import = _check_and_store(read, at, month, author, only=only, confirm=confirm)
-        if report_import and report_import.steps == 1 and report_import.state == ReportImport.State.APPLYING:
-            report_steps.apply_step(report_import, month)
         if report_import is None or report_import.state == ReportImport.State.IMPORTED:
             return _finished(result, report_import, finish)
     report_import = report_steps.apply_steps(report_import, finish=lambda ended: _finished(result, ended, finish))
@@ -152,6 +150,8 @@ def _check_and_store(
             ensure_plausible(month, read.content_hash)
         report = _record(read, at, author, only, result)
         report_import = _begin_steps(report, author, confirmed_by=author.name if confirm else "")
+        if report_import.steps == 1:
+            report_steps.apply_compared(report_import, month)
     drop_staged()
     return result, report_import
 

@@ -53,6 +53,11 @@ SELECT count(DISTINCT account), count(DISTINCT unknown), COALESCE(SUM(total), 0)
     COALESCE(SUM(differs * is_written), 0), COALESCE(SUM(older), 0), COALESCE(SUM(is_written), 0)
 FROM compared
 """
+CUSTOMERS_TO_WRITE = """
+SELECT count(*) FROM (
+    SELECT DISTINCT customer_id, CASE WHEN customer_id IS NULL THEN account END FROM to_write
+) AS customers
+"""
 # All totals of one customer are in the same step, and the steps follow the order of the customers' keys, because an
 # action locks customers in this order. Accounts without a customer come last.
 INSERT_STEPS = """
@@ -108,40 +113,44 @@ def stage_totals(totals: Iterable[tuple[str, int, int]], *, only: Partner | None
 
 
 def compare_staged(at: datetime, month: int) -> StagedFigures:
-    """Compare the staged totals, which refer to the time `at`, with the stored ones; `month` is the current one."""
+    """Compare the staged totals, which refer to the time `at`, with the stored ones; `month` is the current one.
+
+    The result is there until `drop_staged`.
+    """
     _compare("incoming", [], at, month)
+    run_sql("CREATE INDEX compared_by_customer ON compared (customer_id)")
     return StagedFigures(*fetch_rows(FIGURES)[0])
 
 
-def compare_step(report: ExpenditureReport, step: int, month: int) -> StagedFigures:
-    """Compare the totals of one step with the totals that are stored now."""
+def compare_step(report: ExpenditureReport, step: int, month: int) -> None:
+    """Compare the totals of one step with the totals that are stored now, and remove them from the steps."""
     drop_staged()
     _compare(TOTALS_OF_STEP, [report_key(report), step], report.reported_at, month)
     if report.partner_id:
         run_sql(DELETE_LEFT, [report.partner_id])
-    return StagedFigures(*fetch_rows(FIGURES)[0])
+    run_sql("DELETE FROM budgets_reporttotal WHERE report_id = %s AND step = %s", [report_key(report), step])
 
 
 def _compare(incoming: str, params: Sequence[int | str], at: datetime, month: int) -> None:
     time = db_datetime(at)
     compare = COMPARE.format(incoming=incoming)
     run_sql(compare, [db_datetime(first_moment_of_day(at)), month, time, time, time, *params])
-    run_sql("CREATE INDEX compared_by_customer ON compared (customer_id)")
     if connection.vendor == "postgresql":
         run_sql("ANALYZE compared")
     run_sql(TO_WRITE)
 
 
 def store_steps(report: ExpenditureReport, customers_per_step: int) -> int:
-    """Store the compared totals that are to be written, numbered in steps; return the number of steps."""
+    """Store the compared totals that are to be written, numbered in steps; return the number of steps.
+
+    If one step is enough they are not stored: the caller applies them at once.
+    """
+    customers = fetch_rows(CUSTOMERS_TO_WRITE)[0][0]
+    if customers <= customers_per_step:
+        return 1 if customers else 0
     run_sql(INSERT_STEPS, [report_key(report), customers_per_step])
     steps = fetch_rows("SELECT MAX(step) + 1 FROM budgets_reporttotal WHERE report_id = %s", [report_key(report)])
     return steps[0][0] or 0
-
-
-def delete_step(report: ExpenditureReport, step: int) -> None:
-    """Delete the totals of a step that was applied."""
-    run_sql("DELETE FROM budgets_reporttotal WHERE report_id = %s AND step = %s", [report_key(report), step])
 
 
 def report_key(report: ExpenditureReport) -> str:

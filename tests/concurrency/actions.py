@@ -19,7 +19,7 @@ from tests import factories
 # budget is yet.
 WRITE_BUDGETS = "budgets.actions.set_budgets._write_budgets"
 # A report is being imported: its totals are compared with the stored ones, and nothing is written yet.
-WRITE_REPORT = "budgets.actions.report_steps.apply_step"
+WRITE_REPORT = "budgets.actions.report_steps.apply_compared"
 # A report is being imported: totals and used amounts are written, and no account is frozen yet.
 FREEZE_AFTER_REPORT = "budgets.actions.report_steps.freeze_exhausted"
 # A grant is being changed: it is written, and its record is not yet.
