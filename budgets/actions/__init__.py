@@ -24,7 +24,7 @@ Where to look:
 - Set Budget and Unfreeze Now: `set_budgets`, with the terms and their effects in `terms` and the review in `reviews`
 - freezing and unfreezing by hand: `manual_freeze`, with the request and its effects in `freeze_terms`
 - the month restore: `billing_month`, with `usage` for what budgets have used
-- the import of expenditure: `import_report`, with `report_totals`, `plausibility` and `usage`; what becomes of each
-  attempt: `report_imports`; the import of budgets: `import_budgets`
+- the import of expenditure: `import_report` checks, with `report_totals` and `plausibility`; `report_steps` applies,
+  with `usage`; `report_imports` keeps what becomes of each attempt; the import of budgets: `import_budgets`
 - reviews that are edited or made again: `review_edits`; the undo of a batch: `undo`
 """
