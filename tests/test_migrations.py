@@ -36,7 +36,7 @@ def stored_rows() -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def budgets(acme: Partner, ann: User) -> list[dict[str, Any]]:
+def budgets(acme: Partner, ann: User) -> list[Any]:
     """The stored values of five budgets, of which four have used something."""
     customers = factories.customers(acme, 6)
     factories.budget(customers[:5], ann, "100")

@@ -87,9 +87,9 @@ def test_a_report_of_ten_minutes_later_changes_no_rank_of_most_budgets(acme, ann
 
 
 @pytest.fixture
-def customers(acme: Partner, borealis: Partner, ann: User, carl: User) -> list[Customer]:
+def customers(dora_distribution: Partner, acme: Partner, borealis: Partner, ann: User, carl: User) -> list[Customer]:
     """39 customers of three resellers, of which one is restricted and one frozen; five have no budget."""
-    frozen = factories.reseller(acme.distributor, "frozen-reseller")
+    frozen = factories.reseller(dora_distribution, "frozen-reseller")
     olaf = factories.user("olaf", frozen)
     budgeted, without_budget = [], []
     with time_machine.travel(NOW, tick=False):

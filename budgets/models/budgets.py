@@ -1,7 +1,7 @@
 """Budgets, and the expressions that compute their stored figures."""
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -75,8 +75,8 @@ class UsedRank(Func):
     arity = 1
     output_field = models.IntegerField()
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: object) -> Statement:
-        sql, params = super().as_sql(compiler, connection, **context)
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *args: Any, **kwargs: Any) -> Statement:
+        sql, params = super().as_sql(compiler, connection, *args, **kwargs)
         # The template contains the amount twice.
         return sql, (*params, *params)
 
