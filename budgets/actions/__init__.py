@@ -25,5 +25,6 @@ Where to look:
 - freezing and unfreezing by hand: `manual_freeze`, with the request and its effects in `freeze_terms`
 - the month restore: `billing_month`, with `usage` for what budgets have used
 - the import of expenditure: `import_report`, with `usage`; the import of budgets: `import_budgets`
+- figures that the former version leaves out of date during an upgrade: `derived_figures`
 - reviews that are edited or made again: `review_edits`; the undo of a batch: `undo`
 """
