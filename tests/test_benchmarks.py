@@ -60,6 +60,8 @@ def test_functions_run_alternately_with_a_warm_up_round_and_get_what_prepare_ret
         (Row("requests", 1_000, 199, goal=200, unit="/s"), False),
         (Row("requests", 1_000, 200, goal=200, unit="/s"), True),
         (Row("requests", 1_000, 200, unit="/s"), None),
+        (Row("updated in place", 1_000, 79.9, goal=80, unit="%"), False),
+        (Row("updated in place", 1_000, 80, goal=80, unit="%"), True),
     ],
 )
 def test_a_goal_limits_the_ratio_or_without_a_baseline_the_figure(row, met):

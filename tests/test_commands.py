@@ -1,4 +1,4 @@
-"""The commands associate_customers, may_purchase, restore_budgets and check_budgets: what they do and print."""
+"""The commands associate_customers, may_purchase, restore_budgets, check_budgets and fill_derived."""
 
 from decimal import Decimal
 from io import StringIO
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from budgets.actions import derived_figures
 from budgets.models import Budget
+from budgets.queries.integrity import differences
 from customers.models import AccountFlags, AccountFreezing, Customer, FreezeKind, FreezeOrigin
 from partnercenter.models import BudgetType, Grant
 from tests import factories
@@ -149,6 +151,7 @@ def test_check_budgets_finds_no_difference_after_actions(acme, ann):
     ("damage", "difference"),
     [
         (lambda: Budget.objects.update(used=Decimal("1.00"), usage=1), "used: stored 100, derived 3333"),
+        (lambda: Budget.objects.update(used_rank=0), "rank of used: stored 0, derived 1622"),
         (lambda: Budget.objects.update(usage=34), "usage: stored 34, derived 33"),
         (lambda: Budget.objects.update(level=75), "level: stored 75, derived 0"),
         (lambda: Grant.objects.update(one_time_allocated=Decimal("99.00")), "one-time budgets allocated: stored 9900"),
@@ -174,3 +177,23 @@ def test_check_budgets_names_each_figure_that_differs_from_the_derived_one(acme,
     with pytest.raises(CommandError, match="differences in 1 budgets"):
         call_command("check_budgets", stdout=StringIO(), stderr=errors)
     assert difference in errors.getvalue()
+
+
+@pytest.mark.clock("2026-11-20 04:00")
+def test_fill_derived_corrects_ranks_and_run_out_days_in_steps_and_writes_nothing_the_second_time(
+    acme, ann, monkeypatch
+):
+    monkeypatch.setattr(derived_figures, "BUDGETS_PER_STEP", 2)
+    customers = factories.customers(acme, 6)
+    factories.budget(customers[:5], ann, "100")
+    totals = ("33.33", "0", "-12.00", "120.00", "60.00")
+    factories.report(*[(each, "2026-11", total) for each, total in zip(customers, totals, strict=False)])
+    before = list(Budget.objects.order_by("pk").values())
+    assert run_command("fill_derived") == "5 budgets checked, 0 corrected.\n"
+    # As the former version leaves them: a rank is not written, or neither is the day that follows from the amount.
+    Budget.objects.filter(pk__in=[each.pk for each in customers[:4]]).update(used_rank=0)
+    Budget.objects.filter(pk=customers[4].pk).update(runs_out_on=None)
+    assert len(list(differences())) == 4
+    assert run_command("fill_derived") == "5 budgets checked, 4 corrected.\n"
+    assert list(Budget.objects.order_by("pk").values()) == before
+    assert run_command("fill_derived") == "5 budgets checked, 0 corrected.\n"

@@ -26,5 +26,6 @@ Where to look:
 - the month restore: `billing_month`, with `usage` for what budgets have used
 - the import of expenditure: `import_report` checks, with `report_totals` and `plausibility`; `report_steps` applies,
   with `usage`; `report_imports` keeps what becomes of each attempt; the import of budgets: `import_budgets`
+- figures that the former version leaves out of date during an upgrade: `derived_figures`
 - reviews that are edited or made again: `review_edits`; the undo of a batch: `undo`
 """

@@ -13,7 +13,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from budgets.actions.account_state import Figures, freeze_accounts
 from budgets.forecast import IS_DISTINCT, run_out_sql
-from budgets.models import CURRENT_MONTH, FREEZE_KIND_BY_POLICY, MARKS, Budget, Expenditure
+from budgets.models import CURRENT_MONTH, FREEZE_KIND_BY_POLICY, MARKS, Budget, Expenditure, used_rank_sql
 from customers.models import AccountFlags, AccountFreezing, Customer, CustomerQuerySet, FreezeKind, FreezeOrigin
 from partnercenter.actions.authorship import Author
 from partnercenter.lib.sql import db_datetime
@@ -30,6 +30,7 @@ UPDATE_USED = """
 UPDATE budgets_budget SET
     counted_from = new.counted_from,
     used = new.used,
+    used_rank = {used_rank},
     usage = new.used * 100 / amount,
     level = CASE {levels} ELSE 0 END,
     exhausted_since = CASE WHEN new.used >= amount THEN
@@ -69,6 +70,7 @@ def update_used(new: str, params: Sequence[int | str], *, month: int, at: dateti
         crossings = cursor.fetchall()
         update = UPDATE_USED.format(
             new=new,
+            used_rank=used_rank_sql("new.used"),
             levels=LEVELS,
             exhausted=int(AccountFlags.EXHAUSTED),
             runs_out_on=_budget_run_out_sql(month, used="new.used"),

@@ -5,10 +5,12 @@ from budgets.models.budgets import (
     FREEZE_KIND_BY_POLICY,
     MARKS,
     Budget,
+    UsedRank,
     budget_flags,
     exhausted_since,
     usage_level,
     usage_percent,
+    used_rank_sql,
 )
 from budgets.models.expenditure import (
     CURRENT_MONTH,
@@ -38,9 +40,11 @@ __all__ = [
     "ReportSum",
     "ReportTotal",
     "UnassociatedExpenditure",
+    "UsedRank",
     "budget_flags",
     "exhausted_since",
     "expenditure_between",
     "usage_level",
     "usage_percent",
+    "used_rank_sql",
 ]

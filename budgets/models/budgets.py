@@ -1,18 +1,21 @@
 """Budgets, and the expressions that compute their stored figures."""
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import PROTECT, Case, ExpressionWrapper, F, Q, Value, When
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import PROTECT, Case, ExpressionWrapper, F, Func, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.translation import gettext_lazy as _
 
 from budgets.models.adjustment_records import AdjustmentRecord
 from customers.models import AccountFlags, AccountFreezing, Customer, FreezeKind
 from partnercenter.lib.money import LARGEST_BUDGET, MoneyField
+from partnercenter.lib.sql import Statement
 from partnercenter.models import BudgetType, Partner
 
 MARKS = (100, 90, 75)
@@ -55,11 +58,34 @@ def exhausted_since(used: str, amount: str, before: str, now: str) -> Combinable
     return Case(exhausted, default=None, output_field=models.DateTimeField())
 
 
+def used_rank_sql(used: str) -> str:
+    """SQL for the rank of an amount in cents, given as SQL: a higher amount never has a lower rank.
+
+    A rank is half a percent wide, so most reports leave it as it is. The list is sorted by rank and amount, of which
+    only the rank has an index: a row of which no indexed column changes is updated in place. Only the amount 0 has the
+    rank 0. The database alone computes ranks, because another logarithm could round differently.
+    """
+    return f"CAST(SIGN({used}) * FLOOR(200 * LN(ABS({used}) + 1)) AS integer)"
+
+
+class UsedRank(Func):
+    """`used_rank_sql` as an expression."""
+
+    template = used_rank_sql("%(expressions)s")
+    arity = 1
+    output_field = models.IntegerField()
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *args: Any, **kwargs: Any) -> Statement:
+        sql, params = super().as_sql(compiler, connection, *args, **kwargs)
+        # The template contains the amount twice.
+        return sql, (*params, *params)
+
+
 class Budget(models.Model):
     """A limit on a customer's expenditure.
 
-    Derived figures are stored with its terms: `used`, `usage`, `level`, `state`, `exhausted_since` and `runs_out_on`.
-    They change in the same transaction as the expenditure or the terms from which they are derived.
+    Derived figures are stored with its terms: `used`, `used_rank`, `usage`, `level`, `state`, `exhausted_since` and
+    `runs_out_on`. They change in the same transaction as the expenditure or the terms from which they are derived.
     """
 
     customer = models.OneToOneField(Customer, PROTECT, primary_key=True, related_name="budget")
@@ -69,6 +95,7 @@ class Budget(models.Model):
     unfreeze_on_restore = models.BooleanField(default=False)
     counted_from = models.PositiveIntegerField(help_text="The first billing month that counts, YYYYMM.")
     used = MoneyField(_("used"), default=Decimal("0.00"))
+    used_rank = models.IntegerField(default=0, db_default=0, help_text="The rank of `used`, for the list's order.")
     usage = models.BigIntegerField(_("usage"), default=0, help_text="Whole percents, cut off.")
     level = models.SmallIntegerField(default=0, help_text="0, 75, 90 or 100: the highest mark reached.")
     state = models.SmallIntegerField(default=0, help_text="The same as the customer's, for use in indexes.")
@@ -110,7 +137,7 @@ class Budget(models.Model):
             # would have to write it, and merging eight states is as fast.
             models.Index(fields=["partner", "state", "usage", "customer"], name="budget_state_usage"),
             models.Index(fields=["partner", "state", "amount", "customer"], name="budget_state_amount"),
-            models.Index(fields=["partner", "state", "used", "customer"], name="budget_state_used"),
+            models.Index(fields=["partner", "state", "used_rank", "customer"], name="budget_state_used_rank"),
             # Partial, because most budgets have no such day or time.
             models.Index(
                 fields=["partner", "state", "runs_out_on", "customer"],

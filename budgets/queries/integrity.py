@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from django.db import connection
 
 from budgets.forecast import IS_DISTINCT, run_out_sql
-from budgets.models import MARKS, BillingMonth
+from budgets.models import MARKS, BillingMonth, used_rank_sql
 from customers.models import AccountFlags
 from partnercenter.models import BudgetType
 
+USED_RANK = used_rank_sql("b.used")
 LEVEL = "CASE " + " ".join(f"WHEN b.used * 100 >= b.amount * {mark} THEN {mark}" for mark in MARKS) + " ELSE 0 END"
 FLAGS = f"""(
     CASE WHEN c.freeze_kind <> '' THEN {AccountFlags.FROZEN} ELSE 0 END
@@ -26,6 +27,10 @@ CHECKS = {
         LEFT JOIN budgets_expenditure e
             ON e.customer_id = b.customer_id AND e.month >= b.counted_from AND e.month <= m.month
         GROUP BY c.customer_id, b.customer_id, b.used HAVING b.used <> COALESCE(SUM(e.total), 0)
+    """,
+    "rank of used": f"""
+        SELECT c.customer_id, b.used_rank, {USED_RANK} FROM budgets_budget b
+        JOIN customers_customer c ON c.id = b.customer_id WHERE b.used_rank <> {USED_RANK}
     """,
     "usage": """
         SELECT c.customer_id, b.usage, b.used * 100 / b.amount FROM budgets_budget b

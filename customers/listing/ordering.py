@@ -1,8 +1,9 @@
 """Ordering the list by merging index ranges, and the cursors at which its pages begin.
 
-An order has one or two segments: if the list is sorted by a column of budgets, customers without a value follow as a
-second segment. A segment merges ranges of one index that begins with partner and flags. So whatever the status, the
-budget type, the order and the page, no more rows are read than are skipped and shown.
+An order has one or more segments: if the list is sorted by a column of budgets, customers without a value follow as a
+segment of their own, and the order by estimate has one each for amounts below, at and above zero. A segment merges
+ranges of one index that begins with partner and flags. So whatever the status, the budget type, the order and the page,
+no more rows are read than are skipped and shown, and in the order by estimate the rest of a rank.
 """
 
 import re
@@ -16,15 +17,18 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 
-from budgets.models import Budget
+from budgets.models import Budget, UsedRank
 from customers.listing.status import ListedPartners, RequestedFlags, flag_conditions, split_by_budget
 from customers.models import FLAG_COMBINATIONS, AccountFlags, Customer, ListOwner
+from partnercenter.lib.money import money
 from partnercenter.lib.prepared import COUNT_CAP, CappedCount, MergedRanges, sorted_rows
 
 # The join condition repeats the partner, because the indexes of both tables begin with it.
 OWN_BUDGET = Q(budget__partner=F("partner"))
 # The largest number of ranges to merge. The list of a distributor with more resellers is sorted by the database.
 MERGE_LIMIT = 100
+# The estimate has no index, because every report changes it. Its rank has one; see `used_rank_sql`.
+USED_COLUMN, RANK_SUFFIX = "budget__used", "_rank"
 # The only sort column that may be NULL for a customer with a budget.
 RUNS_OUT_COLUMN = "budget__runs_out_on"
 # Up to this many matches of a search are all fetched and sorted. More are common enough to be met soon in any order.
@@ -47,12 +51,14 @@ Position = tuple[int, tuple[object, ...]]
 class Segment:
     """Customers sorted by `columns`, of which the last is the key. Either all columns are descending or none.
 
-    Each of the `parts` selects rows of customers or budgets from a range of one index that has this order.
+    Each of the `parts` selects rows of customers or budgets from a range of one index that has this order, or the order
+    of its first columns. With a `sign` it has only the estimates below zero (-1), at zero (0) or above zero (1).
     """
 
     parts: Sequence[QuerySet]
     columns: tuple[str, ...]
     descending: bool
+    sign: int | None = None
 
     @cached_property
     def _merged(self) -> MergedRanges:
@@ -75,6 +81,11 @@ class Segment:
             columns = tuple(F(column) for column in self.columns)
             parts = [rows.filter(comparison(columns, after)) for rows in parts]
         return MergedRanges.of(parts, self.columns, descending=descending).first(number, start=start)
+
+    def values_at(self, value: Any, key: int) -> tuple[object, ...]:
+        """The values of the columns at a position in the segment, for the sorted value and the key there."""
+        *sorted_by, _key = self.columns
+        return (*(UsedRank(money(value)) if column.endswith(RANK_SUFFIX) else value for column in sorted_by), key)
 
     def all_keys(self) -> Iterator[int]:
         """Stream all keys in order."""
@@ -105,8 +116,10 @@ class SegmentBuilder:
         if column == RUNS_OUT_COLUMN:
             return self._by_day(requested, descending=descending)
         budgeted, others = split_by_budget(requested)
+        budgets = self.by_budget(column, budgeted, descending=descending)
+        is_merged = bool(self._pairs(budgeted))
         return (
-            self.by_budget(column, budgeted, descending=descending),
+            *(split_by_sign(budgets) if column == USED_COLUMN and is_merged else (budgets,)),
             self.by("pk", others, descending=descending),
         )
 
@@ -161,6 +174,24 @@ class SegmentBuilder:
         if sum(len(flags) for _partner, flags in flags_of_each) > MERGE_LIMIT:
             return []
         return [(partner, each) for partner, flags in flags_of_each for each in flags]
+
+
+def split_by_sign(budgets: Segment) -> tuple[Segment, ...]:
+    """Divide the budgets sorted by estimate into amounts below, at and above zero, each in the order of an index.
+
+    The index has rank and customer. So the database sorts only the rows of one rank at a time by amount and customer,
+    and the rank 0, in which after a month restore most budgets are, is in order already.
+    """
+    used, key = budgets.columns
+    rank = used + RANK_SUFFIX
+
+    def only(sign: int, condition: Q, *columns: str) -> Segment:
+        return replace(budgets, parts=[rows.filter(condition) for rows in budgets.parts], columns=columns, sign=sign)
+
+    below = only(-1, Q(**{f"{rank}__lt": 0}), rank, used, key)
+    zero = only(0, Q(**{rank: 0}), key)
+    above = only(1, Q(**{f"{rank}__gt": 0}), rank, used, key)
+    return (above, zero, below) if budgets.descending else (below, zero, above)
 
 
 @lru_cache(maxsize=CACHED_LISTS)
@@ -250,10 +281,15 @@ class Order:
         if self.secret:
             row = self.visible.filter(pk=key).values_list(self.column).first()
             return (0, (*row, key)) if row else None
+        last = len(self.segments) - 1
         if not match["value"]:
-            return (1, (key,)) if len(self.segments) > 1 else None
+            return (last, (key,)) if last else None
         value = parse_cursor_value(match["value"], COLUMN_TYPES.get(self.column, Decimal))
-        return None if value is None else (0, (value, key))
+        if value is None:
+            return None
+        sign = int(value.compare(0)) if isinstance(value, Decimal) else None
+        at = next(at for at, segment in enumerate(self.segments) if segment.sign in (None, sign))
+        return at, self.segments[at].values_at(value, key)
 
 
 def parse_cursor_value(

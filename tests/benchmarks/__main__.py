@@ -24,14 +24,14 @@ def main() -> None:
     from django.conf import settings
     from django.core.management import call_command
 
-    from tests.benchmarks import budgets, databases, imports, load, memory, months, pages, reports, table
+    from tests.benchmarks import budgets, databases, estimates, imports, load, memory, months, pages, reports, table
 
     settings.ROOT_URLCONF = "tests.benchmarks.admin"
     call_command("collectstatic", interactive=False, verbosity=0)
     sizes = sorted({int(size) for size in (os.environ.get("SIZES") or SIZES).split(",")})
     rows: list[table.Row] = []
     with databases.filled_databases(sizes) as by_size:
-        for module in (pages, budgets, imports, reports, months, load, memory):
+        for module in (pages, budgets, imports, reports, months, estimates, load, memory):
             for row in module.measure(by_size):
                 table.print_progress(row)
                 rows.append(row)

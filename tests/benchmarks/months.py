@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.utils import timezone
 
 from budgets.actions.billing_month import restore_budgets
-from budgets.models import BillingMonth
+from budgets.models import BillingMonth, used_rank_sql
 from budgets.months import previous_month
 from partnercenter.lib.sql import db_datetime
 from tests.benchmarks import raw
@@ -13,9 +13,9 @@ from tests.benchmarks.databases import Database
 from tests.benchmarks.table import Row, median_seconds
 
 # The end of last month: all budgets are monthly, and half of each is used.
-GO_BACK = """
+GO_BACK = f"""
 UPDATE budgets_budget SET budget_type = 'MONTHLY', counted_from = %(last)s, used = amount / 2, usage = 49, level = 0,
-    exhausted_since = NULL, state = (state & 8) | 1
+    exhausted_since = NULL, state = (state & 8) | 1, used_rank = {used_rank_sql("amount / 2")}
 """
 COPY_FLAGS = """
 UPDATE customers_customer SET state = b.state FROM budgets_budget b

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ROUNDS, SECONDS = 15, 20
+MORE_IS_BETTER = ("/s", "%")
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Row:
     """One line of the table: a figure of the product, the baseline that it is compared with, and the goal.
 
     The goal is the largest product / baseline, or without a baseline the largest figure of the product itself. Only for
-    the unit "/s" it is the smallest. Without a goal (None) nothing is met or missed. `unit` is "s", "MB", "rows" or
-    "/s".
+    the units "/s" and "%" it is the smallest. Without a goal (None) nothing is met or missed. `unit` is "s", "MB",
+    "rows", "/s" or "%".
     """
 
     label: str
@@ -36,11 +37,11 @@ class Row:
     def met(self) -> bool | None:
         if self.goal is None:
             return None
-        return self.value >= self.goal if self.unit == "/s" else self.value <= self.goal
+        return self.value >= self.goal if self.unit in MORE_IS_BETTER else self.value <= self.goal
 
     def cells(self) -> list[str]:
         is_ratio = self.baseline is not None
-        sign = "≥" if self.unit == "/s" else "≤"
+        sign = "≥" if self.unit in MORE_IS_BETTER else "≤"
         goal = "" if self.goal is None else f"{sign} {_ratio(self.goal) if is_ratio else _figure(self.goal, self.unit)}"
         return [
             self.label,

@@ -10,7 +10,9 @@ from django.db import connection
 from budgets.actions.account_state import unfreeze_accounts
 from budgets.actions.association import associate_customers
 from budgets.actions.billing_month import current_month, restore_budgets
+from budgets.actions.derived_figures import fill_derived
 from budgets.models import Budget, Expenditure
+from budgets.queries.integrity import differences
 from customers.files import NewCustomer
 from customers.models import Customer, FreezeOrigin, FreezeRecord
 from partnercenter.actions.authorship import Author
@@ -96,6 +98,30 @@ def test_budgets_set_during_an_import_count_its_totals(acme, ann, monkeypatch, t
     assert (report.changed, result.changed) == (3, 3)
     assert [used(customer) for customer in customers] == [Decimal(total)] * 3
     assert [count_freezes_by_budget(customer) for customer in customers] == [int(total == "250")] * 3
+
+
+def test_filling_derived_figures_waits_for_a_report_and_uses_its_totals(acme, ann, monkeypatch, clock):
+    clock.move_to(SEPTEMBER)
+    customers = factories.customers(acme, 3)
+    factories.budget(customers, ann, "100")
+    factories.report(*[(customer, "2026-09", "30") for customer in customers])
+    Budget.objects.update(used_rank=0, runs_out_on=None)
+    pause = pause_before(monkeypatch, FREEZE_AFTER_REPORT)
+    report, filled = race(reporting(customers, "60"), fill_derived, pause=pause)
+    assert (report.changed, filled.corrected) == (3, 0)
+    assert list(differences()) == []
+
+
+def test_a_report_waits_for_the_derived_figures_that_are_being_filled(acme, ann, monkeypatch, clock):
+    clock.move_to(SEPTEMBER)
+    customers = factories.customers(acme, 3)
+    factories.budget(customers, ann, "100")
+    factories.report(*[(customer, "2026-09", "30") for customer in customers])
+    Budget.objects.update(used_rank=0, runs_out_on=None)
+    pause = pause_after(monkeypatch, "budgets.actions.derived_figures.lock_keys")
+    filled, report = race(fill_derived, reporting(customers, "60"), pause=pause)
+    assert (filled.corrected, report.changed) == (3, 3)
+    assert list(differences()) == []
 
 
 def test_of_two_budgets_set_at_the_same_time_the_later_replaces_the_earlier(sol_solutions, sol, monkeypatch):

@@ -22,7 +22,7 @@ FROM budgets_expenditurereport
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('budgets', '0007_plainer_texts'),
+        ('budgets', '0009_index_used_rank'),
         ('partnercenter', '0005_plainer_texts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
