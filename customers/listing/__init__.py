@@ -18,8 +18,8 @@ not on the number of customers.
    page reads no more rows than are skipped and shown, and nothing is sorted. `ordering.SegmentBuilder` divides the list
    into these ranges; a `Segment` is what is merged from them. If the list is sorted by a column of budgets, customers
    without a value follow as a segment of their own. The estimate changes with every report, so instead of it the index
-   has its rank, half a percent wide, and the database sorts the rows of one rank at a time. The exception is a distributor with so many resellers that there are over
-   a hundred ranges: its list is sorted by the database.
+   has its rank, half a percent wide, and the database sorts the rows of one rank at a time. The exception is a
+   distributor with so many resellers that there are over a hundred ranges: its list is sorted by the database.
 
 4. **Pages by number, then by cursor.** Skipping rows costs time, so only the first hundred pages have numbers. Beyond,
    `pagination` starts at a cursor: the sort value and key of the row where another page ended. A cursor is part of the
