@@ -204,5 +204,5 @@ def plan_of(segment: Segment, **position: Any) -> str:
     """The database's plan for a page of the segment."""
     with CaptureQueriesContext(connection) as captured:
         segment.keys(51, **position)
-    [query] = captured.captured_queries
+    *_same_amount, query = captured.captured_queries
     return "\n".join(line for (line,) in run_sql(f"EXPLAIN {query['sql']}"))

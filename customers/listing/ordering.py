@@ -75,12 +75,23 @@ class Segment:
             return self._merged.first(number, start=start)
         descending = self.descending != backwards
         parts = self.parts
+        if after is not None and self.sign:
+            keys = self._same_amount(after, descending=descending).first(number, start=start)
+            if len(keys) == number:
+                return keys
         if after is not None:
             # An index serves the comparison of tuples, but not `a > x OR a = x AND b > y`.
             comparison = TupleLessThan if descending else TupleGreaterThan
             columns = tuple(F(column) for column in self.columns)
             parts = [rows.filter(comparison(columns, after)) for rows in parts]
         return MergedRanges.of(parts, self.columns, descending=descending).first(number, start=start)
+
+    def _same_amount(self, after: tuple[object, ...], *, descending: bool) -> MergedRanges:
+        """The customers after a position that have its amount: in the order of the index, however many these are."""
+        *sorted_by, key = self.columns
+        *values, last = after
+        condition = Q(*zip(sorted_by, values, strict=True), (f"{key}__{'lt' if descending else 'gt'}", last))
+        return MergedRanges.of([rows.filter(condition) for rows in self.parts], (key,), descending=descending)
 
     def values_at(self, value: Any, key: int) -> tuple[object, ...]:
         """The values of the columns at a position in the segment, for the sorted value and the key there."""
