@@ -4,19 +4,15 @@ from collections.abc import Callable
 from typing import cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils import timezone
 
 from budgets.actions.billing_month import current_month
-from budgets.months import month_of
 from partnercenter.lib.errors import LockTimeout
 from partnercenter.middleware import refused_page
 from partnercenter.requests import ConsoleRequest
 
 
 class CurrentMonthMiddleware:
-    """Sets `request.month` to the current billing month for views, and whether the clock is ahead of it.
-
-    See rule 3.14 (docs/rules.md).
+    """Sets `request.month` to the current billing month for views; see rule 3.14 (docs/rules.md).
 
     The first request in a new month restores the monthly budgets before any page reads them.
     """
@@ -33,9 +29,7 @@ class CurrentMonthMiddleware:
         """Set the month for pages of a partner's users, once they are signed in."""
         if getattr(view, "is_for_partner", False) and request.user.is_authenticated:
             try:
-                month = current_month()
-                cast(ConsoleRequest, request).month = month
-                cast(ConsoleRequest, request).month_is_behind = month < month_of(timezone.now())
+                cast(ConsoleRequest, request).month = current_month()
             except LockTimeout as error:
                 return refused_page(request, error)
         return None

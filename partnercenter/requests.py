@@ -19,15 +19,11 @@ def signed_in_user(request: HttpRequest) -> User:
 
 
 class ConsoleRequest(HtmxRequest):
-    """A request of a partner's user.
-
-    Middleware sets `month` (YYYYMM), the current billing month, and whether by the clock a later one has begun.
-    """
+    """A request of a partner's user. `month` (YYYYMM) is the current billing month, set by middleware."""
 
     user: User
     partner: Partner
     month: int
-    month_is_behind: bool
 
 
 View = Callable[Concatenate[ConsoleRequest, Parameters], HttpResponseBase]

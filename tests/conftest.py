@@ -8,7 +8,6 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test import Client, TransactionTestCase
-from django.utils import timezone
 
 from customers.models import Customer
 from partnercenter.lib import append_only
@@ -50,12 +49,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
-
-
-@pytest.fixture(autouse=True)
-def database_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock of the database is that of the test: PostgreSQL does not know of `clock`."""
-    monkeypatch.setattr("budgets.actions.billing_month.database_now", timezone.now)
 
 
 @pytest.fixture(autouse=True)

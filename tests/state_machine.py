@@ -27,13 +27,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from budgets.actions.billing_month import current_month, restore_budgets
+from budgets.actions.billing_month import current_month
 from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.manual_freeze import freeze_now
 from budgets.actions.set_budgets import set_budgets
 from budgets.actions.terms import BudgetTerms
-from budgets.models import BillingMonth, Expenditure
-from budgets.months import next_month
+from budgets.models import Expenditure
 from budgets.queries.integrity import differences
 from customers.agreement import CURRENT_VERSION
 from customers.models import AccountFreezing, Customer, FreezeKind
@@ -193,11 +192,6 @@ class BudgetMachine(RuleBasedStateMachine):
         """Move to 00:00:00 on day 1 of a later month. Opening a page restores the budgets, or the next action does."""
         month = self.month + months
         self.move_clock(datetime(month // 12, month % 12 + 1, 1, tzinfo=BILLING_ZONE))
-        marker = BillingMonth.objects.filter(pk=1).first()
-        if marker and next_month(marker.month) < stored_month(month):
-            # By itself the month moves one step; see rule 3.14 (docs/rules.md).
-            restore_budgets(stored_month(month))
-            self.model.restore(month)
         if opens_page:
             assert current_month() == stored_month(month)
             self.model.restore(month)

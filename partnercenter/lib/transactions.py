@@ -5,11 +5,9 @@ On SQLite a writing transaction excludes all others from its start, so the locks
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partnercenter.lib.errors import LockTimeout
@@ -60,15 +58,6 @@ def advisory_lock(key: int, *, shared: bool = False) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [key])
-
-
-def database_now() -> datetime:
-    """The time by the clock of the database server. On SQLite, which is no server, it is the console's own."""
-    if connection.vendor != "postgresql":
-        return timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
 
 
 def lock_keys(rows: QuerySet) -> list[int]:

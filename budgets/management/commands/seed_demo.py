@@ -15,13 +15,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from budgets.actions.association import associate_customers
-from budgets.actions.billing_month import current_month, restore_budgets
+from budgets.actions.billing_month import current_month
 from budgets.actions.import_report import ReportResult, import_report
 from budgets.actions.set_budgets import set_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.files.expenditure_reports import read_report
 from budgets.management.demo import DemoCustomer, make_customers, write_focus
-from budgets.months import month_of
 from customers.models import Customer
 from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Channel, Grant, Partner, User
@@ -58,7 +57,6 @@ class Command(BaseCommand):
             raise CommandError("--customers must be at least 1.")
         if Partner.objects.filter(account_name__in=[DISTRIBUTOR, *RESELLERS, SOLUTION_PROVIDER]).exists():
             self.stdout.write("The demo data already exists: nothing was changed.")
-            restore_this_month()
         else:
             result = seed(options["customers"])
             self.stdout.write(
@@ -152,13 +150,6 @@ def give_grants(partners: dict[str, Partner], customers_by_terms: CustomersByTer
             one_time_quota=quotas["one_time_quota"],
             operator=distributor_staff,
         )
-
-
-def restore_this_month() -> None:
-    """Move to the month of the clock, so that a demo that was not used for months works."""
-    month = month_of(timezone.now())
-    if current_month() < month:
-        restore_budgets(month)
 
 
 def import_demo_report(customers: list[DemoCustomer]) -> ReportResult:
