@@ -16,7 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from budgets.actions.billing_month import lock_month
+from budgets.actions.billing_month import lock_month, restore_if_behind
 from budgets.actions.usage import freeze_exhausted, update_run_out, update_used
 from budgets.files.expenditure_reports import ReadReport
 from budgets.models import ExpenditureReport
@@ -193,6 +193,8 @@ def _apply(report: ExpenditureReport, month: int, author: Author, result: Report
     """
     if connection.vendor == "postgresql":
         _rows(LOCK_CUSTOMERS)
+    changing = RawSQL("SELECT customer_id FROM to_write WHERE delta <> 0 OR new_day = 1", [])
+    restore_if_behind(Customer.objects.filter(pk__in=changing), month)
     for write in (REPLACE_TOTALS, INSERT_TOTALS):
         _run(write, [db_datetime(report.reported_at), report._meta.pk.get_db_prep_value(report.pk, connection)])
     result.report = report.pk
