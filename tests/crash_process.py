@@ -1,7 +1,8 @@
 """A process that runs one action and can be made to wait in the middle of it, so that a test can kill it there.
 
-`python -m tests.crash_process confirm OPERATION` confirms an operation, `import FILE` imports a report. With the name
-of a table as a third argument, the process prints a line and waits just before it first writes to this table.
+`python -m tests.crash_process confirm OPERATION` confirms an operation, `import FILE` imports a report, and
+`restore ""` restores budgets in steps of one customer. With the name of a table as a third argument, the process
+prints a line and waits just before it first writes to this table.
 """
 
 import re
@@ -34,12 +35,16 @@ def main(action: str, target: str, table: str = "") -> None:
     from django.core.management import call_command
     from django.db import connection
 
+    from budgets.actions import billing_month
     from partnercenter.models import Operation
     from tests import factories
 
     with connection.execute_wrapper(wait_before_writing_to(table)) if table else nullcontext():
         if action == "import":
             call_command("import_expenditure", target)
+        elif action == "restore":
+            billing_month.RESTORE_STEP = 1
+            call_command("restore_budgets")
         else:
             factories.confirmed(Operation.objects.get(pk=target))
 

@@ -226,8 +226,9 @@ def restore_budgets_to(month: int, *, confirmed: bool = False) -> MonthRestore:
 
 @write_transaction()
 def _move_month(month: int, *, confirmed: bool) -> None:
-    # Not waiting for this lock, it may be taken out of order. It is needed only to go back.
-    no_report = try_advisory_lock(REPORT_LOCK)
+    # Before the month, because a report holds that too: it is refused, not waited for. Only going back needs the lock.
+    if month < BillingMonth.objects.get(pk=1).month and confirmed and not try_advisory_lock(REPORT_LOCK):
+        raise Conflict(_("A report is being imported. Nothing was changed. Try again when it is done."))
     advisory_lock(MONTH_LOCK)
     marker, by_clock = BillingMonth.objects.get(pk=1).month, month_of(timezone.now())
     names = {"marker": month_name(marker), "month": month_name(month), "clock": month_name(by_clock)}
@@ -242,8 +243,6 @@ def _move_month(month: int, *, confirmed: bool) -> None:
             )
             % names
         )
-    if month < marker and not no_report:
-        raise Conflict(_("A report is being imported. Nothing was changed. Try again when it is done."))
     BillingMonth.objects.filter(pk=1).update(month=month)
 
 
