@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django_tasks import task
 from django_tasks.base import Task
 
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, restore_behind
 from budgets.actions.freeze_terms import freeze_request_from
 from budgets.actions.import_budgets import review_import
 from budgets.actions.import_report import ReportResult, import_report
@@ -76,6 +76,8 @@ def review(run: jobs.JobRun) -> None:
     terms = run.job.terms
     customers, all_matching = _selected_customers(run.job)
     current_month()
+    # In steps, because the review's own transaction would lock all of its customers that are behind.
+    restore_behind()
     with write_transaction():
         operation = review_budgets(
             customers,
@@ -94,11 +96,22 @@ def review_freezing(run: jobs.JobRun) -> None:
     terms = run.job.terms
     customers, all_matching = _selected_customers(run.job)
     current_month()
+    # In steps, because the review's own transaction would lock all of its customers that are behind.
+    restore_behind()
     with write_transaction():
         request = freeze_request_from(terms["terms"], freezes=terms["act"] == Operation.Kind.FREEZE)
         operation = review_freeze(customers, request, operator=run.job.operator, all_matching=all_matching)
         message = _("The review is ready. No account is changed until you confirm it.")
         run.end(message, link=reverse("operation", args=[operation.pk]))
+
+
+@task()
+def restore_month() -> None:
+    """Restore all budgets that have not followed the new month yet, in steps; see rule 3.14 (docs/rules.md).
+
+    It belongs to no job and nobody waits for it. If it is interrupted, `manage.py restore_budgets` completes it.
+    """
+    restore_behind()
 
 
 def _selected_customers(job: Job) -> tuple[CustomerQuerySet, bool]:

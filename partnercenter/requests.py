@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 
 from partnercenter.lib.htmx import HtmxRequest
 from partnercenter.models import Partner, User
@@ -19,11 +20,15 @@ def signed_in_user(request: HttpRequest) -> User:
 
 
 class ConsoleRequest(HtmxRequest):
-    """A request of a partner's user. `month` (YYYYMM) is the current billing month, set by middleware."""
+    """A request of a partner's user. `month` (YYYYMM) is the current billing month, set by middleware.
+
+    `month_notice` is what people should know about it, "" if nothing.
+    """
 
     user: User
     partner: Partner
     month: int
+    month_notice: str | SimpleLazyObject
 
 
 View = Callable[Concatenate[ConsoleRequest, Parameters], HttpResponseBase]

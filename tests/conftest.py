@@ -8,11 +8,14 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from django.utils import timezone
 
+from budgets.actions import billing_month
 from customers.models import Customer
 from partnercenter.lib import append_only
 from partnercenter.models import Partner, User
 from tests import factories
+from tests.clock import Clock
 
 pytest_plugins = ["tests.browser.chromium"]
 
@@ -52,11 +55,17 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 
 @pytest.fixture(autouse=True)
-def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | None]:
+def database_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's clock agrees with the console's, however far a test moves that."""
+    monkeypatch.setattr(billing_month, "database_now", timezone.now)
+
+
+@pytest.fixture(autouse=True)
+def clock(request: pytest.FixtureRequest, database_clock: None) -> Iterator[Clock | None]:
     """The clock, set by `@pytest.mark.clock("2026-09-20 04:00")` (UTC). It stands still, except with `tick=True`."""
     if marker := request.node.get_closest_marker("clock"):
         with time_machine.travel(factories.moment(*marker.args), tick=marker.kwargs.get("tick", False)) as traveller:
-            yield traveller
+            yield Clock(traveller)
     else:
         yield None
 

@@ -1,8 +1,9 @@
 """A process that runs one action and can be made to wait in the middle of it, so that a test can kill it there.
 
 `python -m tests.crash_process confirm OPERATION` confirms an operation, `import FILE` imports a report, `steps FILE`
-does so in steps of one customer. With the name of a table as a third argument, the process prints a line and waits just
-before it first writes to this table, or before the write with the number given as a fourth argument.
+does so in steps of one customer, and `restore ""` restores budgets in steps of one customer. With the name of a table
+as a third argument, the process prints a line and waits just before it first writes to this table, or before the write
+with the number given as a fourth argument.
 """
 
 import re
@@ -37,7 +38,7 @@ def main(action: str, target: str, table: str = "", number: str = "1") -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from budgets.actions import report_steps
+    from budgets.actions import billing_month, report_steps
     from partnercenter.models import Operation
     from tests import factories
 
@@ -46,6 +47,9 @@ def main(action: str, target: str, table: str = "", number: str = "1") -> None:
     with connection.execute_wrapper(wait_before_writing_to(table, int(number))) if table else nullcontext():
         if action in ("import", "steps"):
             call_command("import_expenditure", target)
+        elif action == "restore":
+            billing_month.RESTORE_STEP = 1
+            call_command("restore_budgets")
         else:
             factories.confirmed(Operation.objects.get(pk=target))
 

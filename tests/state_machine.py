@@ -41,6 +41,7 @@ from partnercenter.lib.errors import ActionError
 from partnercenter.lib.money import LARGEST_BUDGET
 from partnercenter.models import BudgetType, Partner, User
 from tests import factories
+from tests.clock import restore_skipped_months
 from tests.reference_accounts import Account
 from tests.reference_model import AppliedBatch, Model, is_refused, stored_month
 
@@ -102,6 +103,8 @@ class BudgetMachine(RuleBasedStateMachine):
     def move_clock(self, to: datetime) -> None:
         self.now = self.model.now = to
         self.clock.move_to(to)
+        if restore_skipped_months():
+            self.model.restore(self.month)
 
     @initialize(number=st.integers(1, 3))
     def begin(self, number: int) -> None:

@@ -23,7 +23,7 @@ def fail_with(monkeypatch):
 
 
 def test_a_lock_timeout_at_the_month_restore_is_reported_with_409(ann, sign_in, fail_with):
-    fail_with(LockTimeout(MESSAGE), middleware, "current_month")
+    fail_with(LockTimeout(MESSAGE), middleware, "current_month_state")
     page = sign_in(ann).get("/customers/")
     assert page.status_code == 409
     assert MESSAGE in page.content.decode()

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection, models
 from django.utils import timezone
 
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, month_state
 from budgets.actions.undo import review_undo
 from budgets.models import AdjustmentRecord, Budget, Expenditure, ExpenditureReport, ReportImport, ReportTotal
-from budgets.months import month_name
+from budgets.months import first_moment, month_name, month_of, previous_month
 from customers.models import AccountFreezing, Customer, FreezeRecord
-from partnercenter.models import Confirmation, Grant, Partner, User
+from partnercenter.models import BudgetType, Confirmation, Grant, Partner, User
 from tests import factories
 from tests.crash_process import WAITING
 from tests.invariants import check_invariants
@@ -189,3 +190,21 @@ def test_an_import_killed_in_the_middle_changes_nothing_and_can_be_repeated(runn
     file.write_text("customer_id,month,list_price_total\n" + "".join(lines))
     assert_all_or_nothing(runner, "import", file, tables=("budgets_expenditure", *TABLES_OF_A_BATCH[:2]))
     assert [budget.used for budget in Budget.objects.all()] == [777] * 3
+
+
+def test_a_restore_killed_in_the_middle_is_completed_by_the_command_and_lifts_each_freeze_once(runner, acme, ann):
+    month = month_of(timezone.now())
+    with time_machine.travel(first_moment(previous_month(month)) + timedelta(days=9)):
+        customers = factories.customers(acme, 3)
+        factories.budget(customers, ann, "100", BudgetType.MONTHLY, unfreeze_on_restore=True)
+        factories.report(*[(each, this_month(), "50" if each is customers[0] else "120") for each in customers])
+    runner.run_and_kill("restore", "", "customers_freezerecord")
+    assert month_state() == (month, previous_month(month), month)
+    counted_to = [factories.stored(each).counted_to for each in customers]
+    assert counted_to == [month, previous_month(month), previous_month(month)]
+    runner.run("restore", "")
+    runner.run("restore", "")
+    assert [(factories.stored(each).used, factories.fresh(each).is_frozen) for each in customers] == [(0, False)] * 3
+    lifted = FreezeRecord.objects.filter(operation="UNFREEZE", operator_name="system").order_by("customer")
+    assert [record.customer for record in lifted] == customers[1:]
+    check_invariants()

@@ -16,8 +16,10 @@ How an action is written:
   it reads again what it is about to change, and inserts the records. Finally it writes everything else from the
   records, so what is stored cannot differ from them. Derived figures are written in the same transaction as what they
   follow from, and the command `check_budgets` verifies them.
-- **The month first.** In a new billing month, `current_month` first restores the budgets. As that takes the month lock,
-  it is called before any lock except the operator's, and the month is passed on as an argument.
+- **The month first.** In a new billing month, `current_month` first moves the month. As that takes the month lock, it
+  is called before any lock except the operator's, and the month is passed on as an argument. Customers whose budgets
+  have not followed yet are restored as soon as they are locked (`restore_customers`), or before they are reviewed or
+  shown (`restore_if_behind`, `restore_customer`).
 
 Where to look:
 

@@ -6,7 +6,7 @@ from itertools import islice
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
-from budgets.actions.billing_month import lock_month
+from budgets.actions.billing_month import lock_month, restore_customers
 from budgets.models import RECORDED_TERMS, AdjustmentRecord, Budget, Expenditure
 from customers.actions.freeze_rows import freeze_rows
 from customers.files import NewCustomer
@@ -94,6 +94,7 @@ def disassociate_customers(customers: CustomerQuerySet, *, note: str = "") -> in
     leaving = customers.current()
     lock_rows(Grant.objects.filter(partner__in=leaving.order_by().values("partner")))
     keys = lock_keys(leaving)
+    restore_customers(keys)
     author = Author(None, Channel.SYSTEM, timezone.now())
     _remove_budgets(Budget.objects.filter(pk__in_array=keys), author, note)
     Customer.objects.filter(pk__in_array=keys).update(

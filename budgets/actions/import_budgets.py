@@ -15,7 +15,7 @@ from django.db.models import Case, CharField, F, IntegerField, Min, Q, QuerySet,
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, restore_if_behind
 from budgets.actions.quota import missing_quota_message
 from budgets.actions.reviews import (
     CURRENT_STATE_OF_CUSTOMER,
@@ -207,6 +207,7 @@ def review_import(
             # Comes first, as a new month is restored before anything of it is read.
             month = current_month()
             _mark_problems(operator, agreement)
+            restore_if_behind(Customer.objects.filter(pk__in=StagedLine.objects.unmarked().values("customer")), month)
             return _create_review(name, operator, month, agreement)
     finally:
         drop_temp_tables(STAGED)

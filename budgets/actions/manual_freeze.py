@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from budgets.actions.account_state import freeze_accounts, unfreeze_accounts
-from budgets.actions.billing_month import current_month, lock_month
+from budgets.actions.billing_month import current_month, lock_month, restore_if_behind
 from budgets.actions.form_versions import ensure_expected
 from budgets.actions.freeze_terms import FreezeRequest, freeze_exclusion, with_freeze_effects
 from budgets.actions.locks import lock_customers, lock_grants, lock_reviewed_customers
@@ -68,8 +68,10 @@ def review_freeze(
     Raises PermissionRefused; Conflict if a customer is not as `expected`; InvalidRequest if the reason or the agreement
     is missing, or no account can be frozen or unfrozen.
     """
+    month = current_month()
+    restore_if_behind(customers.visible_to(operator), month)
     return create_freeze_review(
-        current_month(), customers, request, operator=operator, expected=expected, all_matching=all_matching
+        month, customers, request, operator=operator, expected=expected, all_matching=all_matching
     )
 
 
@@ -154,7 +156,7 @@ def _apply(
     totals = review_totals(items, operator)
     lock_grants(totals.partners)
     ensure_permitted(totals, operator)
-    lock_reviewed_customers(items, operator)
+    lock_reviewed_customers(items, operator, month)
     # Only a statement that begins after the locks sees what the transactions they waited for have written.
     keys = list(matching_items(items, operation, month).values_list("customer", flat=True))
     if len(keys) < totals.customers and not (only_unchanged and keys):

@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from budgets.actions.billing_month import lock_month
+from budgets.actions.billing_month import lock_month, restore_if_behind
 from budgets.actions.report_totals import (
     USED_AFTER,
     compare_step,
@@ -110,6 +110,8 @@ def apply_compared(report_import: ReportImport, month: int) -> None:
     report_import.changed += fetch_rows("SELECT COALESCE(SUM(differs), 0) FROM to_write")[0][0]
     if connection.vendor == "postgresql":
         fetch_rows(LOCK_CUSTOMERS)
+    changing = RawSQL("SELECT customer_id FROM to_write WHERE delta <> 0 OR new_day = 1", [])
+    restore_if_behind(Customer.objects.filter(pk__in=changing), month)
     for write in (REPLACE_TOTALS, INSERT_TOTALS):
         run_sql(write, [db_datetime(report.reported_at), report_key(report)])
     report_import.exhausted += update_used(USED_AFTER, [month], month=month, at=now).exhausted

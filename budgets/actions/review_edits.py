@@ -11,7 +11,7 @@ from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, SmallInt
 from django.db.models.expressions import Combinable
 from django.db.models.lookups import Exact
 
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, restore_if_behind
 from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.manual_freeze import create_freeze_review
 from budgets.actions.review_kinds import review_kind
@@ -76,6 +76,7 @@ def edit_review(
     # Locks the operator before the month, in the same order as `confirm_operation`.
     operations.lock_operation(operation)
     month = current_month()
+    restore_if_behind(Customer.objects.filter(pk__in=operation.reviewed.values("customer")), month)
     amounts = amounts or {}
     terms = operation.terms
     if amounts:
@@ -175,7 +176,9 @@ def review_items_again(operation: Operation) -> Operation:
 def _lock_to_review_again(operation: Operation) -> tuple[int, QuerySet[ReviewItem]]:
     """Lock the operator; return the current month and the items that the operator has not excluded."""
     operations.lock_operation(operation)
-    return current_month(), operation.reviewed.exclude(left_out=ExclusionReason.BY_OPERATOR)
+    month, items = current_month(), operation.reviewed.exclude(left_out=ExclusionReason.BY_OPERATOR)
+    restore_if_behind(Customer.objects.filter(pk__in=items.values("customer")), month)
+    return month, items
 
 
 def _term_or_current(term: UnchangedTerms, current: Combinable) -> Case:

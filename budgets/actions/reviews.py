@@ -12,7 +12,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, restore_if_behind
 from budgets.actions.form_versions import ensure_expected
 from budgets.actions.quota import (
     ensure_permitted,
@@ -83,8 +83,10 @@ def review_budgets(
     resources would be frozen without the agreement, a type has no quota, a quota would be exceeded, or the account of a
     single customer cannot be unfrozen.
     """
+    month = current_month()
+    restore_if_behind(customers.visible_to(operator), month)
     return create_budget_review(
-        current_month(),
+        month,
         customers,
         terms,
         operator=operator,
@@ -286,7 +288,9 @@ def ensure_unchanged(operation: Operation) -> None:
     items = included_items(operation)
     totals = review_totals(items, operation.operator)
     ensure_permitted(totals, operation.operator)
-    if matching_items(items, operation, current_month()).count() != totals.customers:
+    month = current_month()
+    restore_if_behind(Customer.objects.filter(pk__in=items.values("customer")), month)
+    if matching_items(items, operation, month).count() != totals.customers:
         raise Conflict(changed_since_review_message())
 
 

@@ -112,7 +112,7 @@ def _apply(month: int, operation: Operation, *, channel: Channel, note: str, onl
     totals = review_totals(items, operator)
     lock_grants(totals.partners)
     grants = ensure_types_granted(totals, operator)
-    lock_reviewed_customers(items, operator)
+    lock_reviewed_customers(items, operator, month)
     # Only a statement that begins after the locks sees what the transactions they waited for have written.
     matching = matching_items(items, operation, month)
     author = Author(operator, channel, timezone.now(), operation.pk)
@@ -196,6 +196,7 @@ def _write_budgets(records: QuerySet[AdjustmentRecord], number: int, month: int,
     )
     columns: dict[str, Combinable | str] = {
         **{name: f"{name}_after" for name in RECORDED_TERMS},
+        "counted_to": Value(month),
         "used": "used",
         "used_rank": UsedRank("used"),
         "usage": usage_percent("used", "amount_after"),

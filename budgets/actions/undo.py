@@ -6,11 +6,11 @@ from django.db.models import BooleanField, Case, CharField, Exists, F, IntegerFi
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, restore_if_behind
 from budgets.actions.reviews import CURRENT_STATE_OF_CUSTOMER, ensure_confirmable, store_items
 from budgets.actions.terms import with_budget_effects
 from budgets.models import AdjustmentRecord
-from customers.models import ExclusionReason, FreezeRecord, ReviewItem
+from customers.models import Customer, ExclusionReason, FreezeRecord, ReviewItem
 from partnercenter.actions import operations
 from partnercenter.lib.transactions import write_transaction
 from partnercenter.models import BudgetType, Operation, User
@@ -47,6 +47,7 @@ def review_undo(batch: uuid.UUID, *, operator: User, unfreeze: bool, replaces: O
     if replaces is not None:
         operations.lock_operation(replaces)
     month = current_month()
+    restore_if_behind(Customer.objects.filter(pk__in=batch_records(batch, operator).values("customer")), month)
     terms = {"undo": str(batch), "budget_type": None, "unfreeze": unfreeze}
     operation = operations.create_operation(Operation.Kind.UNDO_BATCH, terms, operator=operator, replaces=replaces)
     frozen_by_batch = FreezeRecord.objects.filter(

@@ -6,7 +6,7 @@ or month calls `freeze_exhausted` at its end; see rule 3.7 (docs/rules.md).
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
@@ -29,6 +29,7 @@ CAN_BE_FROZEN_FURTHER = Q(freeze_kind=FreezeKind.NONE) | Q(
 UPDATE_USED = """
 UPDATE budgets_budget SET
     counted_from = new.counted_from,
+    counted_to = {month},
     used = new.used,
     used_rank = {used_rank},
     usage = new.used * 100 / amount,
@@ -59,11 +60,12 @@ class UsageUpdate(NamedTuple):
     exhausted: int
 
 
-def update_used(new: str, params: Sequence[int | str], *, month: int, at: datetime) -> UsageUpdate:
+def update_used(new: str, params: Sequence[Any], *, month: int, at: datetime) -> UsageUpdate:
     """Write the new `used` amount of budgets, everything derived from it, and the flags of their customers.
 
     `new` is SQL with these `params` that selects customer_id, counted_from and used (bigint, cents) of the budgets to
-    change. `month` is the current billing month (YYYYMM); a budget that becomes used up is exhausted since `at`.
+    change. `month` is the current billing month (YYYYMM), up to which `used` is counted; a budget that becomes used up
+    is exhausted since `at`.
     """
     with connection.cursor() as cursor:
         cursor.execute(CROSSINGS.format(new=new), params)
@@ -71,6 +73,7 @@ def update_used(new: str, params: Sequence[int | str], *, month: int, at: dateti
         update = UPDATE_USED.format(
             new=new,
             used_rank=used_rank_sql("new.used"),
+            month=month,
             levels=LEVELS,
             exhausted=int(AccountFlags.EXHAUSTED),
             runs_out_on=_budget_run_out_sql(month, used="new.used"),

@@ -94,6 +94,12 @@ class Budget(models.Model):
     account_freezing = models.CharField(_("account freezing"), max_length=24, choices=AccountFreezing)
     unfreeze_on_restore = models.BooleanField(default=False)
     counted_from = models.PositiveIntegerField(help_text="The first billing month that counts, YYYYMM.")
+    counted_to = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="The last billing month that counts, YYYYMM; 0 if unknown. Unless it is the current month, the budget"
+        " is restored before it is used.",
+    )
     used = MoneyField(_("used"), default=Decimal("0.00"))
     used_rank = models.IntegerField(default=0, db_default=0, help_text="The rank of `used`, for the list's order.")
     usage = models.BigIntegerField(_("usage"), default=0, help_text="Whole percents, cut off.")
@@ -138,6 +144,8 @@ class Budget(models.Model):
             models.Index(fields=["partner", "state", "usage", "customer"], name="budget_state_usage"),
             models.Index(fields=["partner", "state", "amount", "customer"], name="budget_state_amount"),
             models.Index(fields=["partner", "state", "used_rank", "customer"], name="budget_state_used_rank"),
+            # Finds the budgets that have not followed the current month yet.
+            models.Index(fields=["counted_to", "customer"], name="budget_counted_to"),
             # Partial, because most budgets have no such day or time.
             models.Index(
                 fields=["partner", "state", "runs_out_on", "customer"],

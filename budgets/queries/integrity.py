@@ -26,6 +26,7 @@ CHECKS = {
         JOIN customers_customer c ON c.id = b.customer_id CROSS JOIN budgets_billingmonth m
         LEFT JOIN budgets_expenditure e
             ON e.customer_id = b.customer_id AND e.month >= b.counted_from AND e.month <= m.month
+        WHERE b.counted_to = m.month
         GROUP BY c.customer_id, b.customer_id, b.used HAVING b.used <> COALESCE(SUM(e.total), 0)
     """,
     "rank of used": f"""
@@ -43,7 +44,7 @@ CHECKS = {
     "month of a monthly budget": """
         SELECT c.customer_id, b.counted_from, m.month FROM budgets_budget b
         JOIN customers_customer c ON c.id = b.customer_id CROSS JOIN budgets_billingmonth m
-        WHERE b.budget_type = 'MONTHLY' AND b.counted_from <> m.month
+        WHERE b.budget_type = 'MONTHLY' AND b.counted_from <> m.month AND b.counted_to = m.month
     """,
     "budget as recorded": """
         SELECT c.customer_id, b.amount, r.amount_after FROM budgets_budget b
@@ -83,9 +84,11 @@ CHECKS = {
         WHERE c.disassociated_on IS NOT NULL AND e.month >= m.month
     """,
 }
+# Like the first checks, it leaves out the budgets that have not followed the current month yet.
 RUN_OUT_CHECK = """
     SELECT c.customer_id, b.runs_out_on, {day} FROM budgets_budget b
-    JOIN customers_customer c ON c.id = b.customer_id WHERE b.runs_out_on IS {differs} {day}
+    JOIN customers_customer c ON c.id = b.customer_id
+    WHERE b.counted_to = {month} AND b.runs_out_on IS {differs} {day}
 """
 ALLOCATED = """
     SELECT p.account_name, g.{column}, COALESCE(SUM(b.amount), 0) FROM partnercenter_grant g
@@ -107,7 +110,7 @@ def differences() -> Iterator[str]:
     if month is not None:
         columns = {name: f"b.{name}" for name in ("budget_type", "amount", "used")}
         day = run_out_sql(month, customer="b.customer_id", **columns)
-        checks["day it runs out"] = RUN_OUT_CHECK.format(day=day, differs=IS_DISTINCT[connection.vendor])
+        checks["day it runs out"] = RUN_OUT_CHECK.format(month=month, day=day, differs=IS_DISTINCT[connection.vendor])
     for budget_type in BudgetType.values:
         name = budget_type.lower()
         sql = ALLOCATED.format(column=f"{name}_allocated", budget_type=budget_type)

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from budgets.actions.billing_month import restore_customer
 from budgets.actions.form_versions import matches_version
 from budgets.actions.reviews import changes_nothing, referral_message, review_budgets
 from budgets.actions.set_budgets import set_budgets
@@ -92,6 +93,7 @@ def _named_customer(request: ConsoleRequest, *, must_act: bool = False) -> Custo
         raise PermissionRefused(why_not)
     if customer is None:
         raise InvalidRequest(_("Choose a customer first."))
+    restore_customer(customer, request.month)
     return customer
 
 

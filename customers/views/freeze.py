@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from budgets import tasks
+from budgets.actions.billing_month import restore_customer
 from budgets.actions.form_versions import form_version, matches_version
 from budgets.actions.freeze_terms import FreezeRequest
 from budgets.actions.manual_freeze import freeze_now, review_freeze
@@ -64,7 +65,9 @@ def _freeze_or_unfreeze(request: ConsoleRequest, *, freezes: bool) -> HttpRespon
     customers = selected_customers(request, ids).select_related("budget", "partner__grant", "partner__distributor")
     one = customers.first() if len(set(ids)) == 1 and not selects_all(request) else None
     _ensure_may_act(request, one, freezes=freezes)
-    if one is None and not customers.exists():
+    if one is not None:
+        restore_customer(one, request.month)
+    elif not customers.exists():
         raise empty_selection(request)
     form_class = FreezeForm if freezes else UnfreezeForm
     if request.method != "POST" or "dialog" in request.POST:

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_safe
 
+from budgets.actions.billing_month import restore_customer
 from budgets.presenters.dialogs import show_customer
 from budgets.presenters.records import ADJUSTMENT_FILE, show_records
 from budgets.queries.freeze_explanation import explain_freeze
@@ -58,12 +59,14 @@ TABS = {
 def named_customer(request: ConsoleRequest) -> Customer:
     """Get the customer named in the query string, with budget and partner.
 
-    Raises Http404 if the person may not see it.
+    Restores it first if it is behind the month. Raises Http404 if the person may not see it.
     """
     customers = Customer.objects.visible_to(request.user).select_related(
         "budget", "partner__grant", "partner__distributor"
     )
-    return get_object_or_404(customers.named(request.GET.get("customer", "")))
+    customer = get_object_or_404(customers.named(request.GET.get("customer", "")))
+    restore_customer(customer, request.month)
+    return customer
 
 
 def tab_context(request: ConsoleRequest, customer: Customer, form: NoteForm | None = None) -> Context:

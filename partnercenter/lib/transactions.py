@@ -5,9 +5,11 @@ On SQLite a writing transaction excludes all others from its start, so the locks
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partnercenter.lib.errors import LockTimeout
@@ -58,6 +60,27 @@ def advisory_lock(key: int, *, shared: bool = False) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [key])
+
+
+def try_advisory_lock(key: int) -> bool:
+    """Take an advisory lock until the end of the transaction if nobody holds it; return whether it was taken."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("an advisory lock needs a transaction")
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+        return bool(cursor.fetchone()[0])
+
+
+def database_now() -> datetime:
+    """The time by the clock of the database server, which on SQLite is the console's own."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
 
 
 def lock_keys(rows: QuerySet) -> list[int]:

@@ -18,12 +18,13 @@ from partnercenter.requests import ConsoleRequest
 
 
 def console(request: HttpRequest) -> Context:
-    """Context processor: currency, active time zone, and a notice for users of a restricted or frozen reseller."""
+    """Context processor: currency, active time zone, and notices about the month and a restricted reseller."""
     now = timezone.localtime()
     offset = now.strftime("%z")
     return {
         "currency": settings.CURRENCY,
         "time_zone": f"{timezone.get_current_timezone_name()} (GMT{offset[:3]}:{offset[3:]})",
+        "month_notice": getattr(request, "month_notice", ""),
         "restriction_notice": _restriction_notice(getattr(getattr(request, "user", None), "partner", None)),
     }
 

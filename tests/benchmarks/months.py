@@ -14,15 +14,15 @@ from tests.benchmarks.table import Row, median_seconds
 
 # The end of last month: all budgets are monthly, and half of each is used.
 GO_BACK = f"""
-UPDATE budgets_budget SET budget_type = 'MONTHLY', counted_from = %(last)s, used = amount / 2, usage = 49, level = 0,
-    exhausted_since = NULL, state = (state & 8) | 1, used_rank = {used_rank_sql("amount / 2")}
+UPDATE budgets_budget SET budget_type = 'MONTHLY', counted_from = %(last)s, counted_to = %(last)s, used = amount / 2,
+    usage = 49, level = 0, exhausted_since = NULL, state = (state & 8) | 1, used_rank = {used_rank_sql("amount / 2")}
 """
 COPY_FLAGS = """
 UPDATE customers_customer SET state = b.state FROM budgets_budget b
 WHERE b.customer_id = customers_customer.id AND b.state <> customers_customer.state
 """
 RESTORE = """
-UPDATE budgets_budget AS b SET counted_from = %(month)s, used = COALESCE(e.total, 0),
+UPDATE budgets_budget AS b SET counted_from = %(month)s, counted_to = %(month)s, used = COALESCE(e.total, 0),
     usage = COALESCE(e.total, 0) * 100 / b.amount,
     level = CASE WHEN COALESCE(e.total, 0) * 100 >= b.amount * 100 THEN 100
         WHEN COALESCE(e.total, 0) * 100 >= b.amount * 90 THEN 90

@@ -8,6 +8,7 @@ import time_machine
 from customers.models import Customer
 from partnercenter.models import Partner, User
 from tests import factories
+from tests.clock import Clock
 from tests.concurrency.threads import fast_flush
 from tests.invariants import check_invariants
 
@@ -19,14 +20,14 @@ def flush() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def clock() -> Iterator[time_machine.Traveller]:
+def clock(database_clock: None) -> Iterator[Clock]:
     """The clock, which starts in the middle of a billing month and runs on; a test may move it."""
     with time_machine.travel(factories.moment("2026-09-15 10:00")) as traveller:
-        yield traveller
+        yield Clock(traveller)
 
 
 @pytest.fixture(autouse=True)
-def invariants_hold(clock: time_machine.Traveller, transactional_db: None) -> Iterator[None]:
+def invariants_hold(clock: Clock, transactional_db: None) -> Iterator[None]:
     """After every test, each stored figure equals what it is derived from, and each change has its record."""
     yield
     check_invariants()

@@ -15,12 +15,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from budgets.actions.association import associate_customers
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, restore_budgets_to
 from budgets.actions.import_report import ReportResult, import_report
 from budgets.actions.set_budgets import set_budgets
 from budgets.actions.terms import BudgetTerms
 from budgets.files.expenditure_reports import read_report
 from budgets.management.demo import DemoCustomer, make_customers, write_focus
+from budgets.months import month_of
 from customers.models import Customer
 from partnercenter.actions.partners import give_grant
 from partnercenter.models import BudgetType, Channel, Grant, Partner, User
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         if options["customers"] < 1:
             raise CommandError("--customers must be at least 1.")
         if Partner.objects.filter(account_name__in=[DISTRIBUTOR, *RESELLERS, SOLUTION_PROVIDER]).exists():
+            restore_this_month()
             self.stdout.write("The demo data already exists: nothing was changed.")
         else:
             result = seed(options["customers"])
@@ -85,6 +87,13 @@ def seed(number: int) -> ReportResult:
             note="Demo data",
         )
     return import_demo_report(customers)
+
+
+def restore_this_month() -> None:
+    """Let the month begin that the clock shows, however many months nobody has used the demo."""
+    month = month_of(timezone.now())
+    if current_month() < month:
+        restore_budgets_to(month)
 
 
 def make_partners() -> dict[str, Partner]:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from budgets.actions.billing_month import current_month
+from budgets.actions.billing_month import current_month, restore_customer
 from budgets.queries.standing import standing_of
 from customers.models import Customer
 from partnercenter.lib.commands import ConsoleCommand
@@ -22,11 +22,12 @@ class Command(ConsoleCommand):
         parser.add_argument("customer_id")
 
     def handle(self, *args: object, customer_id: str, **options: object) -> None:
-        current_month()
+        month = current_month()
         customers = Customer.objects.current().select_related("partner", "budget")
         customer = customers.filter(customer_id=customer_id).first()
         if customer is None:
             raise CommandError(f"No customer with the ID {customer_id} is associated.")
+        restore_customer(customer, month)
         with timezone.override(settings.BILLING_TIME_ZONE):
             self.write_answer(customer)
 
