@@ -206,6 +206,15 @@ def test_while_a_report_gives_signs_of_life_another_is_refused(acme, ann, seven,
     assert ReportImport.objects.count() == 1
 
 
+def test_the_month_does_not_go_back_while_a_report_is_between_two_steps(seven, between_steps):
+    between_steps(interrupt_before(2))
+    with pytest.raises(Interruption):
+        report(seven, "100")
+    with pytest.raises(CommandError, match="A report is being imported. Nothing was changed."):
+        run_command("restore_budgets", "--to", "2026-08", "--confirm")
+    assert set(Budget.objects.values_list("counted_from", flat=True)) == {202609}
+
+
 def test_a_process_that_wakes_up_after_it_was_replaced_writes_nothing(seven, between_steps):
     def take_over(step: int) -> None:
         if step == 2:

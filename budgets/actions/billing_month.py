@@ -25,6 +25,7 @@ from budgets.models import (
     AdjustmentRecord,
     BillingMonth,
     Budget,
+    ReportImport,
     expenditure_between,
 )
 from budgets.months import month_name, month_of, next_month
@@ -227,7 +228,8 @@ def restore_budgets_to(month: int, *, confirmed: bool = False) -> MonthRestore:
 @write_transaction()
 def _move_month(month: int, *, confirmed: bool) -> None:
     # Before the month, because a report holds that too: it is refused, not waited for. Only going back needs the lock.
-    if month < BillingMonth.objects.get(pk=1).month and confirmed and not try_advisory_lock(REPORT_LOCK):
+    goes_back = month < BillingMonth.objects.get(pk=1).month and confirmed
+    if goes_back and (not try_advisory_lock(REPORT_LOCK) or _is_report_under_way()):
         raise Conflict(_("A report is being imported. Nothing was changed. Try again when it is done."))
     advisory_lock(MONTH_LOCK)
     marker, by_clock = BillingMonth.objects.get(pk=1).month, month_of(timezone.now())
@@ -244,6 +246,11 @@ def _move_month(month: int, *, confirmed: bool) -> None:
             % names
         )
     BillingMonth.objects.filter(pk=1).update(month=month)
+
+
+def _is_report_under_way() -> bool:
+    """Whether a report has begun to be applied, also between two of its steps, or if it was interrupted."""
+    return ReportImport.objects.filter(state=ReportImport.State.APPLYING).exists()
 
 
 def restore_behind() -> MonthRestore:
