@@ -1,7 +1,7 @@
 """Models of partners, users, resellers' grants, operations awaiting confirmation, and background jobs."""
 
 from partnercenter.models.grants import Grant, GrantRecord, Pool
-from partnercenter.models.jobs import Job
+from partnercenter.models.jobs import Job, JobQuerySet
 from partnercenter.models.operations import AcceptedCode, CodeRequest, Confirmation, Operation
 from partnercenter.models.partner_records import PartnerStatusRecord, VerificationSwitchRecord
 from partnercenter.models.partners import (
@@ -24,6 +24,7 @@ __all__ = [
     "Grant",
     "GrantRecord",
     "Job",
+    "JobQuerySet",
     "Operation",
     "Partner",
     "PartnerStatusRecord",
