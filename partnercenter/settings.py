@@ -76,9 +76,11 @@ if env.str("EMAIL_URL", ""):
         raise ImproperlyConfigured("EMAIL_URL has no known scheme. Write smtp://, smtps:// or file:///.")
     globals().update(MAIL)
 EMAIL_TIMEOUT = 10
+# Who runs the platform: they hear of refused reports and of errors.
+ADMINS = [("", address) for address in env.list("ADMINS", [])]
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "partner-center@localhost")
 
-# --- Background jobs: within the request, or by `manage.py db_worker` -------------------------------------------------
+# --- Background jobs: within the request, or by `manage.py worker` ----------------------------------------------------
 
 TASKS_BACKEND = env.str("TASKS_BACKEND", "immediate")
 if TASKS_BACKEND not in TASK_BACKENDS:

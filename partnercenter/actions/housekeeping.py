@@ -31,8 +31,8 @@ def remove_leftovers(*, dry_run: bool) -> dict[str, int]:
         _("tasks whose worker has stopped"): DBTaskResult.objects.running().filter(started_at__lt=now - KEPT_AFTER_END),
         _("ended sessions"): Session.objects.filter(expire_date__lt=now),
     }
-    folders = {_("empty upload folders"): [], _("uploads of ended jobs"): []}  # type: dict[str, list[Path]]
-    empty, ended = folders.values()
+    empty: list[Path] = []
+    ended: list[Path] = []
     for folder in _old_upload_folders():
         if not any(folder.iterdir()):
             empty.append(folder)

@@ -132,6 +132,7 @@ class JobRun:
 
         If the connection to the database is lost, the job stays as it is, and a worker takes it over.
         """
+        connected = connection.connection
         try:
             with self._reporting_progress():
                 task(self)
@@ -148,7 +149,7 @@ class JobRun:
             message = _("The uploaded files are missing, so nothing was changed. Upload them again.")
             self._end(Job.State.FAILED, message, status=500)
         except Exception as error:
-            if not _lost_connection(error):
+            if not _lost(connected, error):
                 # The worker logs the error; the job's page shows that there was one.
                 self._end(Job.State.FAILED, _("An error stopped the job. Nothing was changed."), status=500)
             raise
@@ -195,8 +196,11 @@ class JobRun:
             connection.close()
 
 
-def _lost_connection(error: Exception) -> bool:
-    return isinstance(error, InterfaceError | OperationalError) and not connection.is_usable()
+def _lost(connected: object, error: Exception) -> bool:
+    """Whether an error is that this connection to the database was lost. Django may have opened another already."""
+    if not isinstance(error, InterfaceError | OperationalError):
+        return False
+    return connection.connection is not connected or not connection.is_usable()
 
 
 def run_job(pk: str, task: Callable[[JobRun], None]) -> None:
