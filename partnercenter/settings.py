@@ -77,7 +77,8 @@ if env.str("EMAIL_URL", ""):
     globals().update(MAIL)
 EMAIL_TIMEOUT = 10
 # Who runs the platform: they hear of refused reports and of errors.
-ADMINS = [("", address) for address in env.list("ADMINS", [])]
+admin_addresses: list[str] = env.list("ADMINS", [])
+ADMINS = [("", address) for address in admin_addresses]
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "partner-center@localhost")
 
 # --- Background jobs: within the request, or by `manage.py worker` ----------------------------------------------------

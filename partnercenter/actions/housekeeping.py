@@ -38,9 +38,8 @@ def remove_leftovers(*, dry_run: bool) -> dict[str, int]:
             empty.append(folder)
         elif not _is_needed(folder):
             ended.append(folder)
-    counts = {name: found.count() for name, found in rows.items()} | {
-        name: len(found) for name, found in folders.items()
-    }
+    counts = {name: found.count() for name, found in rows.items()}
+    counts |= {_("empty upload folders"): len(empty), _("uploads of ended jobs"): len(ended)}
     if not dry_run:
         for found in rows.values():
             found.delete()
