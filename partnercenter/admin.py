@@ -20,16 +20,19 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
+from partnercenter.actions.jobs import restart_job
 from partnercenter.actions.partners import give_grant, set_partner_status
 from partnercenter.actions.verification_switch import switch_verification
 from partnercenter.forms import PartnerStatusForm
 from partnercenter.lib.admin import PlatformAdmin, ReadOnlyAdmin
+from partnercenter.lib.errors import InvalidRequest
 from partnercenter.lib.money import show_amount
 from partnercenter.lib.prepared import COUNT_CAP
 from partnercenter.models import (
     BudgetType,
     Grant,
     GrantRecord,
+    Job,
     Partner,
     PartnerStatusRecord,
     User,
@@ -274,3 +277,24 @@ class VerificationSwitchRecordAdmin(PlatformAdmin):
 
     list_display = ["partner", "at", "operator_name", "turned_on"]
     list_select_related = ["partner"]
+
+
+@admin.register(Job)
+class JobAdmin(PlatformAdmin):
+    """Background jobs of all partners, newest first. A silent one can be started again."""
+
+    list_display = ["title", "created_at", "operator", "state", "alive_at", "finished_at", "attempts", "message"]
+    list_filter = ["state"]
+    list_select_related = ["operator"]
+    ordering = ["-created_at"]
+    actions = ["start_again"]
+
+    @admin.action(description=_("Start selected silent jobs again"), permissions=["view"])
+    def start_again(self, request: HttpRequest, selected: QuerySet[Job]) -> None:
+        """Run silent jobs again; the others are named with the reason why not."""
+        for job in selected:
+            try:
+                restart_job(job)
+                messages.success(request, _("%(job)s was started again.") % {"job": job})
+            except InvalidRequest as error:
+                messages.warning(request, f"{job}: {error.message}")

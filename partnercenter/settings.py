@@ -88,7 +88,7 @@ admin_addresses: list[str] = env.list("ADMINS", [])
 ADMINS = [("", address) for address in admin_addresses]
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "partner-center@localhost")
 
-# --- Background jobs: within the request, or by `manage.py db_worker` -------------------------------------------------
+# --- Background jobs: within the request, or by `manage.py worker` ----------------------------------------------------
 
 TASKS_BACKEND = env.str("TASKS_BACKEND", "immediate")
 if TASKS_BACKEND not in TASK_BACKENDS:

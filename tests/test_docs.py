@@ -67,7 +67,7 @@ def test_the_example_environment_lists_exactly_the_settings_that_are_read():
 def test_every_own_command_is_documented():
     documented = set(re.findall(r"manage\.py ([a-z_]+)", text("README.md") + text("docs/operating.md")))
     assert own_commands() - documented == set()
-    assert len(own_commands()) == 9
+    assert len(own_commands()) == 11
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"manage\.py ([a-z_]+)", all_pages()))))

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -19,6 +21,7 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from budgets import tasks
 from budgets.models import AdjustmentRecord, Budget, ExpenditureReport
 from budgets.months import month_name, month_of
 from budgets.presenters import messages
@@ -34,10 +37,10 @@ UPLOAD = "/customers/expenditure/"
 
 @pytest.fixture
 def worker(settings) -> Any:
-    """Long work is left to a worker; calling this fixture does the waiting work, as `manage.py db_worker` does."""
+    """Long work is left to a worker; calling this fixture does the waiting work, as `manage.py worker` does."""
     settings.TASKS_BACKEND = "database"
     settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
-    return lambda: call_command("db_worker", batch=True, reload=False, startup_delay=False, interval=0, verbosity=0)
+    return lambda: call_command("worker", batch=True)
 
 
 @pytest.fixture
@@ -218,11 +221,96 @@ def test_bad_lines_of_a_report_are_listed_on_the_page_of_the_job(client, worker,
     assert not stored_uploads()
 
 
-def test_only_the_operator_who_started_a_job_sees_it(client, three, ann, low_threshold, worker, sign_in, ben, carl):
-    page = client.post(review(three, ann))["Location"]
-    for person in (ben, carl):
+def test_a_job_is_seen_by_its_operator_and_the_companys_administrators_only(
+    three, ann, low_threshold, worker, sign_in, ben, carl, vera
+):
+    page = sign_in(ben).post(review(three, ben))["Location"]
+    shown = sign_in(ann).get(page).content.decode()
+    assert "Started by ben." in shown
+    assert f'href="{page}"' in sign_in(ann).get("/budgets/batches/").content.decode()
+    for person in (vera, carl):
         assert sign_in(person).get(page).status_code == 404
         assert sign_in(person).post(f"{page}again/").status_code == 404
+        assert f'href="{page}"' not in sign_in(person).get("/budgets/batches/").content.decode()
+
+
+def test_an_administrator_starts_a_colleagues_silent_job_again(
+    three, ann, ben, low_threshold, worker, sign_in, transactional_db
+):
+    page = sign_in(ben).post(review(three, ben))["Location"]
+    DBTaskResult.objects.update(status="RUNNING")
+    silence(state="APPLYING", token=uuid4())
+    sign_in(ann).post(f"{page}again/")
+    worker()
+    shown = sign_in(ann).get(page)
+    assert shown.context["job"].state == "DONE"
+    # The link leads to the review of a batch, or to a batch: only the operator is sent there.
+    assert 'id="job-link"' not in shown.content.decode()
+    assert 'id="job-link"' in sign_in(ben).get(page).content.decode()
+
+
+def test_platform_staff_see_all_jobs_and_start_silent_ones_again(
+    three, ann, low_threshold, worker, sign_in, platform, dora, transactional_db
+):
+    sign_in(ann).post(review(three, ann))
+    jobs_page, client = "/admin/partnercenter/job/", sign_in(platform)
+    chosen = {"action": "start_again", "_selected_action": [str(Job.objects.get().pk)]}
+    assert "cannot be started again" in client.post(jobs_page, chosen, follow=True).content.decode()
+    DBTaskResult.objects.update(status="RUNNING")
+    silence(state="APPLYING", token=uuid4())
+    assert "was started again" in client.post(jobs_page, chosen, follow=True).content.decode()
+    worker()
+    assert Job.objects.get().title in client.get(f"{jobs_page}?state__exact=DONE").content.decode()
+    assert client.get(f"{jobs_page}add/").status_code == 403
+    assert sign_in(dora).get(jobs_page).status_code == 403
+
+
+def test_an_upload_whose_files_are_gone_fails_and_says_so(client, worker, transactional_db):
+    page = client.post(UPLOAD, {"file": report("x,MONTH,1")})["Location"]
+    for path in stored_uploads():
+        path.unlink()
+    worker()
+    assert "The uploaded files are missing, so nothing was changed." in client.get(page).content.decode()
+    assert Job.objects.get().state == "FAILED"
+
+
+def test_a_report_of_a_job_without_files_fails_instead_of_importing_nothing(client, ann, worker, transactional_db):
+    job = jobs.start_job(tasks.take_in, "Customer Expenditure", operator=ann)
+    worker()
+    assert "The uploaded files are missing" in client.get(f"/jobs/{job.pk}/").content.decode()
+    assert not ExpenditureReport.objects.exists()
+
+
+@pytest.fixture
+def full_disk(settings, tmp_path) -> Iterator[Path]:
+    """Uploads go to a file system of 64 KB of its own."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root can mount a small file system")
+    settings.MEDIA_ROOT = folder
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("runs_later", [True, False])
+def test_an_upload_to_a_full_disk_is_refused_in_words_and_leaves_nothing_behind(client, full_disk, runs_later, request):
+    if runs_later:
+        request.getfixturevalue("worker")
+    large = report(*(f"customer-{number},MONTH,1" for number in range(10_000)))
+    response = client.post(UPLOAD, {"file": large})
+    assert response.status_code == 507
+    assert "the disk of the console is full" in response.content.decode()
+    assert not Job.objects.exists()
+    assert not DBTaskResult.objects.exists()
+    assert list(full_disk.iterdir()) == []
+
+
+def test_the_folder_of_an_upload_goes_with_its_files(client, three, worker, transactional_db):
+    client.post(UPLOAD, {"file": report(f"{three[0].customer_id},MONTH,60.00")})
+    worker()
+    assert list(Path(settings.MEDIA_ROOT).iterdir()) == []
 
 
 def test_an_operation_being_carried_out_cannot_be_edited(client, three, ann, low_threshold, worker, transactional_db):
@@ -263,20 +351,97 @@ def test_a_job_whose_worker_died_can_be_started_again_and_is_done_once(
     assert Confirmation.objects.count() == 1
 
 
-def test_a_refused_second_run_does_not_undo_the_first(
+def silence(**values: Any) -> None:
+    """Let two minutes pass since the last sign of life of every job."""
+    Job.objects.update(alive_at=timezone.now() - timedelta(minutes=2), **values)
+
+
+@pytest.mark.postgres
+def test_a_run_that_wakes_up_after_it_was_taken_over_changes_nothing(
     client, three, ann, low_threshold, worker, monkeypatch, transactional_db
 ):
     page = client.post(review(three, ann))["Location"]
     message_for_batch = messages.message_for_batch
 
-    def refused_meanwhile(*args: Any) -> str:
-        Job.objects.update(state="REFUSED", finished_at=timezone.now(), message="LockTimeout", status=409)
+    def take_over() -> None:
+        silence()
+        jobs.take_over_silent_jobs()
+        connection.close()
+
+    def taken_over_meanwhile(*args: Any) -> str:
+        if Job.objects.get().attempts == 1:
+            thread = Thread(target=take_over)
+            thread.start()
+            thread.join()
+            assert AdjustmentRecord.objects.count() == 3, "the first run has written what it now loses"
         return message_for_batch(*args)
 
-    monkeypatch.setattr(messages, "message_for_batch", refused_meanwhile)
+    monkeypatch.setattr(messages, "message_for_batch", taken_over_meanwhile)
     worker()
-    assert client.get(page).context["job"].state == "DONE"
-    assert Budget.objects.count() == 3
+    job = client.get(page).context["job"]
+    assert (job.state, job.attempts) == ("DONE", 2)
+    assert AdjustmentRecord.objects.count() == Budget.objects.count() == 3
+
+
+def test_a_job_that_is_being_run_is_not_run_again_by_a_second_task(
+    client, three, ann, low_threshold, worker, transactional_db
+):
+    client.post(review(three, ann))
+    Job.objects.update(state="READING", token=uuid4(), attempts=1)
+    worker()
+    assert Job.objects.get().attempts == 1
+    assert not Budget.objects.exists()
+
+
+def test_a_silent_job_is_taken_over_by_the_next_worker_without_anybody_asking(
+    client, three, ann, low_threshold, worker, transactional_db
+):
+    page = client.post(review(three, ann))["Location"]
+    DBTaskResult.objects.update(status="RUNNING")
+    silence(state="APPLYING", token=uuid4(), attempts=1)
+    worker()
+    job = client.get(page).context["job"]
+    assert (job.state, job.attempts) == ("DONE", 2)
+    assert AdjustmentRecord.objects.count() == 3
+
+
+def test_a_job_that_stopped_three_times_fails_and_the_platform_is_told(
+    client, three, ann, low_threshold, worker, transactional_db, settings, mailoutbox
+):
+    settings.ADMINS = [("", "platform@example.com")]
+    page = client.post(review(three, ann))["Location"]
+    DBTaskResult.objects.update(status="RUNNING")
+    silence(state="APPLYING", token=uuid4(), attempts=3)
+    worker()
+    shown = client.get(page)
+    assert shown.context["job"].state == "FAILED"
+    assert "begun three times and stopped each time" in shown.content.decode()
+    assert [mail.to for mail in mailoutbox] == [["platform@example.com"]]
+    assert str(shown.context["job"].pk) in mailoutbox[0].body
+    assert not Budget.objects.exists()
+
+
+def test_a_job_that_waits_its_turn_is_not_queued_twice(client, three, ann, low_threshold, worker):
+    client.post(review(three, ann))
+    silence()
+    jobs.take_over_silent_jobs()
+    assert DBTaskResult.objects.count() == 1
+    DBTaskResult.objects.all().delete()
+    jobs.take_over_silent_jobs()
+    assert DBTaskResult.objects.count() == 1
+
+
+def test_without_a_worker_a_job_gives_signs_of_life_too(client, three, ann, low_threshold, monkeypatch):
+    message_for_batch = messages.message_for_batch
+    seen = []
+
+    def looked_at(*args: Any) -> str:
+        seen.append(Job.objects.values_list("state", "attempts").get())
+        return message_for_batch(*args)
+
+    monkeypatch.setattr(messages, "message_for_batch", looked_at)
+    client.post(review(three, ann))
+    assert seen == [("APPLYING", 1)]
 
 
 def test_an_unexpected_error_is_reported_and_changes_nothing(
@@ -314,7 +479,7 @@ def stop(execute, sql, params, many, context):
     return result
 
 with connection.execute_wrapper(stop):
-    call_command("db_worker", batch=True, reload=False, startup_delay=False, interval=0)
+    call_command("worker", batch=True)
 """
 
 

@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from budgets.actions.plausibility import ImplausibleReport
-from budgets.models import SILENT_AFTER, ReportImport
+from budgets.models import ReportImport
 from partnercenter.actions.authorship import operator_name
 from partnercenter.lib.csv_files import BadFile
 from partnercenter.lib.errors import ActionError, InvalidRequest, LockTimeout, ReportUnderWay
-from partnercenter.models import Partner, User
+from partnercenter.models import SILENT_AFTER, Partner, User
 
 # How long an upload that needs a confirmation is kept; see rule 8.3 (docs/rules.md).
 KEPT_FOR = timedelta(hours=24)

@@ -23,13 +23,13 @@ from budgets.actions.report_totals import (
     run_sql,
 )
 from budgets.actions.usage import freeze_exhausted, update_run_out, update_used
-from budgets.models import SILENT_AFTER, ExpenditureReport, ReportImport
+from budgets.models import ExpenditureReport, ReportImport
 from customers.models import Customer
 from partnercenter.actions.authorship import Author
 from partnercenter.lib.errors import LockTimeout, ReportUnderWay
 from partnercenter.lib.sql import db_datetime
 from partnercenter.lib.transactions import REPORT_LOCK, advisory_lock, write_transaction
-from partnercenter.models import Channel
+from partnercenter.models import SILENT_AFTER, Channel
 
 CUSTOMERS_PER_STEP = 5_000
 # A step that waits too long for somebody else's change is tried again this often.

@@ -14,7 +14,6 @@ from budgets.models.budgets import (
 )
 from budgets.models.expenditure import (
     CURRENT_MONTH,
-    SILENT_AFTER,
     BillingMonth,
     Expenditure,
     ExpenditureReport,
@@ -30,7 +29,6 @@ __all__ = [
     "FREEZE_KIND_BY_POLICY",
     "MARKS",
     "RECORDED_TERMS",
-    "SILENT_AFTER",
     "AdjustmentRecord",
     "BillingMonth",
     "Budget",

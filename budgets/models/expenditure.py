@@ -1,7 +1,6 @@
 """Models of expenditure by account and month, of expenditure reports, and of the current billing month."""
 
 import uuid
-from datetime import timedelta
 from typing import ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -15,10 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import Customer
 from partnercenter.lib.append_only import Record
 from partnercenter.lib.money import MoneyField, money
-from partnercenter.models import Channel, Partner, User
-
-# An import whose process gives no sign of life for this long was interrupted.
-SILENT_AFTER = timedelta(minutes=1)
+from partnercenter.models import SILENT_AFTER, Channel, Partner, User
 
 
 class BillingMonth(models.Model):

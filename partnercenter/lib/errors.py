@@ -55,3 +55,9 @@ class OperationFinished(ActionError):
     """The operation was completed or replaced before, or has expired: 409."""
 
     status = 409
+
+
+class StorageFailed(ActionError):
+    """A file could not be stored, because the disk is full or cannot be written: 507."""
+
+    status = 507

@@ -1,7 +1,7 @@
 """Models of partners, users, resellers' grants, operations awaiting confirmation, and background jobs."""
 
 from partnercenter.models.grants import Grant, GrantRecord, Pool
-from partnercenter.models.jobs import Job
+from partnercenter.models.jobs import SILENT_AFTER, Job, JobQuerySet
 from partnercenter.models.operations import AcceptedCode, CodeRequest, Confirmation, Operation
 from partnercenter.models.partner_records import PartnerStatusRecord, VerificationSwitchRecord
 from partnercenter.models.partners import (
@@ -16,6 +16,7 @@ from partnercenter.models.users import User
 
 __all__ = [
     "LONGEST_REASON",
+    "SILENT_AFTER",
     "AcceptedCode",
     "BudgetType",
     "Channel",
@@ -24,6 +25,7 @@ __all__ = [
     "Grant",
     "GrantRecord",
     "Job",
+    "JobQuerySet",
     "Operation",
     "Partner",
     "PartnerStatusRecord",

@@ -1,4 +1,4 @@
-"""The page of a background job, and starting a stalled job again."""
+"""The page of a background job, and starting a silent job again."""
 
 import json
 from uuid import UUID
@@ -18,22 +18,24 @@ from partnercenter.requests import ConsoleRequest, partner_required
 @require_safe
 @partner_required
 def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """The page of one of the user's own jobs: its progress and its result."""
-    own_job = get_object_or_404(request.user.jobs, pk=pk)
-    context = {"job": own_job, "is_stalled": jobs.is_stalled(own_job)}
+    """The page of a job: its progress and its result. Administrators also see the jobs of others in the company."""
+    visible = Job.objects.visible_to(request.user).select_related("operator")
+    shown = get_object_or_404(visible, pk=pk)
+    # Its result may be a review, which nobody else may open.
+    context = {"job": shown, "is_own": shown.operator == request.user, "most_attempts": jobs.MOST_ATTEMPTS}
     return page_or_partial(request, "partnercenter/job.html", context, partial="job", target="job")
 
 
 @require_POST
 @partner_required
 def job_again(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """Start a stalled job again."""
-    own_job = get_object_or_404(request.user.jobs, pk=pk)
+    """Start a silent job again."""
+    silent_job = get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
     try:
-        jobs.restart_job(own_job)
+        jobs.restart_job(silent_job)
     except InvalidRequest as error:
         messages.error(request, error.message)
-    return redirect("job", pk=own_job.pk)
+    return redirect("job", pk=silent_job.pk)
 
 
 def job_response(

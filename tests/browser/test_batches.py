@@ -247,7 +247,7 @@ def run_worker(settings, tmp_path):
     settings.TASKS_BACKEND = "database"
     settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
     settings.MEDIA_ROOT = tmp_path
-    return lambda: call_command("db_worker", batch=True, reload=False, startup_delay=False, interval=0, verbosity=0)
+    return lambda: call_command("worker", batch=True)
 
 
 def test_a_long_import_shows_its_progress_and_its_result(open_browser, ann, thirty, run_worker):
