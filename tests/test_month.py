@@ -54,10 +54,11 @@ def failed_command(*args: Any) -> str:
 # --- The month begins -------------------------------------------------------------------------------------------------
 
 
-def test_the_month_begins_only_when_the_clocks_of_console_and_database_agree(acme, ann, clock, client, monkeypatch):
+def test_the_month_begins_only_when_the_clocks_of_console_and_database_agree(acme, ann, clock, sign_in, monkeypatch):
     customer = monthly_customer(acme, ann)
     september = timezone.now()
     clock.move_to(OCTOBER)
+    client = sign_in(ann)
     with monkeypatch.context() as patch:
         patch.setattr(billing_month, "database_now", lambda: september)
         page = client.get("/customers/").content.decode()
@@ -68,9 +69,10 @@ def test_the_month_begins_only_when_the_clocks_of_console_and_database_agree(acm
     assert counts(customer) == (202610, 202610, 7)
 
 
-def test_a_console_whose_clock_jumps_ahead_leaves_the_month_and_budgets_can_be_set(acme, ann, clock, client, platform):
+def test_a_console_whose_clock_jumps_ahead_leaves_the_month_and_budgets_can_be_set(acme, ann, clock, sign_in):
     customer = monthly_customer(acme, ann)
     clock.jump_to(DECEMBER)
+    client = sign_in(ann)
     for path in ("/customers/", "/", f"/budgets/set/?customer={customer.customer_id}"):
         assert "more than one month after 2026-09" in client.get(path).content.decode()
     factories.budget(customer, ann, "200", MONTHLY)
@@ -162,9 +164,11 @@ def begin_october(clock, settings):
     return begin
 
 
-def test_a_worker_restores_all_budgets_and_pages_show_the_progress(acme, ann, begin_october, client):
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_restores_all_budgets_and_pages_show_the_progress(acme, ann, begin_october, sign_in):
     customers = [monthly_customer(acme, ann, "120"), monthly_customer(acme, ann)]
     work = begin_october()
+    client = sign_in(ann)
     assert [counts(each) for each in customers] == [(202609, 202609, 120), (202609, 202609, 60)]
     client.get(f"/customers/detail/?customer={customers[1].customer_id}")
     assert "The new month is being restored: 50%" in client.get("/customers/").content.decode()
@@ -203,10 +207,10 @@ def test_every_writer_and_every_command_about_one_customer_restores_it_first(acm
 
 
 @pytest.mark.parametrize("path", ["/customers/detail/", "/budgets/set/", "/customers/freeze/"])
-def test_every_page_about_one_customer_restores_it_first(acme, ann, begin_october, client, path):
+def test_every_page_about_one_customer_restores_it_first(acme, ann, begin_october, sign_in, path):
     customer, other = monthly_customer(acme, ann, "120"), monthly_customer(acme, ann, "120")
     begin_october()
-    assert client.get(path, {"customer": customer.customer_id}).status_code == 200
+    assert sign_in(ann).get(path, {"customer": customer.customer_id}).status_code == 200
     assert (counts(customer), counts(other)) == ((202610, 202610, 7), (202609, 202609, 120))
     assert not factories.fresh(customer).is_frozen
 

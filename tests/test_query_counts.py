@@ -169,7 +169,7 @@ PAGES = {
     "export history": MeasuredPage("/customers/exports/", "ann", more_exports, 5),
     "partner information as reseller": MeasuredPage("/partner-information/", "ann", customers_of_one, 3),
     "partner information as distributor": MeasuredPage("/partner-information/", "dora", customers_of_many, 3),
-    "overview": MeasuredPage("/", "ann", customers_of_one, 2),
+    "overview": MeasuredPage("/", "ann", customers_of_one, 3),
     "grants in admin": MeasuredPage("/admin/partnercenter/grant/", "dora", customers_of_many, 5),
     "partners in admin": MeasuredPage("/admin/partnercenter/partner/", "dora", customers_of_many, 5),
     "users in admin": MeasuredPage("/admin/partnercenter/user/", "dora", more_users, 5),

@@ -200,3 +200,13 @@ def test_the_command_is_refused_without_customers(development):
 def test_the_same_number_gives_the_same_customers(development):
     assert make_customers(30) == make_customers(60)[:30]
     assert len({customer.customer_id for customer in make_customers(3000)}) == 3000
+
+
+def test_a_demo_that_slept_for_two_months_wakes_up_in_this_one(development):
+    with time_machine.travel(factories.moment("2026-02-15 12:00")):
+        seed()
+    with time_machine.travel(factories.moment("2026-04-10 12:00")):
+        assert "already exists" in seed()
+        call_command("check_budgets", stdout=StringIO())
+    monthly = Budget.objects.filter(budget_type=BudgetType.MONTHLY).values_list("counted_from", "counted_to", "used")
+    assert set(monthly) == {(202604, 202604, 0)}

@@ -204,7 +204,8 @@ def test_the_month_restore_includes_a_first_monthly_budget_that_is_being_set(acm
 
 
 def test_a_first_monthly_budget_set_during_the_month_restore_counts_from_the_new_month(acme, ann, monkeypatch, clock):
-    customer = factories.customer(acme)
+    customer, restored = factories.customers(acme, 2)
+    factories.budget(restored, ann, "100", BudgetType.MONTHLY)
     factories.report((customer, "2026-09", "30"))
     clock.move_to(OCTOBER)
 

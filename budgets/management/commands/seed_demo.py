@@ -92,7 +92,7 @@ def seed(number: int) -> ReportResult:
 def restore_this_month() -> None:
     """Let the month begin that the clock shows, however many months nobody has used the demo."""
     month = month_of(timezone.now())
-    if current_month() < month:
+    if current_month() <= month:
         restore_budgets_to(month)
 
 
