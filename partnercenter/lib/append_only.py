@@ -52,9 +52,11 @@ def install_triggers(using: str = "default", **_kwargs: object) -> None:
         if connection.vendor == "postgresql":
             cursor.execute(POSTGRESQL_FUNCTION)
         for model in record_models():
-            table, columns = model._meta.db_table, _fixed_columns(model)
+            table = model._meta.db_table
             if table not in existing:
                 continue
+            stored = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+            columns = _fixed_columns(model, stored)
             if connection.vendor == "postgresql":
                 cursor.execute(POSTGRESQL_TRIGGER.format(table=table, columns=columns))
                 continue
@@ -63,11 +65,15 @@ def install_triggers(using: str = "default", **_kwargs: object) -> None:
                 cursor.execute(f'CREATE TRIGGER IF NOT EXISTS "{table}_{name}" {trigger}')
 
 
-def _fixed_columns(model: type[Record]) -> str:
-    """The columns that a trigger protects, as SQL after UPDATE: "" for all."""
+def _fixed_columns(model: type[Record], stored: set[str]) -> str:
+    """The columns that a trigger protects, as SQL after UPDATE: "" for all. `stored` are those that the table has.
+
+    An earlier state of the database does not have every column of the model.
+    """
     if not model.changeable:
         return ""
-    fixed = [field.column for field in model._meta.concrete_fields if field.name not in model.changeable]
+    fields = [field for field in model._meta.concrete_fields if field.name not in model.changeable]
+    fixed = [field.column for field in fields if field.column in stored]
     return " OF " + ", ".join(f'"{column}"' for column in fixed)
 
 
