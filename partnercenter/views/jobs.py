@@ -22,7 +22,7 @@ def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     visible = Job.objects.visible_to(request.user).select_related("operator")
     shown = get_object_or_404(visible, pk=pk)
     # Its result may be a review, which nobody else may open.
-    context = {"job": shown, "is_own": shown.operator == request.user, "most_attempts": jobs.MOST_ATTEMPTS}
+    context = {"job": shown, "most_attempts": jobs.MOST_ATTEMPTS}
     return page_or_partial(request, "partnercenter/job.html", context, partial="job", target="job")
 
 
