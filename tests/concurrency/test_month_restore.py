@@ -11,6 +11,7 @@ from customers.models import FreezeRecord
 from partnercenter.lib.errors import Conflict
 from partnercenter.models import BudgetType
 from tests import factories
+from tests.concurrency.actions import FREEZE_AFTER_REPORT
 from tests.concurrency.threads import pause_after, pause_before, race
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -58,7 +59,7 @@ def test_going_back_is_refused_at_once_while_a_report_is_imported(used_up, monke
     _report, error = race(
         lambda: factories.report((used_up[0], "2026-09", "130")),
         lambda: restore_budgets_to(202608, confirmed=True),
-        pause=pause_before(monkeypatch, "budgets.actions.import_report.freeze_exhausted"),
+        pause=pause_before(monkeypatch, FREEZE_AFTER_REPORT),
         until_others_end=True,
     )
     assert isinstance(error, Conflict)
