@@ -5,7 +5,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.browser_user import BrowserUser
 from tests.browser.files import csv_file
 
-MOST_PRESSES = 60
+MOST_PRESSES = 80
 
 
 def tab_to(user: BrowserUser, control: Locator, key: str = "Tab") -> None:
